@@ -1,0 +1,73 @@
+# alzy: `make demo` shows it at work, `make check` runs every test. Both install what is missing from Debian.
+#
+#   make            build the four programs into build/
+#   make check      every test            make check SANITIZE=1   the same under ASan and UBSan
+#   make lint       format, static analysis, include direction, documentation of keys and errors
+#   make install    DESTDIR= PREFIX=/usr
+
+PREFIX  ?= /usr
+DESTDIR ?=
+CC      ?= gcc
+VERSION := 0.1.0
+
+B := build
+CFLAGS ?= -O2 -g
+ifdef SANITIZE
+B := build/sanitize
+CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+STRICT   := -std=c17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DALZY_VERSION='"$(VERSION)"'
+COMPILE   = $(CC) $(CPPFLAGS) $(STRICT) $(CFLAGS) -MMD -MP -pthread
+
+# One folder, one archive. A program names what it stands on, and nothing else is linked into it.
+hal_C     := $(wildcard hal/*.c)
+store_C   := $(wildcard store/*.c)
+sync_C    := $(filter-out sync/syncd.c,$(wildcard sync/*.c))
+central_C := $(filter-out sync/central/central.c,$(wildcard sync/central/*.c))
+agent_C   := $(filter-out agent/agentd.c,$(wildcard agent/*.c))
+cli_C     := $(filter-out agent/cli/alzy.c,$(wildcard agent/cli/*.c))
+
+PROGRAMS := $(B)/alzy-agentd $(B)/alzy-syncd $(B)/alzy $(B)/alzy-central
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+
+all: $(PROGRAMS)
+
+define archive
+$(B)/lib$(1).a: $$(patsubst %.c,$(B)/%.o,$$($(1)_C))
+	rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach a,hal store sync central agent cli,$(eval $(call archive,$(a))))
+
+A = $(patsubst %,$(B)/lib%.a,$(1))
+LINK = $(COMPILE) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o %.a,$^)
+
+$(B)/alzy-agentd: $(B)/agent/agentd.o $(call A,agent store hal)
+	$(LINK) -lgps -lsqlite3 -lcjson -linih -lm -lrt
+$(B)/alzy-syncd: $(B)/sync/syncd.o $(call A,sync store hal)
+	$(LINK) -lcurl -lsodium -lzstd -lsqlite3 -lcjson -linih -lm -lrt
+$(B)/alzy: $(B)/agent/cli/alzy.o $(call A,cli agent sync store hal)
+	$(LINK) -lcurl -lsodium -lzstd -lsqlite3 -lcjson -linih -lsmartcols -lqrencode -lm -lrt
+$(B)/alzy-central: $(B)/sync/central/central.o $(call A,central sync hal)
+	$(LINK) -lpq -lmicrohttpd -lsodium -lzstd -lcjson -linih -lsmartcols -lqrencode -lm -lrt
+
+$(B)/tests/%: $(B)/tests/unit/%.o $(call A,cli agent central sync store hal)
+	@mkdir -p $(@D)
+	$(LINK) -lcmocka -lgps -lcurl -lpq -lmicrohttpd -lsodium -lzstd -lsqlite3 -lcjson -linih -lsmartcols -lqrencode -lm -lrt
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+# SQL that is embedded at build: the objects depend on it.
+$(B)/store/migrations.o: $(wildcard store/migrations/*.sql)
+$(B)/sync/central/migrations.o: $(wildcard sync/central/migrations/*.sql)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+clean:
+	rm -rf build
+
+.PHONY: all clean check demo lint install bench deps
+.SECONDARY:

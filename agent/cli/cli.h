@@ -1,0 +1,41 @@
+/* What the verbs of `alzy` share. Each verb is a file of its own: cli_NAME.c with `int cli_NAME(argc, argv, e)`. */
+#ifndef ALZY_AGENT_CLI_CLI_H
+#define ALZY_AGENT_CLI_CLI_H
+
+#include "hal/conf_unit.h"
+#include "hal/err.h"
+#include "store/store.h"
+
+#include <cjson/cJSON.h>
+
+struct cli {
+	struct conf_unit conf;
+	struct store *store;
+};
+
+/* Loads the configuration and opens the store in `mode`. ERR_NOT_FOUND says how a store comes to be. */
+int cli_open(struct cli *cli, enum store_mode mode, struct err *e);
+void cli_close(struct cli *cli); /* a zeroed one is fine */
+
+/* Prints one line of JSON on stdout and frees the tree. */
+void cli_print_json(cJSON *value);
+
+/* The verbs; table in alzy.c. */
+int cli_status(int argc, char **argv, struct err *e);
+int cli_session_start(int argc, char **argv, struct err *e);
+int cli_session_pause(int argc, char **argv, struct err *e);
+int cli_session_resume(int argc, char **argv, struct err *e);
+int cli_session_end(int argc, char **argv, struct err *e);
+int cli_session_list(int argc, char **argv, struct err *e);
+int cli_session_show(int argc, char **argv, struct err *e);
+int cli_event(int argc, char **argv, struct err *e);
+int cli_mark(int argc, char **argv, struct err *e);
+int cli_pair(int argc, char **argv, struct err *e);
+int cli_unpair(int argc, char **argv, struct err *e);
+int cli_sync(int argc, char **argv, struct err *e);
+int cli_queue(int argc, char **argv, struct err *e);
+int cli_export(int argc, char **argv, struct err *e);
+int cli_config_check(int argc, char **argv, struct err *e);
+int cli_config_show(int argc, char **argv, struct err *e);
+
+#endif

@@ -1,0 +1,28 @@
+#include "hal/clock.h"
+
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+	struct timespec now;
+	clock_gettime(id, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_wall_ms(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+int64_t clock_mono_ms(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+	if (ms <= 0)
+		return;
+	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+	nanosleep(&time, NULL);
+}

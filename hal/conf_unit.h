@@ -1,0 +1,29 @@
+/* alzy.conf: what alzy-agentd, alzy-syncd and alzy read on a unit. The table is in conf_unit.c; the manual is
+ * docs/configuration.md. */
+#ifndef ALZY_HAL_CONF_UNIT_H
+#define ALZY_HAL_CONF_UNIT_H
+
+#include "hal/conf.h"
+
+#define CONF_UNIT_STANDARD "/etc/alzy/alzy.conf"
+
+enum capture_session { CAPTURE_SESSION_AUTO, CAPTURE_SESSION_MANUAL };
+enum capture_stop { CAPTURE_STOP_END, CAPTURE_STOP_PAUSE };
+
+struct conf_unit {
+	char gnss_source[CONF_TEXT_MAX];
+	char store_path[CONF_TEXT_MAX];
+	int64_t commit_interval_ms;
+	int64_t commit_points;
+	int capture_session; /* enum capture_session */
+	int capture_stop;	 /* enum capture_stop */
+	int sampling;		 /* 0 is all */
+	int64_t sync_interval_ms;
+	char sync_ca_file[CONF_TEXT_MAX];
+	int64_t batch_points;
+	int64_t sync_timeout_ms;
+};
+
+extern const struct conf_table conf_unit_table;
+
+#endif

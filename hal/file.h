@@ -1,0 +1,25 @@
+/* Files, carefully: bounded reading, durable writing, and keys that nobody else may read. */
+#ifndef ALZY_HAL_FILE_H
+#define ALZY_HAL_FILE_H
+
+#include "hal/buffer.h"
+#include "hal/err.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Reads the whole of `path` behind what `out` holds. More than `most` bytes: ERR_LIMIT. Missing: ERR_NOT_FOUND;
+ * otherwise ERR_PERMISSION or ERR_IO. */
+int file_read(const char *path, size_t most, struct buffer *out, struct err *e);
+
+/* Reads the text of a secret file; refused with ERR_PERMISSION, saying what to do, when group or others may read it. */
+int file_read_secret(const char *path, size_t most, struct buffer *out, struct err *e);
+
+/* Writes `path` so that after a power cut there is either the old content or the new one, whole: temporary
+ * name in the same folder, fsync, rename, fsync of the folder. `mode` as of chmod. */
+int file_write(const char *path, const void *bytes, size_t count, mode_t mode, struct err *e);
+
+/* As file_write, but ERR_EXISTS when `path` is there already; nothing is overwritten, also when two try at once. */
+int file_create(const char *path, const void *bytes, size_t count, mode_t mode, struct err *e);
+
+#endif

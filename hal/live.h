@@ -1,0 +1,41 @@
+/* What the agent knows this moment (fix, sky, counts), shared with the command line through POSIX shared memory: it
+ * costs no flash, and vanishes with the machine. Named by the store, so that several agents on a machine are apart. */
+#ifndef ALZY_HAL_LIVE_H
+#define ALZY_HAL_LIVE_H
+
+#include "hal/err.h"
+#include "hal/gnss.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct live_facts {
+	int32_t pid; /* of the agent */
+	int64_t started_mono_ms;
+	bool gnss_connected;
+	int mode;			 /* 0 unknown, 1 no fix, 2, 3 */
+	bool has_fix;		 /* `fix` holds the last one, however old */
+	int64_t fix_mono_ms; /* when it was read */
+	struct point fix;
+	int satellites_used, satellites_seen;
+	int32_t hdop_centi;
+	char device[GNSS_DEVICE_TEXT];
+	int64_t waiting_points;		   /* kept, not yet committed */
+	int64_t reports, epochs, kept; /* since the agent started */
+	int64_t refused_no_time, refused_bad, refused_no_session, refused_late, overrun;
+};
+
+struct live; /* the agent's end */
+
+/* Makes (or takes over) the page of `store_id`. ERR_IO, ERR_PERMISSION. */
+int live_open(struct live **out, const char *store_id, struct err *e);
+/* Readers see either the facts before or these, whole. Never blocks. */
+void live_publish(struct live *live, const struct live_facts *facts);
+/* Removes the page. NULL is fine. */
+void live_close(struct live *live);
+
+/* The reader's end: *out_found is false when no agent of this store is alive, or its page belongs to a stranger
+ * (neither root nor `owner`, the user that owns the store). */
+int live_read(const char *store_id, uint32_t owner, struct live_facts *out, bool *out_found, struct err *e);
+
+#endif

@@ -1,0 +1,35 @@
+/* Every event type that alzy writes by itself, in one table. People may add their own with `alzy event`. */
+#ifndef ALZY_STORE_EVENT_TYPES_H
+#define ALZY_STORE_EVENT_TYPES_H
+
+#include <stdbool.h>
+
+#define EVENT_TYPE_LIST(X)                                                                                   \
+	X(SESSION_START, "session_start", "a session was started; payload: by")                                  \
+	X(SESSION_PAUSE, "session_pause", "the session was paused; payload: by")                                 \
+	X(SESSION_RESUME, "session_resume", "the session goes on; payload: by")                                  \
+	X(SESSION_END, "session_end", "the session was ended; payload: by")                                      \
+	X(AGENT_START, "agent_start", "alzy-agentd started; payload: version")                                   \
+	X(AGENT_STOP, "agent_stop",                                                                              \
+	  "alzy-agentd was stopped; payload: reason, and counts of reports, epochs, kept and refused fixes")     \
+	X(FIX_LOST, "fix_lost", "the receiver has no fix any more; payload: mode")                               \
+	X(FIX_REGAINED, "fix_regained", "the receiver has a fix (again); payload: mode, device")                 \
+	X(GNSS_GONE, "gnss_gone", "gpsd can't be reached any more")                                              \
+	X(GNSS_BACK, "gnss_back", "gpsd is there (again)")                                                       \
+	X(OVERRUN, "overrun", "reports were lost because the store was too slow for too long; payload: reports") \
+	X(MARK, "mark", "a person marked this place; payload: seq of the point, note")
+
+enum event_type {
+#define X(name, text, help) EVENT_##name,
+	EVENT_TYPE_LIST(X)
+#undef X
+		EVENT_TYPE_COUNT,
+};
+
+const char *event_type_text(enum event_type type);
+const char *event_type_help(enum event_type type);
+
+/* [a-z][a-z0-9_]*, shorter than EVENT_TYPE_TEXT: what `alzy event` accepts. */
+bool event_type_valid(const char *text);
+
+#endif

@@ -1,0 +1,178 @@
+/* The local mirror: one SQLite database on the unit, and the only place where a recorded row lives until the centre
+ * has receipted it. Nothing outside this folder knows SQL or includes sqlite3.h.
+ *
+ * Every function that changes the store is a transaction of its own, begun with BEGIN IMMEDIATE and durable
+ * (synchronous=FULL in WAL) when it returns 0; between store_begin and store_commit all calls are one transaction.
+ * A seq is taken inside it, so that several processes can write. After a failure nothing of the call has happened.
+ *
+ * Common errors: ERR_BUSY (another process held the store for longer than the busy timeout), ERR_IO (disk full, card
+ * broken), ERR_STORE (damaged), ERR_MEMORY. */
+#ifndef ALZY_STORE_STORE_H
+#define ALZY_STORE_STORE_H
+
+#include "hal/err.h"
+#include "hal/ranges.h"
+#include "hal/rows.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store; /* opaque; a connection; not to be shared between threads */
+
+enum store_mode {
+	STORE_READ,	  /* must exist; nothing is written */
+	STORE_WRITE,  /* must exist; brought to this version's schema when older */
+	STORE_CREATE, /* made when missing */
+};
+
+/* Opens the store at `path`. ERR_NOT_FOUND; ERR_VERSION when a newer alzy made it (untouched); ERR_STORE when it is
+ * no alzy store or not SQLite (untouched); ERR_PERMISSION for a folder or file that may not be read or written. */
+int store_open(struct store **out, const char *path, enum store_mode mode, struct err *e);
+void store_close(struct store *store); /* NULL is fine; an open transaction is rolled back */
+
+const char *store_id(const struct store *store); /* the UUID of this store */
+const char *store_path(const struct store *store);
+
+int store_begin(struct store *store, struct err *e);
+int store_commit(struct store *store, struct err *e); /* after a failure the transaction is rolled back */
+void store_rollback(struct store *store);
+
+/* Whether another connection has changed the store since the last call (PRAGMA data_version: 2 µs). */
+int store_changed(struct store *store, bool *out_changed, struct err *e);
+
+/* ---- points and events: append-only ---------------------------------------------------------------------- */
+
+/* Appends points in their order; each gets the next seq, written into points[i].seq. session is sessions.id or 0. */
+int store_append_points(struct store *store, struct point *points, size_t count, struct err *e);
+
+/* Appends one event; its seq is written into event->seq. event_type as in event_types.h or [a-z][a-z0-9_]*;
+ * payload valid JSON of at most EVENT_PAYLOAD_MAX bytes, or NULL. ERR_INVALID. */
+int store_append_event(struct store *store, struct event *event, struct err *e);
+
+/* The highest seq given out in the stream; 0 when none. */
+int store_last_seq(struct store *store, enum stream stream, int64_t *out_seq, struct err *e);
+
+/* Reads the rows whose seq is in `ranges`, in order of seq, into out[0..max). *out_count says how many there were;
+ * ERR_LIMIT when they are more than max. A seq that is not there (pruned) is left out. Events own their payload. */
+int store_read_points(struct store *store, const struct ranges *ranges, struct point *out, size_t max,
+					  size_t *out_count, struct err *e);
+int store_read_events(struct store *store, const struct ranges *ranges, struct event *out, size_t max,
+					  size_t *out_count, struct err *e);
+
+/* Which points to walk over, for export and summaries. Zero-initialised: all. */
+struct point_filter {
+	int64_t session;		/* sessions.id; 0: of any session or none */
+	int64_t from_ms, to_ms; /* recorded_at in from ≤ t < to; to_ms 0: no end; from_ms 0: no beginning */
+};
+/* Calls `each` for the matching points in order of seq until it returns non-zero, which is then returned (a negative
+ * error code with *e filled, or 1 to stop early without an error: then 0 is returned). */
+int store_each_point(struct store *store, const struct point_filter *filter,
+					 int (*each)(const struct point *point, void *user, struct err *e), void *user, struct err *e);
+
+/* ---- sessions: a small mutable record with a revision ---------------------------------------------------- */
+
+enum session_actor { SESSION_BY_PERSON, SESSION_BY_AGENT };
+const char *session_actor_name(enum session_actor actor); /* "person", "agent": in the payload of the events */
+
+/* The session that is active or paused; there is at most one. */
+int store_session_open(struct store *store, struct session *out, bool *out_found, struct err *e);
+
+/* Starts a session from wanted->user_id, machine_id, application_id, with its event session_start, at at_ms.
+ * ERR_STATE when one is open: the message names it. *out is the new session with its id and session_id. */
+int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_actor actor,
+						struct session *out, struct err *e);
+
+/* Changes the open session to `status` with its event (session_pause, session_resume, session_end) at at_ms, and
+ * revision + 1. ERR_STATE when none is open or it is in that status already; `ended` never goes back. ended_at is
+ * never put before started_at. */
+int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,
+						 struct session *out, struct err *e);
+
+/* By sessions.id, or by session_id or an unambiguous beginning of it. ERR_NOT_FOUND, ERR_INVALID when ambiguous. */
+int store_session_by_id(struct store *store, int64_t id, struct session *out, struct err *e);
+int store_session_by_name(struct store *store, const char *session_id, struct session *out, struct err *e);
+
+/* The newest `limit` sessions, newest first, *out an array to free(). */
+int store_session_list(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e);
+
+/* How many points and events a session has, and the times of its first and last point (0 when it has none). */
+struct session_content {
+	int64_t points, events, first_point_ms, last_point_ms;
+};
+int store_session_content(struct store *store, const struct session *session, struct session_content *out,
+						  struct err *e);
+
+/* ---- the centre, and what this unit believes that it holds ------------------------------------------------- */
+
+struct store_centre {
+	uint8_t public_key[32]; /* Ed25519; what is believed below belongs to this key */
+	char url[NAME_TEXT];
+	int64_t device_id;
+	char device_name[NAME_TEXT];
+	int64_t paired_at_ms;
+	int64_t exchange_sent;		/* the highest exchange number that was used */
+	int64_t exchange_applied;	/* that of the receipt last applied; 0 when none */
+	int64_t receipt_at_ms;		/* the unit's clock when it was applied; 0 when none */
+	char refusal[ERR_TEXT_MAX]; /* why the centre refuses this unit, by its last answer; "" when it does not */
+};
+
+/* *out_found is false when the unit is not paired. */
+int store_centre_get(struct store *store, struct store_centre *out, bool *out_found, struct err *e);
+
+/* After pairing: remembers the centre. Pairing anew with the same public key keeps what is believed; another key is
+ * ERR_STATE while the store has rows that the first centre has receipted (unpair first). Only public_key, url,
+ * device_id, device_name and paired_at_ms are taken from *centre. */
+int store_centre_set(struct store *store, const struct store_centre *centre, struct err *e);
+int store_centre_forget(struct store *store, struct err *e);				   /* unpair: beliefs go too, rows stay */
+int store_centre_refused(struct store *store, const char *why, struct err *e); /* "" clears it */
+
+/* Takes the next exchange number, durably, before anything is sent under it. */
+int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *e);
+
+/* What the centre does not account for: 1..last seq without accounted ranges. `out` must be empty. */
+int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e);
+int store_accounted(struct store *store, enum stream stream, struct ranges *out, struct err *e);
+
+/* Number and age of what is unsent. oldest_ms is the time of the unsent point or event with the least seq; 0: none. */
+struct store_backlog {
+	int64_t points, events, sessions, oldest_ms;
+};
+int store_backlog(struct store *store, struct store_backlog *out, struct err *e);
+
+/* Sessions whose revision the centre has not receipted, oldest first, at most `limit`; *out to free(). Also those that
+ * unsent points or events refer to need no extra care: a session is unsent from its start until its revision is held. */
+int store_sessions_unsent(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e);
+
+enum { REJECT_CODE_TEXT = 16, REJECT_REASON_TEXT = 256 };
+struct store_rejected {
+	enum stream stream;
+	int64_t seq;
+	char code[REJECT_CODE_TEXT]; /* SQLSTATE, or a word of the protocol */
+	char reason[REJECT_REASON_TEXT];
+};
+
+/* What a verified receipt says, in the store's terms. */
+struct store_receipt {
+	int64_t exchange;
+	struct ranges accounted[STREAM_COUNT]; /* replaces what was believed */
+	const struct store_rejected *rejected; /* replaces what was known */
+	size_t rejected_count;
+	const struct store_session_held {
+		char session_id[UUID_TEXT];
+		int64_t revision;
+	} * sessions; /* revisions that the centre now holds */
+	size_t session_count;
+	char device_name[NAME_TEXT]; /* "" leaves it */
+	int64_t applied_at_ms;
+};
+/* One transaction. A receipt not newer than the last applied changes nothing and sets *out_applied false. Accounted
+ * ranges are cut to what the store has given out. */
+int store_apply_receipt(struct store *store, const struct store_receipt *receipt, bool *out_applied, struct err *e);
+
+/* Rows that the centre has refused, in order of stream and seq, at most `limit`; *out to free(). */
+int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,
+						struct err *e);
+int store_rejected_count(struct store *store, int64_t *out, struct err *e);
+
+#endif

@@ -1,0 +1,59 @@
+/* The batch: an immutable set of rows on its way to the centre. Layout to the byte: docs/protocol.md.
+ *
+ *   document = length of the JSON (4 bytes, big-endian) · JSON · block of points in columns (columns.h) */
+#ifndef ALZY_SYNC_BATCH_H
+#define ALZY_SYNC_BATCH_H
+
+#include "hal/buffer.h"
+#include "hal/err.h"
+#include "hal/ranges.h"
+#include "hal/rows.h"
+#include "sync/keys.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	BATCH_POINTS_MAX = 20000,
+	BATCH_EVENTS_MAX = 5000,
+	BATCH_SESSIONS_MAX = 2000,
+};
+
+enum { VERSION_TEXT = 32 };
+
+struct unit_state {
+	char version[VERSION_TEXT]; /* of alzy on the unit */
+	int64_t unsent_points, unsent_events;
+	int64_t oldest_unsent_ms; /* 0: none */
+	int64_t free_bytes;		  /* on the disk of the store; -1 unknown */
+	int64_t clock_ms;		  /* the unit's clock when the batch was made */
+};
+
+struct batch {
+	uint8_t sender[KEY_PUBLIC]; /* named again inside the seal; must be the envelope's sender */
+	char store_id[UUID_TEXT];
+	int64_t exchange;
+	int64_t last_seq[STREAM_COUNT]; /* the highest that the store has given out */
+	struct ranges point_ranges;		/* the seqs of `points`, in order */
+	struct point *points;			/* point.session: 0, or 1 + index into sessions */
+	size_t point_count;
+	struct event *events; /* in order of seq */
+	size_t event_count;
+	struct session *sessions; /* changed ones, and all that points and events refer to; id is 0 */
+	size_t session_count;
+	struct unit_state state;
+};
+
+void batch_free(struct batch *batch); /* frees what it owns, not the struct; leaves it zeroed; NULL is fine */
+
+/* Appends the document to `out`. point_ranges must hold exactly the seqs of points. ERR_INVALID, ERR_LIMIT. */
+int batch_encode(const struct batch *batch, struct buffer *out, struct err *e);
+
+/* Reads a document from outside: every count, range, length and value is checked (latitude, longitude, times within
+ * TIME_MS_MIN..MAX, UUIDs, session indexes, seqs strictly rising and below 2^40). ERR_INVALID, ERR_LIMIT. */
+int batch_decode(const void *document, size_t length, struct batch *out, struct err *e);
+
+/* The document as one JSON object for people, points included (degrees, metres, RFC 3339); free() it. */
+char *batch_to_json(const struct batch *batch);
+
+#endif

@@ -1,0 +1,17 @@
+/* Ingest: one batch, one transaction, as design 5 says. Idempotence rests on the ranges of seq kept for each store. */
+#ifndef ALZY_SYNC_CENTRAL_INGEST_H
+#define ALZY_SYNC_CENTRAL_INGEST_H
+
+#include "hal/err.h"
+#include "sync/batch.h"
+#include "sync/central/pg.h"
+#include "sync/receipt.h"
+
+#include <stdint.h>
+
+/* Takes the rows of `batch` for the device, commits with synchronous_commit=on, and fills *out as the receipt to sign
+ * (exchange, digest and times included). ERR_REFUSED when the store or a session belongs to another device. */
+int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch,
+				 const uint8_t batch_digest[ENVELOPE_DIGEST], struct receipt *out, struct err *e);
+
+#endif

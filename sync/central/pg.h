@@ -1,0 +1,47 @@
+/* Postgres by libpq: the only file that includes libpq-fe.h. Values are always bound, never put into SQL text. */
+#ifndef ALZY_SYNC_CENTRAL_PG_H
+#define ALZY_SYNC_CENTRAL_PG_H
+
+#include "hal/buffer.h"
+#include "hal/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pg;		  /* a connection; one thread at a time */
+struct pg_result; /* rows; owned by the caller: pg_result_free */
+
+/* dsn as libpq understands it. ERR_DATABASE. */
+int pg_open(struct pg **out, const char *dsn, struct err *e);
+void pg_close(struct pg *pg);
+/* Whether the connection is of use; reconnects once when it is not. ERR_DATABASE. */
+int pg_ready(struct pg *pg, struct err *e);
+
+/* One statement with bound text parameters $1…; NULL is NULL. Errors: ERR_DATA for SQLSTATE classes 22 and 23, ERR_BUSY
+ * for 55P03 (lock_not_available), 40001 and 40P01, ERR_PERMISSION for 42501, ERR_DATABASE for everything else; the text
+ * is Postgres' own, with detail and SQLSTATE. `out` may be NULL when no rows are wanted. Statements that are asked for
+ * again are prepared once per connection. */
+int pg_query(struct pg *pg, struct pg_result **out, struct err *e, const char *sql, size_t count,
+			 const char *const *values);
+/* The SQLSTATE of the last failure on this connection, "" when none. */
+const char *pg_sqlstate(const struct pg *pg);
+
+/* Several statements without parameters, as in a migration or "BEGIN". */
+int pg_script(struct pg *pg, const char *sql, struct err *e);
+
+size_t pg_rows(const struct pg_result *result);
+bool pg_is_null(const struct pg_result *result, size_t row, size_t column);
+const char *pg_text(const struct pg_result *result, size_t row, size_t column); /* "" for NULL; borrowed */
+int64_t pg_int(const struct pg_result *result, size_t row, size_t column);		/* 0 for NULL */
+size_t pg_columns(const struct pg_result *result);
+const char *pg_column_name(const struct pg_result *result, size_t column);
+void pg_result_free(struct pg_result *result);
+
+/* COPY … FROM STDIN (FORMAT binary): begin with the statement, hand over bytes, end. Any failure of a row shows at
+ * the end, with the errors of pg_query. */
+int pg_copy_begin(struct pg *pg, const char *sql, struct err *e);
+int pg_copy_put(struct pg *pg, const void *bytes, size_t count, struct err *e);
+int pg_copy_end(struct pg *pg, struct err *e);
+
+#endif

@@ -1,0 +1,57 @@
+/* The receipt: the centre's signed answer. Only a receipt makes a unit believe that a row has arrived. All JSON;
+ * members: docs/protocol.md. */
+#ifndef ALZY_SYNC_RECEIPT_H
+#define ALZY_SYNC_RECEIPT_H
+
+#include "hal/buffer.h"
+#include "hal/err.h"
+#include "hal/ranges.h"
+#include "hal/rows.h"
+#include "sync/envelope.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RECEIPT_REJECTED_MAX = 1000, RECEIPT_CODE_TEXT = 16, RECEIPT_REASON_TEXT = 256 };
+
+struct receipt_rejected {
+	int64_t seq;
+	char code[RECEIPT_CODE_TEXT]; /* SQLSTATE; or "conflict": held with other content */
+	char reason[RECEIPT_REASON_TEXT];
+};
+
+struct receipt_stream {
+	struct ranges accounted;		   /* held, rejected, dropped or expired: nothing of it is to be sent again */
+	struct ranges missing;			   /* below the highest seq that the centre has heard of */
+	struct receipt_rejected *rejected; /* all rejected rows that the centre has of this store, newest first, capped */
+	size_t rejected_count;
+	int64_t rejected_total;
+	int64_t fresh, known; /* of the batch: rows that were new, rows that were held already */
+};
+
+struct receipt_session {
+	char session_id[UUID_TEXT];
+	int64_t revision;	  /* held */
+	char lost[NAME_TEXT]; /* references that the centre does not know: "user_id machine_id"; "" none */
+};
+
+struct receipt {
+	char store_id[UUID_TEXT];
+	int64_t exchange;
+	uint8_t batch_digest[ENVELOPE_DIGEST];
+	int64_t centre_ms; /* the centre's time */
+	struct receipt_stream streams[STREAM_COUNT];
+	struct receipt_session *sessions;
+	size_t session_count;
+	int64_t device_id;
+	char device_name[NAME_TEXT];
+	char device_color[16];
+	bool device_active;
+};
+
+void receipt_free(struct receipt *receipt); /* frees what it owns, not the struct; leaves it zeroed; NULL is fine */
+int receipt_encode(const struct receipt *receipt, struct buffer *out, struct err *e);
+int receipt_decode(const void *document, size_t length, struct receipt *out, struct err *e);
+
+#endif
