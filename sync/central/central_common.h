@@ -1,0 +1,32 @@
+/* What the verbs of alzy-central share: its configuration, its database, its key, and how facts are printed. */
+#ifndef ALZY_SYNC_CENTRAL_CENTRAL_COMMON_H
+#define ALZY_SYNC_CENTRAL_CENTRAL_COMMON_H
+
+#include "hal/err.h"
+#include "sync/central/conf_central.h"
+#include "sync/central/pg.h"
+#include "sync/keys.h"
+
+#include <cjson/cJSON.h>
+
+struct central {
+	struct conf_central conf;
+	struct pg *pg;		 /* NULL when not asked for */
+	struct key_pair key; /* zero when not asked for */
+};
+
+enum {
+	CENTRAL_KEY = 1,		/* the centre's key, which must exist */
+	CENTRAL_CONNECTION = 2, /* Postgres, in whatever state its schema is */
+	CENTRAL_DATABASE = 4,	/* Postgres, with exactly this version's schema (migrations_check) */
+};
+
+/* Loads central.conf and opens what `needs` names (a sum of the above; 0: the configuration alone). On failure nothing
+ * is left open. ERR_CONFIG, ERR_NOT_FOUND (no key: the message says what to run), ERR_DATABASE, ERR_STATE. */
+int central_open(struct central *central, unsigned needs, struct err *e);
+void central_close(struct central *central); /* wipes the key; a zeroed one is fine */
+
+/* Prints one line of JSON on stdout and frees the tree. */
+void central_print_json(cJSON *value);
+
+#endif
