@@ -10,17 +10,17 @@
 #include <stdint.h>
 
 enum arg_type {
-	ARG_FLAG,	 /* bool: --json */
-	ARG_TEXT,	 /* const char *, borrowed from argv: --user NAME */
-	ARG_COUNT,	 /* int64_t, a whole number ≥ 0: --account 1 */
+	ARG_FLAG,    /* bool: --json */
+	ARG_TEXT,    /* const char *, borrowed from argv: --user NAME */
+	ARG_COUNT,   /* int64_t, a whole number ≥ 0: --account 1 */
 	ARG_DEGREES, /* int32_t degrees × 1e7: --lat 52.5 */
-	ARG_TIME,	 /* int64_t milliseconds: --from 2026-11-21T10:00:00Z, or a date */
+	ARG_TIME,    /* int64_t milliseconds: --from 2026-11-21T10:00:00Z, or a date */
 };
 
 struct arg {
 	const char *name; /* "--json"; one that does not begin with '-' is a positional word, taken in order */
 	enum arg_type type;
-	void *value;	   /* where it goes; what stands there before is the default */
+	void *value;       /* where it goes; what stands there before is the default */
 	const char *shown; /* how the value is called in the usage: "FILE"; NULL for flags and positional words */
 	const char *help;
 	bool required;
@@ -37,7 +37,7 @@ struct args_rest {
 	const char *shown; /* "PATH…" */
 };
 int args_read(int argc, char **argv, const char *verb, const char *summary, const struct arg *args, size_t count,
-			  struct args_rest *rest, bool *out_help, struct err *e);
+              struct args_rest *rest, bool *out_help, struct err *e);
 
 /* A verb does its work with argv[0] its own name, and returns 0 or a negative error code with *e filled. */
 struct verb {

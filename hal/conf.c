@@ -28,7 +28,7 @@ int conf_parse_duration(const char *text, int64_t *out_ms, struct err *e)
 				return 0;
 			}
 	return err_set(e, ERR_CONFIG,
-				   "\"%s\" is no duration: write a whole number with its unit, as in 500ms, 10s, 5m, 2h, 30d", text);
+	               "\"%s\" is no duration: write a whole number with its unit, as in 500ms, 10s, 5m, 2h, 30d", text);
 }
 
 static const char *format_duration(int64_t ms, char *out, size_t size)
@@ -64,7 +64,7 @@ static int check_bounds(const struct conf_key *key, int64_t number, struct err *
 	char low[32], high[32];
 	if (key->type == CONF_DURATION)
 		return err_set(e, ERR_CONFIG, "allowed is %s to %s", format_duration(key->min, low, sizeof low),
-					   format_duration(key->max, high, sizeof high));
+		               format_duration(key->max, high, sizeof high));
 	return err_set(e, ERR_CONFIG, "allowed is %" PRId64 " to %" PRId64, key->min, key->max);
 }
 

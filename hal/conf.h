@@ -14,19 +14,19 @@
 enum { CONF_TEXT_MAX = 512 };
 
 enum conf_type {
-	CONF_TEXT,	   /* char[CONF_TEXT_MAX] */
+	CONF_TEXT,     /* char[CONF_TEXT_MAX] */
 	CONF_DURATION, /* int64_t milliseconds; written 500ms, 10s, 5m, 2h, 30d */
-	CONF_COUNT,	   /* int64_t, a whole number */
+	CONF_COUNT,    /* int64_t, a whole number */
 	CONF_CHOICE,   /* int: the index in `choices` */
 };
 
 struct conf_key {
 	const char *section, *name;
 	enum conf_type type;
-	size_t offset;		  /* of the field in the struct that is loaded */
+	size_t offset;        /* of the field in the struct that is loaded */
 	const char *fallback; /* the default, as one would write it in the file */
 	const char *choices;  /* CONF_CHOICE: "auto|manual" */
-	int64_t min, max;	  /* CONF_DURATION (ms) and CONF_COUNT: both allowed */
+	int64_t min, max;     /* CONF_DURATION (ms) and CONF_COUNT: both allowed */
 	/* More than the type can say; may be NULL. Returns 0, or ERR_CONFIG with a sentence that says what is allowed. */
 	int (*check)(const char *value, struct err *e);
 	bool reload; /* may change at SIGHUP; otherwise a restart is needed */

@@ -18,7 +18,7 @@ static int check_gnss_source(const char *value, struct err *e)
 static int check_absolute(const char *value, struct err *e)
 {
 	return value[0] == '/' ? 0
-						   : err_set(e, ERR_CONFIG, "\"%s\" is not allowed: write a path that begins with /", value);
+	                       : err_set(e, ERR_CONFIG, "\"%s\" is not allowed: write a path that begins with /", value);
 }
 
 static int check_absolute_or_empty(const char *value, struct err *e)
@@ -30,27 +30,27 @@ static int check_absolute_or_empty(const char *value, struct err *e)
 
 static const struct conf_key keys[] = {
 	{"gnss", "source", CONF_TEXT, AT(gnss_source), "gpsd://127.0.0.1:2947", .check = check_gnss_source,
-	 .help = "where fixes come from: gpsd://HOST:PORT, or replay:FILE of gpsd's JSON reports, one a line"},
+     .help = "where fixes come from: gpsd://HOST:PORT, or replay:FILE of gpsd's JSON reports, one a line"},
 	{"store", "path", CONF_TEXT, AT(store_path), "/var/lib/alzy/store.db", .check = check_absolute,
-	 .help = "the store; its key and locks lie beside it"},
+     .help = "the store; its key and locks lie beside it"},
 	{"store", "commit_interval", CONF_DURATION, AT(commit_interval_ms), "20s", .min = 100, .max = 600000,
-	 .reload = true, .help = "points wait at most this long in memory: what a power cut can cost"},
+     .reload = true, .help = "points wait at most this long in memory: what a power cut can cost"},
 	{"store", "commit_points", CONF_COUNT, AT(commit_points), "1000", .min = 1, .max = 10000, .reload = true,
-	 .help = "… and at most this many"},
+     .help = "… and at most this many"},
 	{"capture", "session", CONF_CHOICE, AT(capture_session), "auto", .choices = "auto|manual", .reload = true,
-	 .help = "auto: the first fix opens a session, a clean stop ends it; manual: only the command does"},
+     .help = "auto: the first fix opens a session, a clean stop ends it; manual: only the command does"},
 	{"capture", "on_stop", CONF_CHOICE, AT(capture_stop), "end", .choices = "end|pause", .reload = true,
-	 .help = "what a clean stop does to an automatic session"},
+     .help = "what a clean stop does to an automatic session"},
 	{"capture", "sampling", CONF_CHOICE, AT(sampling), "all", .choices = "all", .reload = true,
-	 .help = "which fixes are kept"},
+     .help = "which fixes are kept"},
 	{"sync", "interval", CONF_DURATION, AT(sync_interval_ms), "15m", .min = 1000, .max = 7 * 86400000LL, .reload = true,
-	 .help = "how often alzy-syncd sends what is unsent while the network stays up"},
+     .help = "how often alzy-syncd sends what is unsent while the network stays up"},
 	{"sync", "ca_file", CONF_TEXT, AT(sync_ca_file), "", .check = check_absolute_or_empty, .reload = true,
-	 .help = "the certificates to trust for the centre's HTTPS; empty: the system's"},
+     .help = "the certificates to trust for the centre's HTTPS; empty: the system's"},
 	{"sync", "batch_points", CONF_COUNT, AT(batch_points), "5000", .min = 1, .max = 20000, .reload = true,
-	 .help = "points in one batch at most"},
+     .help = "points in one batch at most"},
 	{"sync", "timeout", CONF_DURATION, AT(sync_timeout_ms), "60s", .min = 1000, .max = 3600000, .reload = true,
-	 .help = "how long one exchange with the centre may take"},
+     .help = "how long one exchange with the centre may take"},
 };
 
 const struct conf_table conf_unit_table = {keys, sizeof keys / sizeof *keys, sizeof(struct conf_unit)};

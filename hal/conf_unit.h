@@ -16,8 +16,8 @@ struct conf_unit {
 	int64_t commit_interval_ms;
 	int64_t commit_points;
 	int capture_session; /* enum capture_session */
-	int capture_stop;	 /* enum capture_stop */
-	int sampling;		 /* 0 is all */
+	int capture_stop;    /* enum capture_stop */
+	int sampling;        /* 0 is all */
 	int64_t sync_interval_ms;
 	char sync_ca_file[CONF_TEXT_MAX];
 	int64_t batch_points;

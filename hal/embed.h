@@ -6,10 +6,10 @@
  * reads the file, so the object must depend on it in the Makefile. */
 #define EMBED(name, path)                     \
 	__asm__(".section .rodata\n"              \
-			".global " #name "\n" #name ":\n" \
-			".incbin \"" path "\"\n"          \
-			".byte 0\n"                       \
-			".previous\n");                   \
+	        ".global " #name "\n" #name ":\n" \
+	        ".incbin \"" path "\"\n"          \
+	        ".byte 0\n"                       \
+	        ".previous\n");                   \
 	extern const char name[]
 
 #endif

@@ -59,7 +59,7 @@ static int read_path(const char *path, size_t most, bool secret, struct buffer *
 	else if (secret && (info.st_mode & (S_IRWXG | S_IRWXO)))
 		rc =
 			err_set(e, ERR_PERMISSION, "%s is a secret, but others than its owner may use it (mode %04o): chmod 600 %s",
-					path, (unsigned)(info.st_mode & 07777), path);
+		            path, (unsigned)(info.st_mode & 07777), path);
 	else
 		rc = read_open(fd, path, most, out, e);
 	close(fd);

@@ -11,11 +11,11 @@
 enum gnss_report_kind {
 	GNSS_POSITION, /* mode 2D or 3D with a position that is finite and in range */
 	GNSS_NO_FIX,   /* the receiver says that it has no fix (mode 0 or 1) */
-	GNSS_SKY,	   /* satellites and dilution of precision: live facts, no fix */
-	GNSS_BAD,	   /* a report that can't be used: malformed, NaN or out of range where a position must be */
-	GNSS_GONE,	   /* the source went away; the driver keeps trying to come back */
-	GNSS_BACK,	   /* … and is there (again) */
-	GNSS_END,	   /* a replay is at its end: nothing will follow */
+	GNSS_SKY,      /* satellites and dilution of precision: live facts, no fix */
+	GNSS_BAD,      /* a report that can't be used: malformed, NaN or out of range where a position must be */
+	GNSS_GONE,     /* the source went away; the driver keeps trying to come back */
+	GNSS_BACK,     /* … and is there (again) */
+	GNSS_END,      /* a replay is at its end: nothing will follow */
 };
 
 enum { GNSS_DEVICE_TEXT = 64 };
@@ -23,12 +23,12 @@ enum { GNSS_DEVICE_TEXT = 64 };
 struct gnss_report {
 	enum gnss_report_kind kind;
 	int64_t mono_ms;  /* when it was read, by clock_mono_ms */
-	bool has_time;	  /* a position without a time can be counted, not stored */
-	int mode;		  /* 0, 1, 2, 3 as gpsd says */
+	bool has_time;    /* a position without a time can be counted, not stored */
+	int mode;         /* 0, 1, 2, 3 as gpsd says */
 	struct point fix; /* GNSS_POSITION: seq and session are 0; attributes out of range are ROW_ABSENT */
 	int satellites_used, satellites_seen; /* GNSS_SKY; -1 unknown */
-	int32_t hdop_centi;					  /* GNSS_SKY; HDOP × 100, ROW_ABSENT unknown */
-	char device[GNSS_DEVICE_TEXT];		  /* the receiver, as gpsd names it; "" unknown */
+	int32_t hdop_centi;                   /* GNSS_SKY; HDOP × 100, ROW_ABSENT unknown */
+	char device[GNSS_DEVICE_TEXT];        /* the receiver, as gpsd names it; "" unknown */
 };
 
 struct gnss; /* an open source */

@@ -31,7 +31,7 @@ static int check_int(const cJSON *item, const char *name, int64_t min, int64_t m
 	double value = item->valuedouble;
 	/* Beyond 2^53 a double no longer tells neighbours apart, so such a number proves nothing. */
 	if (!isfinite(value) || value != floor(value) || fabs(value) > 9007199254740992.0 || value < (double)min ||
-		value > (double)max)
+	    value > (double)max)
 		return err_set(e, ERR_INVALID, "\"%s\" is no whole number from %" PRId64 " to %" PRId64, name, min, max);
 	*out = (int64_t)value;
 	return 0;

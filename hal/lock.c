@@ -42,7 +42,7 @@ int lock_take(struct lock **out, const char *path, int64_t wait_ms, struct err *
 	lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (lock->fd < 0) {
 		int rc = err_errno(e, errno == EACCES || errno == EROFS || errno == EPERM ? ERR_PERMISSION : ERR_IO,
-						   "can't open the lock file %s", path);
+		                   "can't open the lock file %s", path);
 		free(lock);
 		return rc;
 	}

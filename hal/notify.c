@@ -22,7 +22,7 @@ void notify_systemd(const char *state)
 		return;
 	/* Whether it arrives is systemd's business: a service that can't tell goes on serving. */
 	ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
-						  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+	                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 	(void)sent;
 	close(fd);
 }

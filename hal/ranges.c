@@ -184,8 +184,8 @@ const char *ranges_format(const struct ranges *set, char *out, size_t size)
 		char part[64];
 		struct range r = set->items[i];
 		int n = r.first == r.last
-					? snprintf(part, sizeof part, "%s%" PRId64, i ? ", " : "", r.first)
-					: snprintf(part, sizeof part, "%s%" PRId64 "-%" PRId64, i ? ", " : "", r.first, r.last);
+		            ? snprintf(part, sizeof part, "%s%" PRId64, i ? ", " : "", r.first)
+		            : snprintf(part, sizeof part, "%s%" PRId64 "-%" PRId64, i ? ", " : "", r.first, r.last);
 		if (used + (size_t)n + sizeof ", …" > size) {
 			snprintf(out + used, size - used, "%s", size - used >= sizeof ", …" ? ", …" : "");
 			break;

@@ -39,7 +39,7 @@ int ranges_take(struct ranges *out, const struct ranges *set, int64_t most, stru
 
 bool ranges_contain(const struct ranges *set, int64_t seq);
 bool ranges_equal(const struct ranges *a, const struct ranges *b);
-int64_t ranges_total(const struct ranges *set);	  /* how many seqs are in it */
+int64_t ranges_total(const struct ranges *set);   /* how many seqs are in it */
 int64_t ranges_highest(const struct ranges *set); /* 0 when empty */
 
 /* "1-5, 8, 10-12" into out, cut with "…" when it is longer than size. Returns out. */

@@ -45,6 +45,6 @@ const char *time_format(int64_t time_ms, char out[TIME_TEXT])
 	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
 	int year = (int)(yoe + era * 400 + (month <= 2));
 	snprintf(out, TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, (int)(doy - (153 * mp + 2) / 5 + 1),
-			 (int)(of_day / 3600), (int)(of_day / 60 % 60), (int)(of_day % 60), (int)ms);
+	         (int)(of_day / 3600), (int)(of_day / 60 % 60), (int)(of_day % 60), (int)ms);
 	return out;
 }

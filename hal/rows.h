@@ -15,7 +15,7 @@ enum {
 	LAT_E7_MAX = 900000000,
 	LNG_E7_MAX = 1800000000,
 	HEADING_DDEG_MAX = 3600,
-	UUID_TEXT = 37,	 /* 36 characters and a NUL */
+	UUID_TEXT = 37,  /* 36 characters and a NUL */
 	NAME_TEXT = 256, /* user_id, machine_id, names: bytes of UTF-8, with the NUL */
 	EVENT_TYPE_TEXT = 64,
 	EVENT_PAYLOAD_MAX = 16384, /* bytes of JSON text in one event */
@@ -35,7 +35,7 @@ enum point_source { POINT_GPS, POINT_NETWORK, POINT_FUSED, POINT_MANUAL, POINT_S
 const char *point_source_name(enum point_source source);
 
 struct point {
-	int64_t seq;			/* 0 before the store has given one */
+	int64_t seq;            /* 0 before the store has given one */
 	int64_t recorded_at_ms; /* the time of the fix itself */
 	int32_t lat_e7, lng_e7;
 	int32_t accuracy_dm;
@@ -44,7 +44,7 @@ struct point {
 	int32_t altitude_dm;
 	int32_t session; /* whose number it is depends on the holder: the store's sessions.id, or in a batch
 	                    1 + index into its session_ids; 0 is no session */
-	uint8_t source;	 /* enum point_source */
+	uint8_t source;  /* enum point_source */
 };
 
 struct event {
@@ -60,15 +60,15 @@ enum session_status { SESSION_ACTIVE, SESSION_ENDED, SESSION_PAUSED, SESSION_STA
 const char *session_status_name(enum session_status status);
 
 struct session {
-	int64_t id;					/* the store's own number, 0 when unknown */
+	int64_t id;                 /* the store's own number, 0 when unknown */
 	char session_id[UUID_TEXT]; /* its name everywhere */
-	char user_id[NAME_TEXT];	/* who drives or operates, public.users; "" is nobody named */
+	char user_id[NAME_TEXT];    /* who drives or operates, public.users; "" is nobody named */
 	char machine_id[NAME_TEXT]; /* public.machines; "" is none named */
-	int64_t application_id;		/* public.applications; 0 is none named */
+	int64_t application_id;     /* public.applications; 0 is none named */
 	enum session_status status;
 	int64_t started_at_ms;
 	int64_t ended_at_ms; /* meaningful when status is SESSION_ENDED */
-	int64_t revision;	 /* 1 when started, one more at every change by the unit */
+	int64_t revision;    /* 1 when started, one more at every change by the unit */
 };
 
 #define TIME_TEXT 32

@@ -21,7 +21,7 @@
 struct store; /* opaque; a connection; not to be shared between threads */
 
 enum store_mode {
-	STORE_READ,	  /* must exist; nothing is written */
+	STORE_READ,   /* must exist; nothing is written */
 	STORE_WRITE,  /* must exist; brought to this version's schema when older */
 	STORE_CREATE, /* made when missing */
 };
@@ -56,19 +56,19 @@ int store_last_seq(struct store *store, enum stream stream, int64_t *out_seq, st
 /* Reads the rows whose seq is in `ranges`, in order of seq, into out[0..max). *out_count says how many there were;
  * ERR_LIMIT when they are more than max. A seq that is not there (pruned) is left out. Events own their payload. */
 int store_read_points(struct store *store, const struct ranges *ranges, struct point *out, size_t max,
-					  size_t *out_count, struct err *e);
+                      size_t *out_count, struct err *e);
 int store_read_events(struct store *store, const struct ranges *ranges, struct event *out, size_t max,
-					  size_t *out_count, struct err *e);
+                      size_t *out_count, struct err *e);
 
 /* Which points to walk over, for export and summaries. Zero-initialised: all. */
 struct point_filter {
-	int64_t session;		/* sessions.id; 0: of any session or none */
+	int64_t session;        /* sessions.id; 0: of any session or none */
 	int64_t from_ms, to_ms; /* recorded_at in from ≤ t < to; to_ms 0: no end; from_ms 0: no beginning */
 };
 /* Calls `each` for the matching points in order of seq until it returns non-zero, which is then returned (a negative
  * error code with *e filled, or 1 to stop early without an error: then 0 is returned). */
 int store_each_point(struct store *store, const struct point_filter *filter,
-					 int (*each)(const struct point *point, void *user, struct err *e), void *user, struct err *e);
+                     int (*each)(const struct point *point, void *user, struct err *e), void *user, struct err *e);
 
 /* ---- sessions: a small mutable record with a revision ---------------------------------------------------- */
 
@@ -81,13 +81,13 @@ int store_session_open(struct store *store, struct session *out, bool *out_found
 /* Starts a session from wanted->user_id, machine_id, application_id, with its event session_start, at at_ms.
  * ERR_STATE when one is open: the message names it. *out is the new session with its id and session_id. */
 int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_actor actor,
-						struct session *out, struct err *e);
+                        struct session *out, struct err *e);
 
 /* Changes the open session to `status` with its event (session_pause, session_resume, session_end) at at_ms, and
  * revision + 1. ERR_STATE when none is open or it is in that status already; `ended` never goes back. ended_at is
  * never put before started_at. */
 int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,
-						 struct session *out, struct err *e);
+                         struct session *out, struct err *e);
 
 /* By sessions.id, or by session_id or an unambiguous beginning of it. ERR_NOT_FOUND, ERR_INVALID when ambiguous. */
 int store_session_by_id(struct store *store, int64_t id, struct session *out, struct err *e);
@@ -101,7 +101,7 @@ struct session_content {
 	int64_t points, events, first_point_ms, last_point_ms;
 };
 int store_session_content(struct store *store, const struct session *session, struct session_content *out,
-						  struct err *e);
+                          struct err *e);
 
 /* ---- the centre, and what this unit believes that it holds ------------------------------------------------- */
 
@@ -111,9 +111,9 @@ struct store_centre {
 	int64_t device_id;
 	char device_name[NAME_TEXT];
 	int64_t paired_at_ms;
-	int64_t exchange_sent;		/* the highest exchange number that was used */
-	int64_t exchange_applied;	/* that of the receipt last applied; 0 when none */
-	int64_t receipt_at_ms;		/* the unit's clock when it was applied; 0 when none */
+	int64_t exchange_sent;      /* the highest exchange number that was used */
+	int64_t exchange_applied;   /* that of the receipt last applied; 0 when none */
+	int64_t receipt_at_ms;      /* the unit's clock when it was applied; 0 when none */
 	char refusal[ERR_TEXT_MAX]; /* why the centre refuses this unit, by its last answer; "" when it does not */
 };
 
@@ -124,7 +124,7 @@ int store_centre_get(struct store *store, struct store_centre *out, bool *out_fo
  * ERR_STATE while the store has rows that the first centre has receipted (unpair first). Only public_key, url,
  * device_id, device_name and paired_at_ms are taken from *centre. */
 int store_centre_set(struct store *store, const struct store_centre *centre, struct err *e);
-int store_centre_forget(struct store *store, struct err *e);				   /* unpair: beliefs go too, rows stay */
+int store_centre_forget(struct store *store, struct err *e);                   /* unpair: beliefs go too, rows stay */
 int store_centre_refused(struct store *store, const char *why, struct err *e); /* "" clears it */
 
 /* Takes the next exchange number, durably, before anything is sent under it. */
@@ -172,7 +172,7 @@ int store_apply_receipt(struct store *store, const struct store_receipt *receipt
 
 /* Rows that the centre has refused, in order of stream and seq, at most `limit`; *out to free(). */
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,
-						struct err *e);
+                        struct err *e);
 int store_rejected_count(struct store *store, int64_t *out, struct err *e);
 
 #endif

@@ -25,8 +25,8 @@ struct unit_state {
 	char version[VERSION_TEXT]; /* of alzy on the unit */
 	int64_t unsent_points, unsent_events;
 	int64_t oldest_unsent_ms; /* 0: none */
-	int64_t free_bytes;		  /* on the disk of the store; -1 unknown */
-	int64_t clock_ms;		  /* the unit's clock when the batch was made */
+	int64_t free_bytes;       /* on the disk of the store; -1 unknown */
+	int64_t clock_ms;         /* the unit's clock when the batch was made */
 };
 
 struct batch {
@@ -34,8 +34,8 @@ struct batch {
 	char store_id[UUID_TEXT];
 	int64_t exchange;
 	int64_t last_seq[STREAM_COUNT]; /* the highest that the store has given out */
-	struct ranges point_ranges;		/* the seqs of `points`, in order */
-	struct point *points;			/* point.session: 0, or 1 + index into sessions */
+	struct ranges point_ranges;     /* the seqs of `points`, in order */
+	struct point *points;           /* point.session: 0, or 1 + index into sessions */
 	size_t point_count;
 	struct event *events; /* in order of seq */
 	size_t event_count;

@@ -18,6 +18,6 @@ int columns_encode(const struct point *points, size_t count, struct buffer *out,
 /* Decodes exactly `count` points from exactly `length` bytes into out[0..count); seq is left 0. Values that the schema
  * can't hold, a session above `session_most`, bytes too few or left over: ERR_INVALID. */
 int columns_decode(const uint8_t *bytes, size_t length, size_t count, int32_t session_most, struct point *out,
-				   struct err *e);
+                   struct err *e);
 
 #endif

@@ -14,10 +14,10 @@ struct engine_report {
 	int64_t points, events, sessions; /* receipted in this run, rejected ones not counted */
 	int64_t batches;
 	int64_t bytes_sent, bytes_received; /* envelopes; what HTTP and TLS add is not in it */
-	int64_t rejected;					/* rows newly rejected */
-	int64_t remaining;					/* points, events and sessions still unsent */
+	int64_t rejected;                   /* rows newly rejected */
+	int64_t remaining;                  /* points, events and sessions still unsent */
 	int64_t elapsed_ms;
-	int64_t retry_ms;				  /* what the centre asked to wait; 0: nothing */
+	int64_t retry_ms;                 /* what the centre asked to wait; 0: nothing */
 	int64_t held_points, held_events; /* what the centre accounts for after the last receipt */
 };
 
@@ -33,15 +33,15 @@ struct engine_options {
  * nothing is unsent no batch is sent. Fills *report also on failure (what was done so far). ERR_STATE when not paired.
  * A batch that the carrier or centre fails is not repeated here: the caller waits as backoff.h says. */
 int engine_run(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-			   const struct engine_options *options, struct engine_report *report, struct err *e);
+               const struct engine_options *options, struct engine_report *report, struct err *e);
 
 /* Sends one batch even when nothing is unsent: asks the centre what it holds. */
 int engine_ask(struct store *store, const struct key_pair *keys, struct carrier *carrier, struct engine_report *report,
-			   struct err *e);
+               struct err *e);
 
 /* Pairs the store with the centre of `link`: sends `request`, checks the signed answer, and remembers the centre. */
 struct pairing_link;
 int engine_pair(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-				const struct pairing_link *link, struct store_centre *out, struct err *e);
+                const struct pairing_link *link, struct store_centre *out, struct err *e);
 
 #endif

@@ -19,7 +19,7 @@ enum envelope_kind { ENVELOPE_BATCH = 1, ENVELOPE_RECEIPT = 2, ENVELOPE_PAIRING 
 
 enum {
 	ENVELOPE_VERSION = 1,
-	ENVELOPE_MAX = 1 << 20,			  /* bytes of a whole envelope */
+	ENVELOPE_MAX = 1 << 20,           /* bytes of a whole envelope */
 	ENVELOPE_DOCUMENT_MAX = 16 << 20, /* bytes of a document, inflated */
 	ENVELOPE_DIGEST = 32,
 };
@@ -27,7 +27,7 @@ enum {
 /* Compresses, seals to `recipient` and signs as `sender`; appends the envelope to `out`. ERR_LIMIT when the document or
  * the envelope would be larger than the bounds above: the caller makes a smaller one. */
 int envelope_seal(enum envelope_kind kind, const struct key_pair *sender, const uint8_t recipient[KEY_PUBLIC],
-				  const void *document, size_t length, struct buffer *out, struct err *e);
+                  const void *document, size_t length, struct buffer *out, struct err *e);
 
 struct envelope_head {
 	enum envelope_kind kind;
@@ -40,7 +40,7 @@ int envelope_peek(const void *bytes, size_t length, struct envelope_head *out, s
  * only then opens the seal and inflates, never beyond ENVELOPE_DOCUMENT_MAX. Appends the document to `out`.
  * ERR_FORGED for another sender, a bad signature, another recipient or a seal that does not open. */
 int envelope_open(const void *bytes, size_t length, enum envelope_kind kind, const struct key_pair *recipient,
-				  const uint8_t sender[KEY_PUBLIC], struct buffer *out, struct err *e);
+                  const uint8_t sender[KEY_PUBLIC], struct buffer *out, struct err *e);
 
 /* BLAKE2b-256 of the whole envelope: how a receipt names the batch that it answers. */
 void envelope_digest(const void *bytes, size_t length, uint8_t out[ENVELOPE_DIGEST]);

@@ -22,8 +22,8 @@ struct receipt_rejected {
 };
 
 struct receipt_stream {
-	struct ranges accounted;		   /* held, rejected, dropped or expired: nothing of it is to be sent again */
-	struct ranges missing;			   /* below the highest seq that the centre has heard of */
+	struct ranges accounted;           /* held, rejected, dropped or expired: nothing of it is to be sent again */
+	struct ranges missing;             /* below the highest seq that the centre has heard of */
 	struct receipt_rejected *rejected; /* all rejected rows that the centre has of this store, newest first, capped */
 	size_t rejected_count;
 	int64_t rejected_total;
@@ -32,7 +32,7 @@ struct receipt_stream {
 
 struct receipt_session {
 	char session_id[UUID_TEXT];
-	int64_t revision;	  /* held */
+	int64_t revision;     /* held */
 	char lost[NAME_TEXT]; /* references that the centre does not know: "user_id machine_id"; "" none */
 };
 
