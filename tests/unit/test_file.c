@@ -1,0 +1,136 @@
+/* Files and locks, on real ones in a scratch folder. */
+#include "hal/file.h"
+#include "hal/lock.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/alzy-test-XXXXXX";
+
+static const char *at(const char *name)
+{
+	static char path[256];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	return path;
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"a", "b", "lock"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		unlink(at(names[i]));
+	return rmdir(folder); /* fails when a temporary file was left behind */
+}
+
+static void test_write_and_read(void **state)
+{
+	(void)state;
+	struct err e = {0};
+	struct buffer got = {0};
+	struct stat info;
+	assert_int_equal(file_write(at("a"), "first", 5, 0640, &e), 0);
+	assert_int_equal(file_write(at("a"), "second", 6, 0644, &e), 0);
+	assert_int_equal(stat(at("a"), &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0644);
+	assert_int_equal(file_read(at("a"), 6, &got, &e), 0);
+	assert_int_equal(got.length, 6);
+	assert_memory_equal(got.bytes, "second", 6);
+	buffer_free(&got);
+	assert_int_equal(file_read(at("a"), 5, &got, &e), -ERR_LIMIT);
+	buffer_free(&got);
+	assert_int_equal(file_read(at("none"), 5, &got, &e), -ERR_NOT_FOUND);
+	assert_int_equal(file_read(folder, 5, &got, &e), -ERR_INVALID);
+	assert_int_equal(file_write("/nowhere/at/all", "x", 1, 0600, &e), -ERR_NOT_FOUND);
+	buffer_free(&got);
+}
+
+static void test_create_never_overwrites(void **state)
+{
+	(void)state;
+	struct err e = {0};
+	struct buffer got = {0};
+	assert_int_equal(file_create(at("b"), "one", 3, 0600, &e), 0);
+	assert_int_equal(file_create(at("b"), "two", 3, 0600, &e), -ERR_EXISTS);
+	assert_int_equal(file_read(at("b"), 100, &got, &e), 0);
+	assert_memory_equal(got.bytes, "one", 3);
+	buffer_free(&got);
+}
+
+static void test_secret_must_be_secret(void **state)
+{
+	(void)state;
+	struct err e = {0};
+	struct buffer got = {0};
+	static const mode_t open_modes[] = {0640, 0604, 0610, 0602, 0644};
+	assert_int_equal(file_write(at("a"), "key", 3, 0600, &e), 0);
+	assert_int_equal(file_read_secret(at("a"), 100, &got, &e), 0);
+	buffer_free(&got);
+	for (size_t i = 0; i < sizeof open_modes / sizeof *open_modes; i++) {
+		assert_int_equal(chmod(at("a"), open_modes[i]), 0);
+		assert_int_equal(file_read_secret(at("a"), 100, &got, &e), -ERR_PERMISSION);
+		assert_int_equal(got.length, 0);
+		assert_non_null(strstr(e.text, "chmod 600"));
+	}
+}
+
+static void test_lock_names_its_holder(void **state)
+{
+	(void)state;
+	int ready[2], hold[2];
+	char byte;
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(hold), 0);
+	pid_t child = fork();
+	if (!child) {
+		struct lock *lock;
+		close(hold[1]);
+		byte = lock_take(&lock, at("lock"), 0, NULL) ? 'n' : 'y';
+		ssize_t n = write(ready[1], &byte, 1);
+		n = read(hold[0], &byte, 1); /* until it is killed */
+		_exit(n != 0);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(byte, 'y');
+	struct err e = {0};
+	struct lock *lock = NULL;
+	char pid[32];
+	snprintf(pid, sizeof pid, "process id %d", (int)child);
+	assert_int_equal(lock_take(&lock, at("lock"), 0, &e), -ERR_BUSY);
+	assert_null(lock);
+	assert_non_null(strstr(e.text, pid));
+	assert_non_null(strstr(e.text, "test_file"));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_int_equal(lock_take(&lock, at("lock"), 0, &e), 0);
+	lock_free(lock);
+	lock_free(NULL);
+	close(ready[0]), close(ready[1]), close(hold[0]), close(hold[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_write_and_read),
+		cmocka_unit_test(test_create_never_overwrites),
+		cmocka_unit_test(test_secret_must_be_secret),
+		cmocka_unit_test(test_lock_names_its_holder),
+	};
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
