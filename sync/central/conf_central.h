@@ -8,7 +8,7 @@
 
 struct conf_central {
 	char dsn[CONF_TEXT_MAX];
-	char listen[CONF_TEXT_MAX];		/* HOST:PORT; [::1]:PORT */
+	char listen[CONF_TEXT_MAX];     /* HOST:PORT; [::1]:PORT */
 	char public_url[CONF_TEXT_MAX]; /* what goes into pairing links; "" is made from listen */
 	char tls_certificate[CONF_TEXT_MAX], tls_key[CONF_TEXT_MAX];
 	int plain_http; /* 0: only on loopback, 1: anywhere (a proxy in front does TLS) */

@@ -16,11 +16,11 @@
  * ERR_FORGED, ERR_INVALID, ERR_VERSION, ERR_LIMIT: the envelope is at fault. ERR_REFUSED: the device or store is not
  * (or no longer) to be served. ERR_DATABASE, ERR_BUSY: try again later; nothing was changed. */
 int exchange_batch(struct pg *pg, const struct key_pair *centre, const void *bytes, size_t count, struct buffer *out,
-				   struct receipt *out_receipt, struct err *e);
+                   struct receipt *out_receipt, struct err *e);
 
 /* Takes a pairing request. ERR_REFUSED: the token is unknown, used by another key, or expired. The same token with the
  * same key is answered again. */
 int exchange_pairing(struct pg *pg, const struct key_pair *centre, const void *bytes, size_t count, struct buffer *out,
-					 struct err *e);
+                     struct err *e);
 
 #endif

@@ -12,6 +12,6 @@
 /* Takes the rows of `batch` for the device, commits with synchronous_commit=on, and fills *out as the receipt to sign
  * (exchange, digest and times included). ERR_REFUSED when the store or a session belongs to another device. */
 int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch,
-				 const uint8_t batch_digest[ENVELOPE_DIGEST], struct receipt *out, struct err *e);
+                 const uint8_t batch_digest[ENVELOPE_DIGEST], struct receipt *out, struct err *e);
 
 #endif

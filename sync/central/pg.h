@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct pg;		  /* a connection; one thread at a time */
+struct pg;        /* a connection; one thread at a time */
 struct pg_result; /* rows; owned by the caller: pg_result_free */
 
 /* dsn as libpq understands it. ERR_DATABASE. */
@@ -23,7 +23,7 @@ int pg_ready(struct pg *pg, struct err *e);
  * is Postgres' own, with detail and SQLSTATE. `out` may be NULL when no rows are wanted. Statements that are asked for
  * again are prepared once per connection. */
 int pg_query(struct pg *pg, struct pg_result **out, struct err *e, const char *sql, size_t count,
-			 const char *const *values);
+             const char *const *values);
 /* The SQLSTATE of the last failure on this connection, "" when none. */
 const char *pg_sqlstate(const struct pg *pg);
 
@@ -33,7 +33,7 @@ int pg_script(struct pg *pg, const char *sql, struct err *e);
 size_t pg_rows(const struct pg_result *result);
 bool pg_is_null(const struct pg_result *result, size_t row, size_t column);
 const char *pg_text(const struct pg_result *result, size_t row, size_t column); /* "" for NULL; borrowed */
-int64_t pg_int(const struct pg_result *result, size_t row, size_t column);		/* 0 for NULL */
+int64_t pg_int(const struct pg_result *result, size_t row, size_t column);      /* 0 for NULL */
 size_t pg_columns(const struct pg_result *result);
 const char *pg_column_name(const struct pg_result *result, size_t column);
 void pg_result_free(struct pg_result *result);
