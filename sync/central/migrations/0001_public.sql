@@ -1,0 +1,111 @@
+-- The seven tables of the first source document, exactly as its DDL says. What had to be mended comes later, as
+-- changes to them: so a database that already holds these tables with rows takes the same way as an empty one.
+
+-- A table that has one of our names but is not ours is refused here, before anything is changed. Tables of both
+-- documents are looked at: each must be absent, or have the document's columns, types and primary key.
+DO $$
+DECLARE
+	refusal text;
+BEGIN
+	WITH expected (name, key, columns) AS (VALUES
+		('public.organizations', 'organization_id', '{organization_id integer,organization_name text}'::text[]),
+		('public.applications', 'application_id', '{application_id integer,name text}'),
+		('public.users', 'user_id', '{user_id text,full_name text,organization_id integer}'),
+		('public.application_users', 'application_user_id',
+			'{application_user_id integer,application_id integer,user_id text}'),
+		('public.machines', 'machine_id', '{machine_id text,serial_no text,operation_start_date date}'),
+		('public.sessions', 'session_id',
+			'{session_id text,user_id text,machine_id text,start_at timestamp without time zone,application_id integer,end_at timestamp without time zone}'),
+		('public.events', 'session_id',
+			'{session_id text,event_at time with time zone,event_type text,payload text}'),
+		('alzy.users', 'id',
+			'{id integer,name character varying,email character varying,role alzy.user_role,is_active boolean,providers jsonb,created_at timestamp with time zone,updated_at timestamp with time zone,last_login_at timestamp with time zone}'),
+		('alzy.devices', 'id',
+			'{id integer,user_id integer,name character varying,platform alzy.device_platform,device_key_hash character varying,pairing_token_hash character varying,pairing_expires_at timestamp with time zone,paired_at timestamp with time zone,is_active boolean,last_seen_at timestamp with time zone,created_at timestamp with time zone,deleted_at timestamp with time zone,updated_at timestamp with time zone,color alzy.device_color}'),
+		('alzy.sessions', 'id',
+			'{id integer,device_id integer,user_id integer,status alzy.session_status,started_at timestamp with time zone,ended_at timestamp with time zone,created_at timestamp with time zone,updated_at timestamp with time zone}'),
+		('alzy.points', 'id',
+			'{id bigint,device_id integer,session_id integer,lat numeric,lng numeric,geom geometry,accuracy double precision,speed double precision,heading double precision,altitude double precision,source alzy.point_source,recorded_at timestamp with time zone,received_at timestamp with time zone}')
+	), found AS (
+		SELECT e.name, e.key, e.columns, c.relkind,
+			ARRAY(SELECT a.attname || ' ' || format_type(a.atttypid, NULL) FROM pg_attribute a
+				WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS present,
+			(SELECT string_agg(a.attname, ',') FROM pg_index i JOIN pg_attribute a
+				ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+				WHERE i.indrelid = c.oid AND i.indisprimary) AS present_key
+		FROM expected e JOIN pg_class c ON c.oid = to_regclass(e.name)
+	)
+	SELECT string_agg(name || CASE
+			WHEN relkind <> 'r' THEN ' is no plain table'
+			WHEN NOT columns <@ present THEN ' has no column ' ||
+				array_to_string(ARRAY(SELECT unnest(columns) EXCEPT SELECT unnest(present)), ', ')
+			ELSE ' has not the primary key (' || key || ')' END, '; ')
+		INTO refusal FROM found
+		WHERE relkind <> 'r' OR NOT columns <@ present OR present_key IS DISTINCT FROM key;
+	IF refusal IS NOT NULL THEN
+		RAISE EXCEPTION 'tables are in the way that alzy can''t adopt: %. Rename them, or use another database', refusal
+			USING ERRCODE = 'ALZ01';
+	END IF;
+END
+$$;
+
+CREATE SEQUENCE IF NOT EXISTS public."Organizations_OrganizationID_seq" AS integer;
+CREATE TABLE IF NOT EXISTS public.organizations
+(
+	organization_id integer NOT NULL DEFAULT nextval('"Organizations_OrganizationID_seq"'::regclass),
+	organization_name text COLLATE pg_catalog."default",
+	CONSTRAINT "Organizations_pkey" PRIMARY KEY (organization_id)
+);
+
+CREATE SEQUENCE IF NOT EXISTS public."Applications_ApplicationID_seq" AS integer;
+CREATE TABLE IF NOT EXISTS public.applications
+(
+	application_id integer NOT NULL DEFAULT nextval('"Applications_ApplicationID_seq"'::regclass),
+	name text COLLATE pg_catalog."default",
+	CONSTRAINT "Applications_pkey" PRIMARY KEY (application_id)
+);
+
+CREATE TABLE IF NOT EXISTS public.users
+(
+	user_id text COLLATE pg_catalog."default" NOT NULL,
+	full_name text COLLATE pg_catalog."default",
+	organization_id integer NOT NULL,
+	CONSTRAINT "Users_pkey" PRIMARY KEY (user_id)
+);
+
+CREATE SEQUENCE IF NOT EXISTS public."ApplicationUsers_ApplicationUsersID_seq" AS integer;
+CREATE TABLE IF NOT EXISTS public.application_users
+(
+	application_user_id integer NOT NULL DEFAULT nextval('"ApplicationUsers_ApplicationUsersID_seq"'::regclass),
+	application_id integer NOT NULL,
+	user_id text COLLATE pg_catalog."default" NOT NULL,
+	CONSTRAINT "ApplicationUsers_pkey" PRIMARY KEY (application_user_id)
+);
+
+CREATE TABLE IF NOT EXISTS public.machines
+(
+	machine_id text COLLATE pg_catalog."default" NOT NULL,
+	serial_no text COLLATE pg_catalog."default",
+	operation_start_date date,
+	CONSTRAINT "Machines_pkey" PRIMARY KEY (machine_id)
+);
+
+CREATE TABLE IF NOT EXISTS public.sessions
+(
+	session_id text COLLATE pg_catalog."default" NOT NULL,
+	user_id text COLLATE pg_catalog."default",
+	machine_id text COLLATE pg_catalog."default",
+	start_at timestamp without time zone,
+	application_id integer,
+	end_at timestamp without time zone,
+	CONSTRAINT "Sessions_pkey" PRIMARY KEY (session_id)
+);
+
+CREATE TABLE IF NOT EXISTS public.events
+(
+	session_id text COLLATE pg_catalog."default" NOT NULL,
+	event_at time with time zone,
+	event_type text COLLATE pg_catalog."default",
+	payload text COLLATE pg_catalog."default",
+	CONSTRAINT "Events_pkey" PRIMARY KEY (session_id)
+);

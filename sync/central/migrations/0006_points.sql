@@ -1,0 +1,175 @@
+-- Departures of alzy.points: partitioned by month; geom generated; references checked once a statement.
+
+ALTER TABLE alzy.points RENAME TO points_before;
+DO $$
+DECLARE
+	old record;
+BEGIN
+	FOR old IN SELECT conname FROM pg_constraint WHERE conrelid = 'alzy.points_before'::regclass LOOP
+		EXECUTE format('ALTER TABLE alzy.points_before DROP CONSTRAINT %I', old.conname);
+	END LOOP;
+END
+$$;
+
+-- Ids from 2^40 up are store number × 2^40 + seq. A row that comes without a store gets one below.
+CREATE SEQUENCE alzy.points_below AS bigint MAXVALUE 1099511627775;
+
+-- Departure: range-partitioned by recorded_at, which Postgres therefore wants in the primary key. Departure: geom is
+-- generated, so that it can't disagree with lat and lng.
+CREATE TABLE alzy.points
+(
+	id bigint NOT NULL DEFAULT nextval('alzy.points_below'),
+	device_id integer NOT NULL,
+	session_id integer,
+	lat numeric NOT NULL CONSTRAINT points_lat CHECK (lat BETWEEN -90 AND 90),
+	lng numeric NOT NULL CONSTRAINT points_lng CHECK (lng BETWEEN -180 AND 180),
+	geom geometry(Point, 4326) GENERATED ALWAYS AS (ST_SetSRID(ST_MakePoint(lng::float8, lat::float8), 4326)) STORED,
+	accuracy float8 CONSTRAINT points_accuracy CHECK (accuracy >= 0 AND accuracy < 'Infinity'),
+	speed float8 CONSTRAINT points_speed CHECK (speed >= 0 AND speed < 'Infinity'),
+	heading float8 CONSTRAINT points_heading CHECK (heading BETWEEN 0 AND 360),
+	altitude float8 CONSTRAINT points_altitude CHECK (altitude > '-Infinity' AND altitude < 'Infinity'),
+	source alzy.point_source NOT NULL DEFAULT 'gps',
+	recorded_at timestamptz NOT NULL CONSTRAINT points_recorded_at CHECK (isfinite(recorded_at)),
+	received_at timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT points_pkey PRIMARY KEY (id, recorded_at)
+) PARTITION BY RANGE (recorded_at);
+ALTER SEQUENCE alzy.points_below OWNED BY alzy.points.id;
+
+-- Each index has a question that is really asked: a session's track, a device's time, a month's area. A GiST on geom
+-- would cost more than all of these together; a batch is one device's contiguous stretch, which suits BRIN.
+CREATE INDEX points_session ON alzy.points (session_id, recorded_at) WHERE session_id IS NOT NULL;
+CREATE INDEX points_device ON alzy.points (device_id, recorded_at);
+CREATE INDEX points_time ON alzy.points USING brin (recorded_at) WITH (pages_per_range = 32);
+CREATE INDEX points_geom ON alzy.points USING brin (geom) WITH (pages_per_range = 32);
+
+-- Catches a time that nobody foresaw.
+CREATE TABLE alzy.points_default PARTITION OF alzy.points DEFAULT;
+
+-- Makes the monthly partitions (UTC) from the month of first_at to that of last_at that are not there yet, and says
+-- how many it made. A partition is made apart and then attached, because PARTITION OF would lock the parent against
+-- readers; rows of its month leave the default partition in the same transaction. The lock on the parent admits readers
+-- and writers, but not a second one who makes partitions; waiting for it, or for readers of the default partition, ends
+-- with lock_not_available. SECURITY DEFINER, so that a gateway need not own the table: hence bounded.
+CREATE FUNCTION alzy.ensure_partitions(first_at timestamptz, last_at timestamptz) RETURNS integer
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '5s'
+AS $$
+DECLARE
+	low timestamptz := date_trunc('month', first_at);
+	high timestamptz := date_trunc('month', last_at);
+	columns text;
+	name text;
+	made integer := 0;
+BEGIN
+	IF NOT (low BETWEEN '1970-01-01' AND high AND high < '2100-01-01' AND high < low + interval '240 months') THEN
+		RAISE EXCEPTION 'partitions are made for at most 240 months at once, from 1970 to 2099; not for % to %',
+			first_at, last_at USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	WHILE low <= high LOOP
+		name := 'points_' || to_char(low, 'YYYY_MM');
+		IF to_regclass('alzy.' || name) IS NULL THEN
+			LOCK TABLE ONLY alzy.points IN SHARE UPDATE EXCLUSIVE MODE;
+		END IF;
+		IF to_regclass('alzy.' || name) IS NULL THEN
+			LOCK TABLE alzy.points_default IN ACCESS EXCLUSIVE MODE;
+			SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
+				WHERE attrelid = 'alzy.points'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+			EXECUTE format('CREATE TABLE alzy.%I (LIKE alzy.points INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS,
+				CONSTRAINT month CHECK (recorded_at >= %L AND recorded_at < %L))', name, low, low + interval '1 month');
+			EXECUTE format('WITH moved AS (DELETE FROM alzy.points_default WHERE recorded_at >= %2$L AND recorded_at < %3$L
+				RETURNING %4$s) INSERT INTO alzy.%1$I (%4$s) SELECT * FROM moved', name, low, low + interval '1 month', columns);
+			EXECUTE format('ALTER TABLE alzy.points ATTACH PARTITION alzy.%I FOR VALUES FROM (%L) TO (%L)',
+				name, low, low + interval '1 month');
+			EXECUTE format('ALTER TABLE alzy.%I DROP CONSTRAINT month', name);
+			made := made + 1;
+		END IF;
+		low := low + interval '1 month';
+	END LOOP;
+	RETURN made;
+END
+$$;
+REVOKE ALL ON FUNCTION alzy.ensure_partitions FROM PUBLIC;
+
+-- Rows that were there before. One that can't be carried over exactly as it was is kept aside as it was: it gets
+-- received_at for a missing recorded_at, its geom for a missing position, and NULL for a value that is none.
+CREATE TEMPORARY TABLE carried ON COMMIT DROP AS
+	SELECT b.id, b.device_id, b.session_id, coalesce(b.lat, ST_Y(place)::numeric(10, 7)) AS lat,
+		coalesce(b.lng, ST_X(place)::numeric(10, 7)) AS lng,
+		CASE WHEN accuracy >= 0 AND accuracy < 'Infinity' THEN accuracy END AS accuracy,
+		CASE WHEN speed >= 0 AND speed < 'Infinity' THEN speed END AS speed,
+		CASE WHEN heading BETWEEN 0 AND 360 THEN heading END AS heading,
+		CASE WHEN altitude > '-Infinity' AND altitude < 'Infinity' THEN altitude END AS altitude,
+		coalesce(source, 'gps') AS source, coalesce(recorded_at, received_at) AS recorded_at,
+		coalesce(received_at, recorded_at) AS received_at, b.geom AS geom_before, to_jsonb(b) AS before
+	FROM alzy.points_before b, LATERAL (SELECT CASE WHEN GeometryType(b.geom) = 'POINT' THEN
+		CASE WHEN ST_SRID(b.geom) IN (0, 4326) THEN b.geom ELSE ST_Transform(b.geom, 4326) END END AS place) g;
+
+SELECT alzy.ensure_partitions(recorded_at, recorded_at) FROM carried
+	WHERE recorded_at >= '1970-01-01' AND recorded_at < '2100-01-01' GROUP BY date_trunc('month', recorded_at), recorded_at;
+
+WITH good AS (
+	INSERT INTO alzy.points (id, device_id, session_id, lat, lng, accuracy, speed, heading, altitude, source, recorded_at,
+			received_at)
+		SELECT id, device_id, session_id, lat, lng, accuracy, speed, heading, altitude, source, recorded_at, received_at
+			FROM carried WHERE device_id IS NOT NULL AND lat BETWEEN -90 AND 90 AND lng BETWEEN -180 AND 180
+				AND isfinite(recorded_at)
+		RETURNING *
+)
+INSERT INTO alzy.kept_aside (table_name, content, reason)
+	SELECT 'alzy.points', c.before, CASE WHEN g.id IS NULL THEN 'not carried over: no device, no place or no time'
+			ELSE 'carried over with other values' END
+		FROM carried c LEFT JOIN good g USING (id)
+		WHERE g.id IS NULL OR c.before - 'geom' IS DISTINCT FROM to_jsonb(g) - 'geom'
+			OR (c.geom_before IS NOT NULL AND NOT coalesce(ST_DWithin(g.geom, c.geom_before, 1e-7), false));
+
+DROP TABLE alzy.points_before;
+SELECT setval('alzy.points_below', max(id)) FROM alzy.points HAVING max(id) IS NOT NULL;
+
+-- Departure: two foreign keys, checked row by row, would halve ingest. The devices and sessions of a whole statement are
+-- checked at once, and locked as a foreign key would, so that they can't go away before it commits.
+CREATE FUNCTION alzy.points_refer() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	missing integer;
+BEGIN
+	PERFORM FROM alzy.devices WHERE id IN (SELECT device_id FROM fresh) FOR KEY SHARE;
+	SELECT device_id INTO missing FROM (SELECT DISTINCT device_id FROM fresh) f
+		WHERE NOT EXISTS (SELECT FROM alzy.devices d WHERE d.id = f.device_id) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'there is no device %', missing USING ERRCODE = 'foreign_key_violation';
+	END IF;
+	PERFORM FROM alzy.sessions WHERE id IN (SELECT session_id FROM fresh) FOR KEY SHARE;
+	SELECT session_id INTO missing FROM (SELECT DISTINCT session_id FROM fresh WHERE session_id IS NOT NULL) f
+		WHERE NOT EXISTS (SELECT FROM alzy.sessions s WHERE s.id = f.session_id) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'there is no session %', missing USING ERRCODE = 'foreign_key_violation';
+	END IF;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER refer_insert AFTER INSERT ON alzy.points REFERENCING NEW TABLE AS fresh
+	FOR EACH STATEMENT EXECUTE FUNCTION alzy.points_refer();
+CREATE TRIGGER refer_update AFTER UPDATE ON alzy.points REFERENCING NEW TABLE AS fresh
+	FOR EACH STATEMENT EXECUTE FUNCTION alzy.points_refer();
+
+-- … and the other end of it: a device or session that has points stays. AFTER the row is locked, so that a statement
+-- that is adding points to it has either committed, and is seen here, or finds the row gone.
+CREATE FUNCTION alzy.points_guard() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	used boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM alzy.points WHERE %I = $1)', TG_ARGV[0]) INTO used USING OLD.id;
+	IF used THEN
+		RAISE EXCEPTION 'there are points of % %', TG_TABLE_NAME, OLD.id USING ERRCODE = 'foreign_key_violation';
+	END IF;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER points_guard_delete AFTER DELETE ON alzy.devices
+	FOR EACH ROW EXECUTE FUNCTION alzy.points_guard('device_id');
+CREATE TRIGGER points_guard_update AFTER UPDATE OF id ON alzy.devices
+	FOR EACH ROW WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION alzy.points_guard('device_id');
+CREATE TRIGGER points_guard_delete AFTER DELETE ON alzy.sessions
+	FOR EACH ROW EXECUTE FUNCTION alzy.points_guard('session_id');
+CREATE TRIGGER points_guard_update AFTER UPDATE OF id ON alzy.sessions
+	FOR EACH ROW WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION alzy.points_guard('session_id');
