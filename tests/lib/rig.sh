@@ -1,0 +1,313 @@
+# What every end-to-end test stands on. A test is a bash script that prove runs:
+#
+#	#!/bin/bash
+#	. "$(dirname "$0")/../lib/rig.sh"
+#	postgres_start; central_init; central_start
+#	gpsd_start "$DATA/drive.nmea"; unit car
+#	agent_start car; gpsd_play; stop agent-car
+#	pair car
+#	ok "the drive is sent" on car sync
+#	same_rows car "central holds what gpsd reported"
+#	done_testing
+#
+# Everything lives in one scratch folder and on free ports, and is ended and removed when the script ends, however it
+# ends. Works as root (Postgres then runs as user postgres, gpsd as nobody) and as anybody, any number at a time.
+# ALZY_BUILD names the folder of the programs. To look into a failure: ALZY_SHOW=1 prints the logs, ALZY_KEEP=1 keeps
+# the folder.
+set -u -o pipefail
+export LC_ALL=C TZ=UTC PGTZ=UTC
+unset ALZY_CONFIG NOTIFY_SOCKET MAKEFLAGS http_proxy https_proxy ALL_PROXY all_proxy PGDATABASE PGHOST PGPORT PGUSER
+
+RIG=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(cd "$RIG/../.." && pwd)
+BUILD=${ALZY_BUILD:-build}
+case $BUILD in /*) ;; *) BUILD=$TOP/$BUILD ;; esac
+DATA=$TOP/tests/data
+SCRATCH=$(mktemp -d "${ALZY_SCRATCH:-/tmp}/alzy.XXXXXX") || exit 1
+chmod 711 "$SCRATCH"
+mkdir "$SCRATCH/pids"
+case $BUILD in *sanitize*) SLOWER=3 ;; *) SLOWER=1 ;; esac
+
+# ---- TAP ------------------------------------------------------------------------------------------------------
+
+TAP_COUNT=0 TAP_FAILED=0
+diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
+tap() { # STATUS DESCRIPTION
+	TAP_COUNT=$((TAP_COUNT + 1))
+	[ "$1" = 0 ] && echo "ok $TAP_COUNT - $2" && return 0
+	echo "not ok $TAP_COUNT - $2"
+	TAP_FAILED=$((TAP_FAILED + 1))
+	return 1
+}
+ok() { # DESCRIPTION COMMAND…: the command succeeds
+	local what=$1
+	shift
+	"$@" >"$SCRATCH/said" 2>&1 </dev/null
+	tap $? "$what" || { diag "$* said:"; diag "$(tail -n 20 "$SCRATCH/said")"; return 1; }
+}
+is() { # GOT WANTED DESCRIPTION
+	[ "$1" = "$2" ]
+	tap $? "$3" || { diag "got:    $1"; diag "wanted: $2"; return 1; }
+}
+like() { # GOT EXTENDED-REGEX DESCRIPTION
+	grep -qE -e "$2" <<<"$1"
+	tap $? "$3" || { diag "got:    $1"; diag "wanted: /$2/"; return 1; }
+}
+refuses() { # DESCRIPTION STATUS REGEX COMMAND…: the command ends with this status and says this, on either stream
+	local what=$1 status=$2 regex=$3 got
+	shift 3
+	"$@" >"$SCRATCH/said" 2>&1 </dev/null
+	got=$?
+	[ $got = "$status" ] && grep -qE -e "$regex" "$SCRATCH/said"
+	tap $? "$what" || {
+		diag "$* ended with $got (wanted $status) and said (wanted /$regex/):"
+		diag "$(tail -n 20 "$SCRATCH/said")"
+		return 1
+	}
+}
+die() { # the test can't go on
+	tap 1 "$*"
+	exit 1
+}
+done_testing() {
+	echo "1..$TAP_COUNT"
+	exit $((TAP_FAILED > 0))
+}
+
+# ---- processes ------------------------------------------------------------------------------------------------
+
+# COMMAND…: polls until it succeeds; fails after AWAIT_SECONDS (20; more for sanitized programs).
+await() {
+	local until=$((SECONDS + ${AWAIT_SECONDS:-20} * SLOWER))
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $until ] || { diag "waited in vain: $*"; return 1; }
+		sleep 0.05
+	done
+}
+pid_of() { cat "$SCRATCH/pids/$1" 2>/dev/null; }
+alive() { # NAME; one that has ended, but was not yet waited for, is not alive
+	local pid stat
+	pid=$(pid_of "$1") && { read -r stat <"/proc/$pid/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
+}
+gone() { ! alive "$1"; }
+log_of() { cat "$SCRATCH/$1.log"; }
+log_has() { grep -qE -e "$2" "$SCRATCH/$1.log"; } # NAME REGEX
+
+# A process dies with this script, even when that is killed. RUN_AS: as which user, when we are root.
+own() {
+	if [ "${RUN_AS:-}" ] && [ "$(id -u)" = 0 ]; then
+		set -- --reuid="$RUN_AS" --regid="$(id -g "$RUN_AS")" --clear-groups "$@"
+	fi
+	exec setpriv --pdeathsig "${DEATH:-KILL}" "$@"
+}
+start() { # NAME COMMAND…: in the background, with its output in $SCRATCH/NAME.log
+	local name=$1
+	shift
+	gone "$name" || die "$name runs already"
+	own "$@" >>"$SCRATCH/$name.log" 2>&1 </dev/null &
+	echo $! >"$SCRATCH/pids/$name"
+}
+start_ready() { # NAME COMMAND…: and waits until it has told systemd that it is ready. Fails when it ends before.
+	local name=$1
+	shift
+	rm -f "$SCRATCH/$name.notify"
+	: >"$SCRATCH/$name-notify.log"
+	start "$name-notify" perl "$RIG/notify.pl" "$SCRATCH/$name.notify"
+	await test -S "$SCRATCH/$name.notify" || die "no notify socket"
+	start "$name" env NOTIFY_SOCKET="$SCRATCH/$name.notify" "$@"
+	await notified_or_gone "$name" READY=1
+	notified "$name" READY=1 && alive "$name"
+}
+notified() { grep -q "^$2" "$SCRATCH/$1-notify.log"; } # NAME LINE: what it has told systemd since it was started
+notified_or_gone() { notified "$@" || gone "$1"; }
+stop() { # NAME [SIGNAL]: sends it, waits for the end, returns the exit status of the process
+	local name=$1 pid status
+	pid=$(pid_of "$name") || return 0
+	kill "-${2:-TERM}" "$pid" 2>/dev/null
+	await gone "$name" || kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+	status=$?
+	rm -f "$SCRATCH/pids/$name"
+	[ ! -e "$SCRATCH/pids/$name-notify" ] || stop "$name-notify" KILL || :
+	return $status
+}
+kill9() { stop "$1" KILL 2>/dev/null || :; }
+
+rig_end() {
+	local status=$? file
+	trap '' INT TERM HUP
+	trap - EXIT
+	if [ "${ALZY_SHOW:-}" ] && [ $((TAP_FAILED + status)) -gt 0 ]; then
+		for file in "$SCRATCH"/*.log; do diag "---- $file"; diag "$(tail -n 30 "$file")"; done
+	fi
+	for file in $(ls -t "$SCRATCH/pids"); do
+		case $file in postgres) stop postgres INT ;; *) AWAIT_SECONDS=5 stop "$file" ;; esac
+	done >/dev/null 2>&1
+	if [ "${ALZY_KEEP:-}" ]; then diag "kept: $SCRATCH"; else rm -rf "$SCRATCH"; fi
+	exit $status
+}
+trap rig_end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# A port on loopback that nobody listens on, outside the range from which the kernel takes those of clients.
+free_port() {
+	perl -MIO::Socket::INET -e 'for (1 .. 200) {
+			my $port = 20000 + int rand 10000;
+			print "$port\n" and exit 0 if IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1);
+		} exit 1'
+}
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # PORT
+json() { perl "$RIG/json.pl" "$1"; }                           # PATH (points.last_seq) of the JSON on stdin
+
+# ---- Postgres -------------------------------------------------------------------------------------------------
+
+PG_BIN=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+PG=$SCRATCH/pg
+DSN="host=$PG dbname=alzy user=postgres"
+
+# [--durable]: a server of our own, reached by a socket in the scratch folder only. fsync is off unless --durable.
+postgres_start() {
+	PG_FSYNC=off
+	[ "${1:-}" != --durable ] || PG_FSYNC=on
+	mkdir -m 700 "$PG"
+	[ "$(id -u)" != 0 ] || chown postgres: "$PG"
+	(RUN_AS=postgres own "$PG_BIN/initdb" -D "$PG/data" --username=postgres --auth=trust --encoding=UTF8 \
+		--locale=C.UTF-8 --no-sync) >"$SCRATCH/initdb.log" 2>&1 </dev/null || die "initdb: $(log_of initdb)"
+	postgres_again
+	psql -qXd "${DSN/dbname=alzy/dbname=postgres}" -c 'CREATE DATABASE alzy' || die "no database"
+}
+postgres_again() { # the same server with the same data, after `stop postgres INT` or `kill9 postgres`
+	DEATH=INT RUN_AS=postgres start postgres "$PG_BIN/postgres" -D "$PG/data" -c listen_addresses= \
+		-c unix_socket_directories="$PG" -c fsync="$PG_FSYNC" -c max_connections=40 -c shared_buffers=32MB \
+		-c timezone=UTC -c log_min_messages=warning
+	await postgres_up || die "Postgres does not start: $(log_of postgres)"
+}
+postgres_up() { "$PG_BIN/pg_isready" -q -h "$PG"; }
+sql() { psql -qXAt -v ON_ERROR_STOP=1 -d "$DSN" -c "$1"; } # SQL: rows as a|b|c
+
+# ---- the centre -----------------------------------------------------------------------------------------------
+
+central() { ALZY_CONFIG=$SCRATCH/central.conf "$BUILD/alzy-central" "$@"; }
+central_conf() { # [LINES of [server]…]: writes central.conf
+	cat >"$SCRATCH/central.conf" <<-END
+		[database]
+		dsn = $DSN
+		[key]
+		path = $SCRATCH/central/central.key
+		[server]
+		listen = 127.0.0.1:$CENTRAL_PORT
+		$(printf '%s\n' "$@")
+	END
+}
+central_init() { # [LINES of [server]…]: key, schema, one account (1) and machine (van)
+	CENTRAL_PORT=$(free_port) || die "no free port"
+	CENTRAL_URL=http://127.0.0.1:$CENTRAL_PORT
+	mkdir -p "$SCRATCH/central"
+	central_conf "$@"
+	central init >"$SCRATCH/central-init.log" 2>&1 || die "init: $(log_of central-init)"
+	central migrate >>"$SCRATCH/central-init.log" 2>&1 || die "migrate: $(log_of central-init)"
+	central account add --name Tester >>"$SCRATCH/central-init.log" 2>&1 || die "account: $(log_of central-init)"
+	central machine add --id van >>"$SCRATCH/central-init.log" 2>&1 || die "machine: $(log_of central-init)"
+}
+central_start() { start_ready central env ALZY_CONFIG="$SCRATCH/central.conf" "$BUILD/alzy-central" serve; }
+central_stop() { stop central; }
+healthy() { curl -fsS -m 5 "${@:2}" "${1:-$CENTRAL_URL}/healthz"; } # [URL [CURL OPTIONS…]]
+
+# ---- units: each with its own configuration and store ---------------------------------------------------------
+
+# NAME [SECTION.KEY=VALUE…]: $SCRATCH/NAME/alzy.conf; the last word on a key wins.
+unit() {
+	local name=$1
+	shift
+	mkdir -p "$SCRATCH/$name"
+	set -- store.path="$SCRATCH/$name/store.db" gnss.source="gpsd://127.0.0.1:${GPSD_PORT:-1}" \
+		store.commit_interval=1s sync.timeout=10s "$@"
+	printf '%s\n' "$@" | perl -e 'my %v; while (<>) { chomp; /^(\w+)\.(\w+)=(.*)/ or die; $v{$1}{$2} = $3 }
+		for my $s (sort keys %v) { print "[$s]\n"; print "$_ = $v{$s}{$_}\n" for sort keys %{$v{$s}} }' \
+		>"$SCRATCH/$name/alzy.conf"
+}
+on() { # NAME VERB…: alzy on this unit
+	ALZY_CONFIG=$SCRATCH/$1/alzy.conf "$BUILD/alzy" "${@:2}"
+}
+lite() { sqlite3 -readonly "$SCRATCH/$1/store.db" "$2"; } # NAME SQL: rows as a|b|c
+agent_start() { start_ready "agent-$1" env ALZY_CONFIG="$SCRATCH/$1/alzy.conf" "$BUILD/alzy-agentd"; }
+syncd_start() { start_ready "syncd-$1" env ALZY_CONFIG="$SCRATCH/$1/alzy.conf" "$BUILD/alzy-syncd"; }
+replay() { # NAME: runs the agent to the end of its replay:FILE
+	ALZY_CONFIG=$SCRATCH/$1/alzy.conf "$BUILD/alzy-agentd" >>"$SCRATCH/agent-$1.log" 2>&1 </dev/null
+}
+pair_link() { # NAME: a device of this name at the centre, and a link for it on stdout
+	local id
+	id=$(central device add --account 1 --name "$1" --machine van --platform linux --json | json id) &&
+		central device pair "$id" --json | json link
+}
+pair() { # NAME
+	local link
+	link=$(pair_link "$1") && on "$1" pair "$link" >"$SCRATCH/pair-$1.log" 2>&1 || die "pairing: $(log_of "pair-$1")"
+}
+
+# ---- gpsd, fed from a recording -------------------------------------------------------------------------------
+
+# gpsd shows its time to ntpd in shared memory, which stays behind: it gets memory of its own where that is allowed.
+GPSD_APART=(unshare --ipc setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups --pdeathsig KILL)
+[ "$(id -u)" = 0 ] || GPSD_APART=(unshare --user --ipc)
+"${GPSD_APART[@]}" true 2>/dev/null || GPSD_APART=()
+
+# FILE [PACE]: a feeder that holds FILE, a gpsd on $GPSD_PORT that reads it, and a witness that writes all that gpsd
+# says to witness.log. Nothing flows before gpsd_go. PACE is the seconds between two epochs; 0: as fast as it goes.
+gpsd_start() {
+	GPSD_PORT=${GPSD_PORT:-$(free_port)}
+	FEED_PORT=$(free_port) || die "no free port"
+	rm -f "$SCRATCH/go"
+	mkfifo "$SCRATCH/go"
+	start feeder perl "$RIG/feed.pl" "$FEED_PORT" "$SCRATCH/go" "$1" "${2:-0}"
+	await log_has feeder "^listening $FEED_PORT" || die "no feeder"
+	start gpsd "${GPSD_APART[@]}" gpsd -N -n -b -S "$GPSD_PORT" "tcp://127.0.0.1:$FEED_PORT"
+	await listening "$GPSD_PORT" || die "no gpsd"
+	await log_has feeder "^connected $FEED_PORT" || die "gpsd does not read: $(log_of gpsd)"
+	start witness perl "$RIG/witness.pl" "$GPSD_PORT"
+	await log_has witness '"class":"WATCH"' || die "no witness"
+}
+gpsd_go() { timeout 20 bash -c ': >"$0"' "$SCRATCH/go" || die "the feeder is gone"; }
+# All of the recording has gone through gpsd, and every client has read all of it.
+gpsd_done() { log_has feeder "^sent $FEED_PORT" && perl "$RIG/drained.pl" "$GPSD_PORT" "$FEED_PORT" "$(pid_of gpsd)"; }
+gpsd_play() {
+	gpsd_go
+	AWAIT_SECONDS=${1:-60} await gpsd_done || die "gpsd does not come to an end"
+}
+gpsd_stop() { # what the witness saw stays, and is added to by the next gpsd_start
+	kill9 gpsd
+	kill9 feeder
+	kill9 witness
+}
+
+# ---- comparing, by what gpsd said and what the databases hold: none of our own code has a part in it ------------
+
+# The points of Postgres and of a store as lines of: seq time lat lng accuracy speed heading altitude source session,
+# in the units of the store, a missing value as -.
+central_rows() { # NAME
+	sql "SELECT concat_ws(' ', p.id & ((1::bigint << 40) - 1), round(extract(epoch FROM p.recorded_at) * 1000)::bigint,
+			round(lat * 1e7)::bigint, round(lng * 1e7)::bigint, coalesce(round(accuracy * 10)::text, '-'),
+			coalesce(round(speed * 100)::text, '-'), coalesce(round(heading * 10)::text, '-'),
+			coalesce(round(altitude * 10)::text, '-'), source, coalesce(s.session_id, '-'))
+		FROM alzy.points p LEFT JOIN alzy.sessions s ON s.id = p.session_id
+		WHERE p.id >> 40 = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")') ORDER BY p.id"
+}
+store_rows() { # NAME
+	sqlite3 -readonly -separator ' ' -nullvalue - "$SCRATCH/$1/store.db" \
+		"SELECT p.seq, p.recorded_at, lat, lng, accuracy, speed, heading, altitude,
+			CASE p.source WHEN 0 THEN 'gps' WHEN 1 THEN 'network' WHEN 2 THEN 'fused' WHEN 3 THEN 'manual'
+			ELSE p.source END, s.session_id
+		FROM points p LEFT JOIN sessions s ON s.id = p.session_id ORDER BY p.seq"
+}
+store_uuid() { on "$1" status --json | json store_id; }
+gpsd_rows() { perl "$RIG/epochs.pl" "$SCRATCH/witness.log"; } # the epochs that gpsd reported, by the raw values
+same_rows() { # NAME DESCRIPTION: Postgres, the store, and what gpsd reported are the same, row for row
+	gpsd_rows >"$SCRATCH/rows.gpsd"
+	store_rows "$1" >"$SCRATCH/rows.store"
+	central_rows "$1" >"$SCRATCH/rows.central"
+	ok "$2: the store and Postgres" diff "$SCRATCH/rows.store" "$SCRATCH/rows.central"
+	ok "$2: gpsd and Postgres ($(wc -l <"$SCRATCH/rows.gpsd") epochs)" \
+		perl "$RIG/compare.pl" "$SCRATCH/rows.gpsd" "$SCRATCH/rows.central"
+}
