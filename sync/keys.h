@@ -4,6 +4,7 @@
 
 #include "hal/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,5 +39,10 @@ void keys_hash(const uint8_t public_key[KEY_PUBLIC], char out[KEY_HASH_TEXT]);
 void keys_random(void *out, size_t count);
 /* BLAKE2b-256 of anything. */
 void keys_digest(const void *bytes, size_t count, uint8_t out[32]);
+
+/* base64url without padding (RFC 4648, section 5), for links and key files. `size` is at least 4/3 × count + 2. */
+void keys_to_text(const uint8_t *bytes, size_t count, char *out, size_t size);
+/* False unless text[0..length) is exactly `count` bytes in that form. */
+bool keys_from_text(const char *text, size_t length, uint8_t *out, size_t count);
 
 #endif

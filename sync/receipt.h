@@ -13,7 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECEIPT_REJECTED_MAX = 1000, RECEIPT_CODE_TEXT = 16, RECEIPT_REASON_TEXT = 256 };
+enum {
+	RECEIPT_REJECTED_MAX = 1000, /* in each stream */
+	RECEIPT_SESSIONS_MAX = 2000, /* as many as a batch may have */
+	RECEIPT_CODE_TEXT = 16,
+	RECEIPT_REASON_TEXT = 256,
+};
 
 struct receipt_rejected {
 	int64_t seq;
@@ -51,7 +56,10 @@ struct receipt {
 };
 
 void receipt_free(struct receipt *receipt); /* frees what it owns, not the struct; leaves it zeroed; NULL is fine */
+/* Appends the document to `out`. ERR_LIMIT. */
 int receipt_encode(const struct receipt *receipt, struct buffer *out, struct err *e);
+/* Reads a document from outside, every count and value checked. Whether it is the answer to the batch that was sent
+ * (store, exchange, digest) is the caller's to compare. ERR_INVALID, ERR_LIMIT. */
 int receipt_decode(const void *document, size_t length, struct receipt *out, struct err *e);
 
 #endif

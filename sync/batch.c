@@ -1,0 +1,473 @@
+#include "sync/batch.h"
+
+#include "sync/columns.h"
+#include "sync/document.h"
+#include "sync/envelope.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LENGTH_BYTES = 4 };
+
+void batch_free(struct batch *batch)
+{
+	if (!batch)
+		return;
+	ranges_free(&batch->point_ranges);
+	for (size_t i = 0; i < batch->event_count; i++)
+		event_free(&batch->events[i]);
+	free(batch->points);
+	free(batch->events);
+	free(batch->sessions);
+	*batch = (struct batch){0};
+}
+
+/* ---- what holds in every batch, whichever side has it ------------------------------------------------------ */
+
+static int check_limit(size_t count, size_t most, const char *what, struct err *e)
+{
+	if (count > most)
+		return err_set(e, ERR_LIMIT, "a batch of %zu %s; %zu is the most", count, what, most);
+	return 0;
+}
+
+static int check_events(const struct batch *batch, struct err *e)
+{
+	int64_t previous = 0;
+	for (size_t i = 0; i < batch->event_count; i++) {
+		const struct event *event = &batch->events[i];
+		if (event->seq <= previous || event->seq > SEQ_MAX)
+			return err_set(e, ERR_INVALID, "the seqs of events don't rise at %" PRId64, event->seq);
+		previous = event->seq;
+		if (!event->event_type[0])
+			return err_set(e, ERR_INVALID, "event %" PRId64 " has no type", event->seq);
+		if (event->event_at_ms < TIME_MS_MIN || event->event_at_ms > TIME_MS_MAX)
+			return err_set(e, ERR_INVALID, "event %" PRId64 " is outside all time", event->seq);
+		if (event->session_id[0] && !document_is_uuid(event->session_id))
+			return err_set(e, ERR_INVALID, "the session of event %" PRId64 " is no UUID", event->seq);
+		if (event->payload && strlen(event->payload) > EVENT_PAYLOAD_MAX)
+			return err_set(e, ERR_LIMIT, "the payload of event %" PRId64 " is too long", event->seq);
+	}
+	if (previous > batch->last_seq[STREAM_EVENTS])
+		return err_set(e, ERR_INVALID, "event %" PRId64 " is above the last that the store has given out", previous);
+	return 0;
+}
+
+static int check_sessions(const struct batch *batch, struct err *e)
+{
+	for (size_t i = 0; i < batch->session_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(batch->sessions[i].session_id, batch->sessions[k].session_id) == 0)
+				return err_set(e, ERR_INVALID, "session %s stands in the batch twice", batch->sessions[i].session_id);
+	return 0;
+}
+
+static int check_batch(const struct batch *batch, struct err *e)
+{
+	int64_t named = ranges_total(&batch->point_ranges);
+	if (named != (int64_t)batch->point_count)
+		return err_set(e, ERR_INVALID, "the ranges name %" PRId64 " points, and %zu are there", named,
+		               batch->point_count);
+	if (ranges_highest(&batch->point_ranges) > batch->last_seq[STREAM_POINTS])
+		return err_set(e, ERR_INVALID, "the batch has points above the last that the store has given out");
+	int rc = check_events(batch, e);
+	return rc ? rc : check_sessions(batch, e);
+}
+
+/* ---- encoding --------------------------------------------------------------------------------------------- */
+
+static bool add_points(cJSON *root, const struct batch *batch)
+{
+	cJSON *points = cJSON_AddObjectToObject(root, "points");
+	bool ok = points && document_add_int(points, "last_seq", batch->last_seq[STREAM_POINTS]);
+	/* Every seq that gets lost here is one point too few for the block, so that the reader refuses the batch. */
+	if (batch->point_count)
+		json_add_ranges(points, "ranges", &batch->point_ranges);
+	return ok;
+}
+
+static bool add_event(cJSON *rows, const struct event *event)
+{
+	cJSON *row = document_add_item(rows);
+	return row && document_add_int(row, "seq", event->seq) &&
+	       document_add_int(row, "event_at_ms", event->event_at_ms) &&
+	       document_add_text_unless_empty(row, "session_id", event->session_id) &&
+	       document_add_text_unless_empty(row, "event_type", event->event_type) &&
+	       (!event->payload || cJSON_AddStringToObject(row, "payload", event->payload));
+}
+
+static bool add_events(cJSON *root, const struct batch *batch)
+{
+	cJSON *events = cJSON_AddObjectToObject(root, "events");
+	bool ok = events && document_add_int(events, "last_seq", batch->last_seq[STREAM_EVENTS]);
+	cJSON *rows = ok && batch->event_count ? cJSON_AddArrayToObject(events, "rows") : NULL;
+	for (size_t i = 0; i < batch->event_count && ok; i++)
+		ok = add_event(rows, &batch->events[i]);
+	return ok;
+}
+
+static bool add_session(cJSON *array, const struct session *session)
+{
+	cJSON *item = document_add_item(array);
+	return item && document_add_text_unless_empty(item, "session_id", session->session_id) &&
+	       document_add_text_unless_empty(item, "user_id", session->user_id) &&
+	       document_add_text_unless_empty(item, "machine_id", session->machine_id) &&
+	       document_add_int_unless(item, "application_id", session->application_id, 0) &&
+	       document_add_text_unless_empty(item, "status", session_status_name(session->status)) &&
+	       document_add_int(item, "started_at_ms", session->started_at_ms) &&
+	       (session->status != SESSION_ENDED || document_add_int(item, "ended_at_ms", session->ended_at_ms)) &&
+	       document_add_int(item, "revision", session->revision);
+}
+
+static bool add_sessions(cJSON *root, const struct batch *batch)
+{
+	if (!batch->session_count)
+		return true;
+	cJSON *array = cJSON_AddArrayToObject(root, "sessions");
+	bool ok = array != NULL;
+	for (size_t i = 0; i < batch->session_count && ok; i++)
+		ok = add_session(array, &batch->sessions[i]);
+	return ok;
+}
+
+static bool add_state(cJSON *root, const struct unit_state *state)
+{
+	cJSON *object = cJSON_AddObjectToObject(root, "state");
+	return object && document_add_text_unless_empty(object, "version", state->version) &&
+	       document_add_int_unless(object, "unsent_points", state->unsent_points, 0) &&
+	       document_add_int_unless(object, "unsent_events", state->unsent_events, 0) &&
+	       document_add_int_unless(object, "oldest_unsent_ms", state->oldest_unsent_ms, 0) &&
+	       document_add_int_unless(object, "free_bytes", state->free_bytes, -1) &&
+	       document_add_int(object, "clock_ms", state->clock_ms);
+}
+
+/* Everything but the points themselves; the caller deletes *out also after a failure. */
+static bool make_json(const struct batch *batch, cJSON **out)
+{
+	cJSON *root = *out = cJSON_CreateObject();
+	if (!root)
+		return false;
+	json_add_hex(root, "sender", batch->sender, sizeof batch->sender);
+	return document_add_text_unless_empty(root, "store_id", batch->store_id) &&
+	       document_add_int(root, "exchange", batch->exchange) && add_points(root, batch) && add_events(root, batch) &&
+	       add_sessions(root, batch) && add_state(root, &batch->state);
+}
+
+static int check_points(const struct batch *batch, struct err *e)
+{
+	size_t i = 0;
+	for (size_t r = 0; r < batch->point_ranges.count; r++)
+		for (int64_t seq = batch->point_ranges.items[r].first; seq <= batch->point_ranges.items[r].last; seq++, i++)
+			if (batch->points[i].seq != seq)
+				return err_set(e, ERR_INVALID, "point %" PRId64 " stands where the ranges name %" PRId64,
+				               batch->points[i].seq, seq);
+	for (i = 0; i < batch->point_count; i++)
+		if (batch->points[i].session < 0 || (size_t)batch->points[i].session > batch->session_count)
+			return err_set(e, ERR_INVALID, "point %" PRId64 " is of a session that the batch does not have",
+			               batch->points[i].seq);
+	return 0;
+}
+
+static int check_outgoing(const struct batch *batch, struct err *e)
+{
+	int rc = check_limit(batch->point_count, BATCH_POINTS_MAX, "points", e);
+	if (!rc)
+		rc = check_limit(batch->event_count, BATCH_EVENTS_MAX, "events", e);
+	if (!rc)
+		rc = check_limit(batch->session_count, BATCH_SESSIONS_MAX, "sessions", e);
+	if (!rc)
+		rc = check_batch(batch, e);
+	return rc ? rc : check_points(batch, e);
+}
+
+static int encode(const struct batch *batch, const cJSON *json, bool complete, struct buffer *out, struct err *e)
+{
+	size_t before = out->length;
+	uint8_t length[LENGTH_BYTES] = {0};
+	int rc = buffer_append(out, length, sizeof length, e);
+	if (!rc)
+		rc = document_write(json, complete, out, e);
+	if (!rc) {
+		size_t count = out->length - before - LENGTH_BYTES;
+		for (int i = 0; i < LENGTH_BYTES; i++)
+			out->bytes[before + (size_t)i] = (uint8_t)(count >> (8 * (LENGTH_BYTES - 1 - i)));
+		rc = columns_encode(batch->points, batch->point_count, out, e);
+	}
+	if (!rc && out->length - before > ENVELOPE_DOCUMENT_MAX)
+		rc = err_set(e, ERR_LIMIT, "a batch of %zu bytes is larger than %d", out->length - before,
+		             ENVELOPE_DOCUMENT_MAX);
+	if (rc)
+		out->length = before;
+	return rc;
+}
+
+int batch_encode(const struct batch *batch, struct buffer *out, struct err *e)
+{
+	int rc = check_outgoing(batch, e);
+	if (rc)
+		return rc;
+	cJSON *json;
+	bool complete = make_json(batch, &json);
+	rc = encode(batch, json, complete, out, e);
+	cJSON_Delete(json);
+	return rc;
+}
+
+/* ---- decoding --------------------------------------------------------------------------------------------- */
+
+static int get_head(const cJSON *root, struct batch *out, struct err *e)
+{
+	int rc = json_get_hex(root, "sender", out->sender, sizeof out->sender, e);
+	if (!rc)
+		rc = document_get_uuid(root, "store_id", out->store_id, e);
+	if (!rc)
+		rc = json_get_int(root, "exchange", 1, DOCUMENT_INT_MAX, &out->exchange, e);
+	return rc;
+}
+
+static int get_state(const cJSON *root, struct unit_state *out, struct err *e)
+{
+	const cJSON *state;
+	int rc = json_get_object(root, "state", &state, e);
+	if (!rc)
+		rc = document_get_text_or_empty(state, "version", out->version, sizeof out->version, e);
+	if (!rc)
+		rc = document_get_int_or(state, "unsent_points", 0, SEQ_MAX, 0, &out->unsent_points, e);
+	if (!rc)
+		rc = document_get_int_or(state, "unsent_events", 0, SEQ_MAX, 0, &out->unsent_events, e);
+	if (!rc)
+		rc = document_get_int_or(state, "oldest_unsent_ms", TIME_MS_MIN, TIME_MS_MAX, 0, &out->oldest_unsent_ms, e);
+	if (!rc)
+		rc = document_get_int_or(state, "free_bytes", -1, DOCUMENT_INT_MAX, -1, &out->free_bytes, e);
+	if (!rc)
+		rc = json_get_int(state, "clock_ms", TIME_MS_MIN, TIME_MS_MAX, &out->clock_ms, e);
+	return rc;
+}
+
+static int get_status(const cJSON *object, enum session_status *out, struct err *e)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "status"));
+	for (int status = 0; text && status < SESSION_STATUS_COUNT; status++)
+		if (strcmp(text, session_status_name((enum session_status)status)) == 0) {
+			*out = (enum session_status)status;
+			return 0;
+		}
+	return err_set(e, ERR_INVALID, "\"status\" is none of active, ended, paused");
+}
+
+static int get_session(const cJSON *item, struct session *out, struct err *e)
+{
+	int rc = document_get_uuid(item, "session_id", out->session_id, e);
+	if (!rc)
+		rc = document_get_text_or_empty(item, "user_id", out->user_id, sizeof out->user_id, e);
+	if (!rc)
+		rc = document_get_text_or_empty(item, "machine_id", out->machine_id, sizeof out->machine_id, e);
+	if (!rc)
+		rc = document_get_int_or(item, "application_id", 0, DOCUMENT_INT_MAX, 0, &out->application_id, e);
+	if (!rc)
+		rc = get_status(item, &out->status, e);
+	if (!rc)
+		rc = json_get_int(item, "started_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->started_at_ms, e);
+	if (!rc && out->status == SESSION_ENDED)
+		rc = json_get_int(item, "ended_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->ended_at_ms, e);
+	if (!rc)
+		rc = json_get_int(item, "revision", 1, DOCUMENT_INT_MAX, &out->revision, e);
+	return rc;
+}
+
+static int get_sessions(const cJSON *root, struct batch *out, struct err *e)
+{
+	const cJSON *item;
+	size_t count;
+	int rc = document_get_items(root, "sessions", BATCH_SESSIONS_MAX, &item, &count, e);
+	if (rc || !count)
+		return rc;
+	out->sessions = calloc(count, sizeof *out->sessions);
+	if (!out->sessions)
+		return err_set(e, ERR_MEMORY, "out of memory for %zu sessions", count);
+	for (; item && !rc; item = item->next)
+		rc = get_session(item, &out->sessions[out->session_count++], e);
+	return rc;
+}
+
+static int get_event(const cJSON *item, struct event *out, struct err *e)
+{
+	int rc = json_get_int(item, "seq", 1, SEQ_MAX, &out->seq, e);
+	if (!rc)
+		rc = json_get_int(item, "event_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->event_at_ms, e);
+	if (!rc)
+		rc = document_get_text_or_empty(item, "session_id", out->session_id, sizeof out->session_id, e);
+	if (!rc)
+		rc = json_get_text(item, "event_type", out->event_type, sizeof out->event_type, e);
+	const cJSON *payload = cJSON_GetObjectItemCaseSensitive(item, "payload");
+	if (rc || !payload)
+		return rc;
+	if (!cJSON_IsString(payload))
+		return err_set(e, ERR_INVALID, "\"payload\" of event %" PRId64 " is no text", out->seq);
+	out->payload = strdup(payload->valuestring);
+	return out->payload ? 0 : err_set(e, ERR_MEMORY, "out of memory for an event");
+}
+
+static int get_events(const cJSON *root, struct batch *out, struct err *e)
+{
+	const cJSON *events, *item;
+	size_t count;
+	int rc = json_get_object(root, "events", &events, e);
+	if (!rc)
+		rc = json_get_int(events, "last_seq", 0, SEQ_MAX, &out->last_seq[STREAM_EVENTS], e);
+	if (!rc)
+		rc = document_get_items(events, "rows", BATCH_EVENTS_MAX, &item, &count, e);
+	if (rc || !count)
+		return rc;
+	out->events = calloc(count, sizeof *out->events);
+	if (!out->events)
+		return err_set(e, ERR_MEMORY, "out of memory for %zu events", count);
+	for (; item && !rc; item = item->next)
+		rc = get_event(item, &out->events[out->event_count++], e);
+	return rc;
+}
+
+static int get_point_ranges(const cJSON *root, struct batch *out, struct err *e)
+{
+	const cJSON *points;
+	int rc = json_get_object(root, "points", &points, e);
+	if (!rc)
+		rc = json_get_int(points, "last_seq", 0, SEQ_MAX, &out->last_seq[STREAM_POINTS], e);
+	if (!rc)
+		rc = document_get_ranges_or_none(points, "ranges", &out->point_ranges, e);
+	return rc;
+}
+
+static int get_points(const uint8_t *block, size_t length, struct batch *out, struct err *e)
+{
+	int64_t count = ranges_total(&out->point_ranges);
+	if (count > BATCH_POINTS_MAX)
+		return err_set(e, ERR_LIMIT, "a batch of %" PRId64 " points; %d is the most", count, BATCH_POINTS_MAX);
+	out->points = calloc(count ? (size_t)count : 1, sizeof *out->points);
+	if (!out->points)
+		return err_set(e, ERR_MEMORY, "out of memory for %" PRId64 " points", count);
+	out->point_count = (size_t)count;
+	int rc = columns_decode(block, length, out->point_count, (int32_t)out->session_count, out->points, e);
+	size_t i = 0;
+	for (size_t r = 0; r < out->point_ranges.count && !rc; r++)
+		for (int64_t seq = out->point_ranges.items[r].first; seq <= out->point_ranges.items[r].last; seq++)
+			out->points[i++].seq = seq;
+	return rc;
+}
+
+static int get_all(const cJSON *root, const uint8_t *block, size_t length, struct batch *out, struct err *e)
+{
+	int rc = get_head(root, out, e);
+	if (!rc)
+		rc = get_state(root, &out->state, e);
+	if (!rc)
+		rc = get_sessions(root, out, e);
+	if (!rc)
+		rc = get_events(root, out, e);
+	if (!rc)
+		rc = get_point_ranges(root, out, e);
+	if (!rc)
+		rc = get_points(block, length, out, e);
+	return rc ? rc : check_batch(out, e);
+}
+
+/* The JSON in front of the block of points. */
+static int split(const uint8_t *document, size_t length, size_t *out_json_length, struct err *e)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < LENGTH_BYTES && i < length; i++)
+		count = count << 8 | document[i];
+	if (length < LENGTH_BYTES || count > length - LENGTH_BYTES)
+		return err_set(e, ERR_INVALID, "the batch is cut off");
+	*out_json_length = count;
+	return 0;
+}
+
+int batch_decode(const void *document, size_t length, struct batch *out, struct err *e)
+{
+	const uint8_t *bytes = document;
+	size_t json_length = 0;
+	cJSON *root;
+	if (length > ENVELOPE_DOCUMENT_MAX)
+		return err_set(e, ERR_LIMIT, "a batch of %zu bytes is larger than %d", length, ENVELOPE_DOCUMENT_MAX);
+	int rc = split(bytes, length, &json_length, e);
+	if (!rc)
+		rc = document_read((const char *)bytes + LENGTH_BYTES, json_length, &root, e);
+	if (rc)
+		return rc;
+	struct batch batch = {0};
+	size_t before = LENGTH_BYTES + json_length;
+	rc = get_all(root, bytes + before, length - before, &batch, e);
+	cJSON_Delete(root);
+	if (rc)
+		batch_free(&batch);
+	else
+		*out = batch;
+	return rc;
+}
+
+/* ---- for people ------------------------------------------------------------------------------------------- */
+
+static bool add_measure(cJSON *object, const char *name, int32_t value, double unit)
+{
+	return value == ROW_ABSENT ? cJSON_AddNullToObject(object, name) != NULL
+	                           : cJSON_AddNumberToObject(object, name, value / unit) != NULL;
+}
+
+static bool add_point(cJSON *array, const struct batch *batch, const struct point *point)
+{
+	char time[TIME_TEXT];
+	cJSON *item = document_add_item(array);
+	if (!item)
+		return false;
+	json_add_text_or_null(item, "session_id", point->session ? batch->sessions[point->session - 1].session_id : "");
+	return document_add_int(item, "seq", point->seq) &&
+	       cJSON_AddStringToObject(item, "recorded_at", time_format(point->recorded_at_ms, time)) &&
+	       cJSON_AddNumberToObject(item, "lat", point->lat_e7 / 1e7) &&
+	       cJSON_AddNumberToObject(item, "lng", point->lng_e7 / 1e7) &&
+	       add_measure(item, "accuracy", point->accuracy_dm, 10) &&
+	       add_measure(item, "speed", point->speed_cmps, 100) &&
+	       add_measure(item, "heading", point->heading_ddeg, 10) &&
+	       add_measure(item, "altitude", point->altitude_dm, 10) &&
+	       cJSON_AddStringToObject(item, "source", point_source_name((enum point_source)point->source));
+}
+
+/* Takes the place of `item` in `object`, under its name without the last `cut` characters. */
+static void replace(cJSON *object, const cJSON *item, cJSON *by, size_t cut)
+{
+	size_t length = strlen(item->string) - cut;
+	if (by && cJSON_ReplaceItemInObjectCaseSensitive(object, item->string, by))
+		by->string[length] = '\0';
+}
+
+/* Milliseconds in members "…_ms" become a time as people write it, and the text of a payload the JSON that it is. */
+static void say_plainly(cJSON *object)
+{
+	char time[TIME_TEXT];
+	for (cJSON *item = object->child, *next; item; item = next) {
+		next = item->next;
+		size_t length = item->string ? strlen(item->string) : 0;
+		if (item->child)
+			say_plainly(item);
+		else if (length > 3 && strcmp(item->string + length - 3, "_ms") == 0)
+			replace(object, item, cJSON_CreateString(time_format((int64_t)item->valuedouble, time)), 3);
+		else if (cJSON_IsString(item) && length && strcmp(item->string, "payload") == 0)
+			replace(object, item, cJSON_Parse(item->valuestring), 0);
+	}
+}
+
+char *batch_to_json(const struct batch *batch)
+{
+	cJSON *root;
+	bool ok = make_json(batch, &root);
+	cJSON *rows = ok ? cJSON_AddArrayToObject(cJSON_GetObjectItemCaseSensitive(root, "points"), "rows") : NULL;
+	for (size_t i = 0; i < batch->point_count && rows; i++)
+		if (!add_point(rows, batch, &batch->points[i]))
+			rows = NULL;
+	if (rows)
+		say_plainly(root);
+	char *text = rows ? json_print(root) : NULL;
+	cJSON_Delete(root);
+	return text;
+}

@@ -1,0 +1,188 @@
+#include "sync/document.h"
+
+#include "hal/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The length of the UTF-8 sequence that begins at text[0], 0 when it is none (RFC 3629, section 4). */
+static size_t utf8_length(const uint8_t *text, size_t left)
+{
+	static const struct {
+		uint8_t first, last; /* of the first byte */
+		uint8_t low, high;   /* of the second byte */
+		size_t length;
+	} forms[] = {
+		{0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		size_t length = forms[i].length;
+		if (text[0] < forms[i].first || text[0] > forms[i].last)
+			continue;
+		if (length > left || (length > 1 && (text[1] < forms[i].low || text[1] > forms[i].high)))
+			return 0;
+		for (size_t k = 2; k < length; k++)
+			if ((text[k] & 0xc0) != 0x80)
+				return 0;
+		return length;
+	}
+	return 0;
+}
+
+/* The length of the string that begins at text[0] == '"', quotes included; 0 when it has no end or can't be used. */
+static size_t string_length(const char *text, size_t left)
+{
+	for (size_t i = 1; i < left;) {
+		if (text[i] == '"')
+			return i + 1;
+		if ((uint8_t)text[i] < 0x20 || (left - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0))
+			return 0;
+		size_t n = text[i] == '\\' ? 2 : utf8_length((const uint8_t *)text + i, left - i);
+		if (!n)
+			return 0;
+		i += n;
+	}
+	return 0;
+}
+
+static int check_bounds(const char *text, size_t length, struct err *e)
+{
+	size_t values = 1;
+	int depth = 0;
+	for (size_t i = 0; i < length;) {
+		size_t n = text[i] == '"' ? string_length(text + i, length - i) : 1;
+		if (!n)
+			return err_set(e, ERR_INVALID, "the text at byte %zu of the JSON has no end, is no UTF-8 or has a NUL", i);
+		values += text[i] == ',' || text[i] == '[' || text[i] == '{';
+		depth += (text[i] == '[' || text[i] == '{') - (text[i] == ']' || text[i] == '}');
+		if (values > DOCUMENT_VALUES_MAX)
+			return err_set(e, ERR_LIMIT, "the JSON has more than %d values", DOCUMENT_VALUES_MAX);
+		if (depth > DOCUMENT_DEPTH_MAX)
+			return err_set(e, ERR_INVALID, "the JSON is nested deeper than %d", DOCUMENT_DEPTH_MAX);
+		i += n;
+	}
+	return 0;
+}
+
+int document_read(const char *text, size_t length, cJSON **out, struct err *e)
+{
+	int rc = check_bounds(text, length, e);
+	cJSON *value;
+	if (!rc)
+		rc = json_parse(text, length, &value, e);
+	if (rc)
+		return rc;
+	if (!cJSON_IsObject(value)) {
+		cJSON_Delete(value);
+		return err_set(e, ERR_INVALID, "the JSON is no object");
+	}
+	*out = value;
+	return 0;
+}
+
+int document_write(const cJSON *object, bool complete, struct buffer *out, struct err *e)
+{
+	char *text = complete ? json_print(object) : NULL;
+	if (!text)
+		return err_set(e, ERR_MEMORY, "out of memory for JSON");
+	size_t length = strlen(text);
+	for (size_t i = 0; i < length;) {
+		size_t n = utf8_length((const uint8_t *)text + i, length - i);
+		if (!n)
+			text[i] = '?';
+		i += n ? n : 1;
+	}
+	int rc = buffer_append(out, text, length, e);
+	free(text);
+	return rc;
+}
+
+bool document_add_int(cJSON *object, const char *name, int64_t value)
+{
+	return cJSON_AddNumberToObject(object, name, (double)value) != NULL;
+}
+
+bool document_add_int_unless(cJSON *object, const char *name, int64_t value, int64_t fallback)
+{
+	return value == fallback || document_add_int(object, name, value);
+}
+
+bool document_add_text_unless_empty(cJSON *object, const char *name, const char *text)
+{
+	return !text || !*text || cJSON_AddStringToObject(object, name, text) != NULL;
+}
+
+cJSON *document_add_item(cJSON *array)
+{
+	cJSON *item = cJSON_CreateObject();
+	if (item && !cJSON_AddItemToArray(array, item)) {
+		cJSON_Delete(item);
+		item = NULL;
+	}
+	return item;
+}
+
+static bool has(const cJSON *object, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(object, name) != NULL;
+}
+
+int document_get_int_or(const cJSON *object, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *out,
+                        struct err *e)
+{
+	if (has(object, name))
+		return json_get_int(object, name, min, max, out, e);
+	*out = fallback;
+	return 0;
+}
+
+int document_get_text_or_empty(const cJSON *object, const char *name, char *out, size_t size, struct err *e)
+{
+	if (has(object, name))
+		return json_get_text(object, name, out, size, e);
+	*out = '\0';
+	return 0;
+}
+
+int document_get_ranges_or_none(const cJSON *object, const char *name, struct ranges *out, struct err *e)
+{
+	return has(object, name) ? json_get_ranges(object, name, out, e) : 0;
+}
+
+int document_get_items(const cJSON *object, const char *name, size_t most, const cJSON **out, size_t *out_count,
+                       struct err *e)
+{
+	const cJSON *array = NULL;
+	int rc = has(object, name) ? json_get_array(object, name, &array, e) : 0;
+	if (rc)
+		return rc;
+	int count = array ? cJSON_GetArraySize(array) : 0;
+	if ((size_t)count > most)
+		return err_set(e, ERR_LIMIT, "\"%s\" has %d items, more than %zu", name, count, most);
+	*out = array ? array->child : NULL;
+	*out_count = (size_t)count;
+	return 0;
+}
+
+bool document_is_uuid(const char *text)
+{
+	for (size_t i = 0; i < UUID_TEXT - 1; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+		if (!text[i] || (dash ? text[i] != '-' : !strchr("0123456789abcdef", text[i])))
+			return false;
+	}
+	return text[UUID_TEXT - 1] == '\0';
+}
+
+int document_get_uuid(const cJSON *object, const char *name, char *out, struct err *e)
+{
+	char text[UUID_TEXT];
+	int rc = json_get_text(object, name, text, sizeof text, e);
+	if (!rc && !document_is_uuid(text))
+		rc = err_set(e, ERR_INVALID, "\"%s\" is no UUID in lower case", name);
+	if (!rc)
+		memcpy(out, text, sizeof text);
+	return rc;
+}

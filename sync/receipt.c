@@ -1,0 +1,223 @@
+#include "sync/receipt.h"
+
+#include "sync/document.h"
+
+#include <stdlib.h>
+
+void receipt_free(struct receipt *receipt)
+{
+	if (!receipt)
+		return;
+	for (int s = 0; s < STREAM_COUNT; s++) {
+		ranges_free(&receipt->streams[s].accounted);
+		ranges_free(&receipt->streams[s].missing);
+		free(receipt->streams[s].rejected);
+	}
+	free(receipt->sessions);
+	*receipt = (struct receipt){0};
+}
+
+/* ---- encoding --------------------------------------------------------------------------------------------- */
+
+static bool add_rejected(cJSON *object, const struct receipt_stream *stream)
+{
+	if (!stream->rejected_count)
+		return true;
+	cJSON *array = cJSON_AddArrayToObject(object, "rejected");
+	bool ok = array != NULL;
+	for (size_t i = 0; i < stream->rejected_count && ok; i++) {
+		const struct receipt_rejected *rejected = &stream->rejected[i];
+		cJSON *item = document_add_item(array);
+		ok = item && document_add_int(item, "seq", rejected->seq) &&
+		     document_add_text_unless_empty(item, "code", rejected->code) &&
+		     document_add_text_unless_empty(item, "reason", rejected->reason);
+	}
+	return ok;
+}
+
+static bool add_stream(cJSON *root, const char *name, const struct receipt_stream *stream)
+{
+	cJSON *object = cJSON_AddObjectToObject(root, name);
+	if (!object)
+		return false;
+	/* A range that gets lost for want of memory is one that the unit sends again: no harm. */
+	json_add_ranges(object, "accounted", &stream->accounted);
+	if (stream->missing.count)
+		json_add_ranges(object, "missing", &stream->missing);
+	return add_rejected(object, stream) &&
+	       document_add_int_unless(object, "rejected_total", stream->rejected_total, 0) &&
+	       document_add_int_unless(object, "fresh", stream->fresh, 0) &&
+	       document_add_int_unless(object, "known", stream->known, 0);
+}
+
+static bool add_sessions(cJSON *root, const struct receipt *receipt)
+{
+	if (!receipt->session_count)
+		return true;
+	cJSON *array = cJSON_AddArrayToObject(root, "sessions");
+	bool ok = array != NULL;
+	for (size_t i = 0; i < receipt->session_count && ok; i++) {
+		cJSON *item = document_add_item(array);
+		ok = item && document_add_text_unless_empty(item, "session_id", receipt->sessions[i].session_id) &&
+		     document_add_int(item, "revision", receipt->sessions[i].revision) &&
+		     document_add_text_unless_empty(item, "lost", receipt->sessions[i].lost);
+	}
+	return ok;
+}
+
+static bool add_device(cJSON *root, const struct receipt *receipt)
+{
+	cJSON *device = cJSON_AddObjectToObject(root, "device");
+	return device && document_add_int(device, "id", receipt->device_id) &&
+	       document_add_text_unless_empty(device, "name", receipt->device_name) &&
+	       document_add_text_unless_empty(device, "color", receipt->device_color) &&
+	       cJSON_AddBoolToObject(device, "active", receipt->device_active);
+}
+
+static bool make_json(const struct receipt *receipt, cJSON **out)
+{
+	cJSON *root = *out = cJSON_CreateObject();
+	if (!root)
+		return false;
+	bool ok = document_add_text_unless_empty(root, "store_id", receipt->store_id) &&
+	          document_add_int(root, "exchange", receipt->exchange);
+	json_add_hex(root, "batch_digest", receipt->batch_digest, sizeof receipt->batch_digest);
+	ok = ok && document_add_int(root, "centre_ms", receipt->centre_ms);
+	for (int s = 0; s < STREAM_COUNT && ok; s++)
+		ok = add_stream(root, stream_name((enum stream)s), &receipt->streams[s]);
+	return ok && add_sessions(root, receipt) && add_device(root, receipt);
+}
+
+int receipt_encode(const struct receipt *receipt, struct buffer *out, struct err *e)
+{
+	for (int s = 0; s < STREAM_COUNT; s++)
+		if (receipt->streams[s].rejected_count > RECEIPT_REJECTED_MAX)
+			return err_set(e, ERR_LIMIT, "a receipt with more than %d rejected rows", RECEIPT_REJECTED_MAX);
+	if (receipt->session_count > RECEIPT_SESSIONS_MAX)
+		return err_set(e, ERR_LIMIT, "a receipt with more than %d sessions", RECEIPT_SESSIONS_MAX);
+	cJSON *root;
+	bool complete = make_json(receipt, &root);
+	int rc = document_write(root, complete, out, e);
+	cJSON_Delete(root);
+	return rc;
+}
+
+/* ---- decoding --------------------------------------------------------------------------------------------- */
+
+static int get_rejected(const cJSON *item, struct receipt_rejected *out, struct err *e)
+{
+	int rc = json_get_int(item, "seq", 1, SEQ_MAX, &out->seq, e);
+	if (!rc)
+		rc = document_get_text_or_empty(item, "code", out->code, sizeof out->code, e);
+	if (!rc)
+		rc = document_get_text_or_empty(item, "reason", out->reason, sizeof out->reason, e);
+	return rc;
+}
+
+static int get_all_rejected(const cJSON *object, struct receipt_stream *out, struct err *e)
+{
+	const cJSON *item;
+	size_t count;
+	int rc = document_get_items(object, "rejected", RECEIPT_REJECTED_MAX, &item, &count, e);
+	if (!rc)
+		rc = document_get_int_or(object, "rejected_total", (int64_t)0, SEQ_MAX, 0, &out->rejected_total, e);
+	if (rc || !count)
+		return rc;
+	out->rejected = calloc(count, sizeof *out->rejected);
+	if (!out->rejected)
+		return err_set(e, ERR_MEMORY, "out of memory for %zu rejected rows", count);
+	for (; item && !rc; item = item->next)
+		rc = get_rejected(item, &out->rejected[out->rejected_count++], e);
+	return rc;
+}
+
+static int get_stream(const cJSON *root, const char *name, struct receipt_stream *out, struct err *e)
+{
+	const cJSON *object;
+	int rc = json_get_object(root, name, &object, e);
+	if (!rc)
+		rc = json_get_ranges(object, "accounted", &out->accounted, e);
+	if (!rc)
+		rc = document_get_ranges_or_none(object, "missing", &out->missing, e);
+	if (!rc)
+		rc = get_all_rejected(object, out, e);
+	if (!rc)
+		rc = document_get_int_or(object, "fresh", 0, SEQ_MAX, 0, &out->fresh, e);
+	if (!rc)
+		rc = document_get_int_or(object, "known", 0, SEQ_MAX, 0, &out->known, e);
+	return rc;
+}
+
+static int get_sessions(const cJSON *root, struct receipt *out, struct err *e)
+{
+	const cJSON *item;
+	size_t count;
+	int rc = document_get_items(root, "sessions", RECEIPT_SESSIONS_MAX, &item, &count, e);
+	if (rc || !count)
+		return rc;
+	out->sessions = calloc(count, sizeof *out->sessions);
+	if (!out->sessions)
+		return err_set(e, ERR_MEMORY, "out of memory for %zu sessions", count);
+	for (; item && !rc; item = item->next) {
+		struct receipt_session *session = &out->sessions[out->session_count++];
+		rc = document_get_uuid(item, "session_id", session->session_id, e);
+		if (!rc)
+			rc = json_get_int(item, "revision", 0, DOCUMENT_INT_MAX, &session->revision, e);
+		if (!rc)
+			rc = document_get_text_or_empty(item, "lost", session->lost, sizeof session->lost, e);
+	}
+	return rc;
+}
+
+static int get_device(const cJSON *root, struct receipt *out, struct err *e)
+{
+	const cJSON *device;
+	int rc = json_get_object(root, "device", &device, e);
+	if (!rc)
+		rc = json_get_int(device, "id", 1, DOCUMENT_INT_MAX, &out->device_id, e);
+	if (!rc)
+		rc = document_get_text_or_empty(device, "name", out->device_name, sizeof out->device_name, e);
+	if (!rc)
+		rc = document_get_text_or_empty(device, "color", out->device_color, sizeof out->device_color, e);
+	if (rc)
+		return rc;
+	const cJSON *active = cJSON_GetObjectItemCaseSensitive(device, "active");
+	if (!cJSON_IsBool(active))
+		return err_set(e, ERR_INVALID, "\"active\" is missing or neither true nor false");
+	out->device_active = cJSON_IsTrue(active);
+	return 0;
+}
+
+static int get_all(const cJSON *root, struct receipt *out, struct err *e)
+{
+	int rc = document_get_uuid(root, "store_id", out->store_id, e);
+	if (!rc)
+		rc = json_get_int(root, "exchange", 1, DOCUMENT_INT_MAX, &out->exchange, e);
+	if (!rc)
+		rc = json_get_hex(root, "batch_digest", out->batch_digest, sizeof out->batch_digest, e);
+	if (!rc)
+		rc = json_get_int(root, "centre_ms", TIME_MS_MIN, TIME_MS_MAX, &out->centre_ms, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = get_stream(root, stream_name((enum stream)s), &out->streams[s], e);
+	if (!rc)
+		rc = get_sessions(root, out, e);
+	if (!rc)
+		rc = get_device(root, out, e);
+	return rc;
+}
+
+int receipt_decode(const void *document, size_t length, struct receipt *out, struct err *e)
+{
+	cJSON *root;
+	int rc = document_read(document, length, &root, e);
+	if (rc)
+		return rc;
+	struct receipt receipt = {0};
+	rc = get_all(root, &receipt, e);
+	cJSON_Delete(root);
+	if (rc)
+		receipt_free(&receipt);
+	else
+		*out = receipt;
+	return rc;
+}
