@@ -1,0 +1,161 @@
+#include "store/internal.h"
+
+#include <string.h>
+
+int store_centre_get(struct store *store, struct store_centre *out, bool *out_found, struct err *e)
+{
+	struct query q;
+	bool row = false;
+	query_start(&q, store,
+	            "SELECT c.public_key, c.url, d.id, d.name, d.paired_at, s.exchange_sent, c.exchange_applied,"
+	            " c.receipt_at, c.refusal FROM centre AS c JOIN devices AS d ON d.id = c.device_id JOIN store AS s");
+	int rc = query_next(&q, &row, e);
+	if (!rc && row) {
+		struct store_centre centre = {
+			.device_id = query_get_int(&q, 2, 0),
+			.paired_at_ms = query_get_int(&q, 4, 0),
+			.exchange_sent = query_get_int(&q, 5, 0),
+			.exchange_applied = query_get_int(&q, 6, 0),
+			.receipt_at_ms = query_get_int(&q, 7, 0),
+		};
+		memcpy(centre.public_key, sqlite3_column_blob(q.stmt, 0), sizeof centre.public_key);
+		query_get_text(&q, 1, centre.url, sizeof centre.url);
+		query_get_text(&q, 3, centre.device_name, sizeof centre.device_name);
+		query_get_text(&q, 8, centre.refusal, sizeof centre.refusal);
+		*out = centre;
+	}
+	if (!rc)
+		*out_found = row;
+	query_end(&q);
+	return rc;
+}
+
+/* Whether the centre has receipted anything of this store. */
+static int has_receipted(struct store *store, bool *out, struct err *e)
+{
+	struct query q;
+	int64_t any = 0;
+	query_start(&q, store,
+	            "SELECT EXISTS (SELECT 1 FROM accounted) OR EXISTS (SELECT 1 FROM sessions WHERE held_revision > 0)");
+	int rc = query_one_int(&q, 0, &any, e);
+	*out = any;
+	return rc;
+}
+
+static int forget_beliefs(struct store *store, struct err *e)
+{
+	return sql_run(store,
+	               "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected;"
+	               "UPDATE sessions SET held_revision = 0, account_id = NULL"
+	               " WHERE held_revision <> 0 OR account_id IS NOT NULL",
+	               e);
+}
+
+static int check_same_centre(struct store *store, const struct store_centre *centre, struct err *e)
+{
+	struct store_centre known;
+	bool found = false, receipted = false;
+	int rc = store_centre_get(store, &known, &found, e);
+	if (rc || (found && !memcmp(known.public_key, centre->public_key, sizeof known.public_key)))
+		return rc;
+	rc = has_receipted(store, &receipted, e);
+	if (!rc && receipted)
+		return err_set(e, ERR_STATE,
+		               "this store is paired with another centre, %s, which holds rows of it: `alzy unpair` first",
+		               known.url);
+	return rc ? rc : forget_beliefs(store, e);
+}
+
+static int put_device(struct store *store, const struct store_centre *centre, struct err *e)
+{
+	struct query q;
+	/* Paired anew as another device of the same centre: the references follow (ON UPDATE CASCADE). */
+	query_start(&q, store, "UPDATE devices SET id = ?");
+	query_int(&q, centre->device_id);
+	int rc = query_run(&q, e);
+	if (rc)
+		return rc;
+	query_start(&q, store,
+	            "INSERT INTO devices (id, name, platform, paired_at) VALUES (?, ?, 'linux', ?) ON CONFLICT (id)"
+	            " DO UPDATE SET name = excluded.name, paired_at = excluded.paired_at");
+	query_int(&q, centre->device_id);
+	query_text(&q, centre->device_name);
+	query_int(&q, centre->paired_at_ms);
+	rc = query_run(&q, e);
+	if (rc)
+		return rc;
+	query_start(&q, store, "UPDATE sessions SET device_id = ?1 WHERE device_id IS NOT ?1");
+	query_int(&q, centre->device_id);
+	return query_run(&q, e);
+}
+
+static int put_centre(struct store *store, const struct store_centre *centre, struct err *e)
+{
+	struct query q;
+	query_start(&q, store,
+	            "INSERT INTO centre (one, public_key, url, device_id) VALUES (1, ?, ?, ?) ON CONFLICT (one)"
+	            " DO UPDATE SET url = excluded.url, refusal = NULL");
+	query_blob(&q, centre->public_key, sizeof centre->public_key);
+	query_text(&q, centre->url);
+	query_int(&q, centre->device_id);
+	return query_run(&q, e);
+}
+
+int store_centre_set(struct store *store, const struct store_centre *centre, struct err *e)
+{
+	int rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	rc = check_same_centre(store, centre, e);
+	if (!rc)
+		rc = put_device(store, centre, e);
+	if (!rc)
+		rc = put_centre(store, centre, e);
+	return change_end(store, rc, e);
+}
+
+int store_centre_forget(struct store *store, struct err *e)
+{
+	int rc = change_begin(store, e);
+	return rc ? rc : change_end(store, forget_beliefs(store, e), e);
+}
+
+static int not_paired(struct err *e)
+{
+	return err_set(e, ERR_STATE, "this unit is not paired with a centre: `alzy pair LINK` does it");
+}
+
+static int set_refusal(struct store *store, const char *why, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "UPDATE centre SET refusal = ?1 WHERE refusal IS NOT ?1");
+	query_text(&q, why);
+	return query_run(&q, e);
+}
+
+int store_centre_refused(struct store *store, const char *why, struct err *e)
+{
+	struct store_centre centre;
+	bool found = false;
+	int rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	rc = store_centre_get(store, &centre, &found, e);
+	if (!rc)
+		rc = found ? set_refusal(store, why, e) : not_paired(e);
+	return change_end(store, rc, e);
+}
+
+int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *e)
+{
+	struct query q;
+	int64_t exchange = 0;
+	int rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	query_start(&q, store, "UPDATE store SET exchange_sent = exchange_sent + 1 RETURNING exchange_sent");
+	rc = change_end(store, query_one_int(&q, 0, &exchange, e), e);
+	if (!rc)
+		*out_exchange = exchange;
+	return rc;
+}

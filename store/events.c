@@ -1,0 +1,110 @@
+#include "hal/json.h"
+#include "store/event_types.h"
+#include "store/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The table refuses the same; here it is said with the place, and by the parser that will read it again. */
+static int check_event(const struct event *event, struct err *e)
+{
+	if (!event_type_valid(event->event_type))
+		return err_set(e, ERR_INVALID,
+		               "\"%.80s\" is no event type: a-z, 0-9 and _, at most %d characters, the first one a letter",
+		               event->event_type, EVENT_TYPE_TEXT - 1);
+	if (!event->payload)
+		return 0;
+	size_t length = strlen(event->payload);
+	if (length > EVENT_PAYLOAD_MAX)
+		return err_set(e, ERR_INVALID, "the payload of an event has at most %d bytes, this one %zu", EVENT_PAYLOAD_MAX,
+		               length);
+	cJSON *value;
+	int rc = json_parse(event->payload, length, &value, e);
+	if (rc)
+		return err_wrap(e, "the payload of the event");
+	cJSON_Delete(value);
+	return 0;
+}
+
+int event_insert(struct store *store, const struct event *event, int64_t *out_seq, struct err *e)
+{
+	int64_t last;
+	int rc = store_last_seq(store, STREAM_EVENTS, &last, e);
+	if (rc)
+		return rc;
+	struct query q;
+	query_start_kept(&q, store, KEPT_ADD_EVENT,
+	                 "INSERT INTO events (seq, session_id, event_at, event_type, payload) VALUES (?, ?, ?, ?, ?)");
+	query_int(&q, last + 1);
+	query_text(&q, event->session_id);
+	query_int(&q, event->event_at_ms);
+	query_text(&q, event->event_type);
+	query_text(&q, event->payload);
+	rc = query_run(&q, e);
+	if (!rc)
+		*out_seq = last + 1;
+	return rc;
+}
+
+int store_append_event(struct store *store, struct event *event, struct err *e)
+{
+	int64_t seq = 0;
+	int rc = check_event(event, e);
+	if (!rc)
+		rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	rc = change_end(store, event_insert(store, event, &seq, e), e);
+	if (!rc)
+		event->seq = seq;
+	return rc;
+}
+
+static int read_event(const struct query *q, struct event *out, struct err *e)
+{
+	*out = (struct event){.seq = query_get_int(q, 0, 0), .event_at_ms = query_get_int(q, 2, 0)};
+	query_get_text(q, 1, out->session_id, sizeof out->session_id);
+	query_get_text(q, 3, out->event_type, sizeof out->event_type);
+	const unsigned char *payload = sqlite3_column_text(q->stmt, 4);
+	if (payload && !(out->payload = strdup((const char *)payload)))
+		return err_set(e, ERR_MEMORY, "out of memory for an event");
+	return 0;
+}
+
+static int read_range(struct store *store, struct range range, struct event *out, size_t max, size_t *count,
+                      struct err *e)
+{
+	struct query q;
+	bool row = true;
+	query_start(&q, store,
+	            "SELECT seq, session_id, event_at, event_type, payload FROM events"
+	            " WHERE seq BETWEEN ? AND ? ORDER BY seq");
+	query_int(&q, range.first);
+	query_int(&q, range.last);
+	int rc = 0;
+	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
+		if (*count == max)
+			rc = err_set(e, ERR_LIMIT, "more than %zu events", max);
+		else
+			rc = read_event(&q, &out[*count], e);
+		*count += !rc;
+	}
+	query_end(&q);
+	return rc;
+}
+
+int store_read_events(struct store *store, const struct ranges *ranges, struct event *out, size_t max,
+                      size_t *out_count, struct err *e)
+{
+	size_t count = 0;
+	int rc = 0;
+	for (size_t i = 0; i < ranges->count && !rc; i++)
+		rc = read_range(store, ranges->items[i], out, max, &count, e);
+	if (!rc) {
+		*out_count = count;
+		return 0;
+	}
+	while (count)
+		event_free(&out[--count]);
+	return rc;
+}

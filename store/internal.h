@@ -1,0 +1,83 @@
+/* What the files of this folder share: the connection, changes, and queries. Not for others. */
+#ifndef ALZY_STORE_INTERNAL_H
+#define ALZY_STORE_INTERNAL_H
+
+#include "store/store.h"
+
+#include <sqlite3.h>
+
+/* Statements of the agent's everyday work are prepared once. */
+enum kept { KEPT_LAST_POINT, KEPT_LAST_EVENT, KEPT_ADD_POINT, KEPT_ADD_EVENT, KEPT_DATA_VERSION, KEPT_COUNT };
+
+struct store {
+	sqlite3 *db;
+	char *path;
+	char id[UUID_TEXT];
+	bool in_transaction; /* between store_begin and store_commit */
+	int depth;           /* of changes within each other */
+	int64_t data_version;
+	sqlite3_stmt *kept[KEPT_COUNT];
+};
+
+/* ---- sql.c ---------------------------------------------------------------------------------------------- */
+
+/* The one place where SQLite's codes become ours. Call it before anything else touches the connection. */
+int sql_error(sqlite3 *db, const char *path, struct err *e);
+
+/* Runs SQL without parameters or results. */
+int sql_run(struct store *store, const char *sql, struct err *e);
+
+/* Brackets what a public function changes: a transaction, or a savepoint inside one. change_end(…, 0, …) makes it
+ * last, any other rc undoes it; it returns rc, or what failed now. */
+int change_begin(struct store *store, struct err *e);
+int change_end(struct store *store, int rc, struct err *e);
+
+/* One statement at work. Parameters are bound one after the other; a failure of any step is kept and told by
+ * query_next or query_run. Texts and blobs are borrowed until query_end. */
+struct query {
+	struct store *store;
+	sqlite3_stmt *stmt;
+	int bound;  /* parameters so far */
+	int status; /* SQLite's code of the first failure */
+	bool kept;
+};
+
+void query_start(struct query *q, struct store *store, const char *sql);
+void query_start_kept(struct query *q, struct store *store, enum kept kept, const char *sql);
+void query_int(struct query *q, int64_t value);
+void query_int_unless(struct query *q, int64_t value, int64_t absent); /* `absent` is stored as NULL */
+void query_text(struct query *q, const char *text);                    /* NULL and "" are stored as NULL */
+void query_blob(struct query *q, const void *bytes, size_t count);
+
+/* *out_row is false at the end. */
+int query_next(struct query *q, bool *out_row, struct err *e);
+/* For statements without rows: runs to the end, and ends the query. */
+int query_run(struct query *q, struct err *e);
+void query_end(struct query *q);
+
+int64_t query_get_int(const struct query *q, int column, int64_t absent);       /* NULL gives `absent` */
+void query_get_text(const struct query *q, int column, char *out, size_t size); /* NULL gives "" */
+
+/* The first column of the only row; `absent` when there is no row or it is NULL. */
+int query_one_int(struct query *q, int64_t absent, int64_t *out, struct err *e);
+
+/* Room for one more item: doubles *capacity when count has reached it. ERR_MEMORY. */
+int grow(void *items_pointer, size_t count, size_t *capacity, size_t item_size, struct err *e);
+
+/* ---- between the files ------------------------------------------------------------------------------------ */
+
+/* Brings a database of `from` to STORE_VERSION in the transaction that is open. */
+int migrate(sqlite3 *db, const char *path, int from, struct err *e);
+/* Makes a new, empty store at `path`, whole or not at all. ERR_EXISTS when something is there. */
+int migrate_create(const char *path, struct err *e);
+
+/* Inserts inside a change that is open already. */
+int event_insert(struct store *store, const struct event *event, int64_t *out_seq, struct err *e);
+
+/* The accounted ranges become `wanted`, writing only what differs. */
+int accounted_replace(struct store *store, enum stream stream, const struct ranges *wanted, struct err *e);
+
+/* A random (version 4) UUID, RFC 9562. */
+int uuid_make(char out[UUID_TEXT], struct err *e);
+
+#endif

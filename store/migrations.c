@@ -1,0 +1,9 @@
+#include "store/migrations.h"
+
+#include "hal/embed.h"
+
+EMBED(store_migration_0001, "store/migrations/0001_mirror.sql");
+
+const char *const store_migrations[STORE_VERSION] = {
+	store_migration_0001,
+};

@@ -1,0 +1,277 @@
+#include "store/event_types.h"
+#include "store/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SELECT_SESSION                                                                                         \
+	"SELECT id, session_id, user_id, machine_id, application_id, status, started_at, ended_at, revision FROM " \
+	"sessions "
+
+/* No time that a row can have. */
+#define NO_TIME INT64_MIN
+
+const char *session_actor_name(enum session_actor actor)
+{
+	return actor == SESSION_BY_PERSON ? "person" : "agent";
+}
+
+static enum session_status status_of(const char *name)
+{
+	for (int status = 0; status < SESSION_STATUS_COUNT; status++)
+		if (!strcmp(name, session_status_name((enum session_status)status)))
+			return (enum session_status)status;
+	return SESSION_ENDED; /* the table allows no other names */
+}
+
+static struct session read_session(const struct query *q)
+{
+	struct session s = {
+		.id = query_get_int(q, 0, 0),
+		.application_id = query_get_int(q, 4, 0),
+		.started_at_ms = query_get_int(q, 6, 0),
+		.ended_at_ms = query_get_int(q, 7, 0),
+		.revision = query_get_int(q, 8, 0),
+	};
+	char status[16];
+	query_get_text(q, 1, s.session_id, sizeof s.session_id);
+	query_get_text(q, 2, s.user_id, sizeof s.user_id);
+	query_get_text(q, 3, s.machine_id, sizeof s.machine_id);
+	query_get_text(q, 5, status, sizeof status);
+	s.status = status_of(status);
+	return s;
+}
+
+static int read_one(struct query *q, struct session *out, bool *out_found, struct err *e)
+{
+	bool row = false;
+	int rc = query_next(q, &row, e);
+	if (!rc) {
+		if (row)
+			*out = read_session(q);
+		*out_found = row;
+	}
+	query_end(q);
+	return rc;
+}
+
+static int read_all(struct query *q, struct session **out, size_t *out_count, struct err *e)
+{
+	struct session *sessions = NULL;
+	size_t count = 0, capacity = 0;
+	bool row = true;
+	int rc = 0;
+	while (!rc && !(rc = query_next(q, &row, e)) && row)
+		if (!(rc = grow(&sessions, count, &capacity, sizeof *sessions, e)))
+			sessions[count++] = read_session(q);
+	query_end(q);
+	if (rc) {
+		free(sessions);
+		return rc;
+	}
+	*out = sessions;
+	*out_count = count;
+	return 0;
+}
+
+int store_session_open(struct store *store, struct session *out, bool *out_found, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, SELECT_SESSION "WHERE status <> 'ended'");
+	return read_one(&q, out, out_found, e);
+}
+
+/* The event that tells of a change belongs to it: same transaction, same time. */
+static int add_event(struct store *store, const struct session *session, enum event_type type, int64_t at_ms,
+                     enum session_actor actor, struct err *e)
+{
+	char payload[32];
+	snprintf(payload, sizeof payload, "{\"by\":\"%s\"}", session_actor_name(actor));
+	struct event event = {.event_at_ms = at_ms, .payload = payload};
+	snprintf(event.session_id, sizeof event.session_id, "%s", session->session_id);
+	snprintf(event.event_type, sizeof event.event_type, "%s", event_type_text(type));
+	int64_t seq;
+	return event_insert(store, &event, &seq, e);
+}
+
+static int insert_session(struct store *store, struct session *s, struct err *e)
+{
+	struct query q;
+	query_start(&q, store,
+	            "INSERT INTO sessions (session_id, user_id, machine_id, application_id, status, started_at,"
+	            " created_at, updated_at, device_id, account_id, first_seq)"
+	            " VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?5, ?5, (SELECT id FROM devices),"
+	            " (SELECT user_id FROM devices), (SELECT coalesce(max(seq), 0) + 1 FROM points))");
+	query_text(&q, s->session_id);
+	query_text(&q, s->user_id);
+	query_text(&q, s->machine_id);
+	query_int_unless(&q, s->application_id, 0);
+	query_int(&q, s->started_at_ms);
+	int rc = query_run(&q, e);
+	s->id = sqlite3_last_insert_rowid(store->db);
+	return rc;
+}
+
+static int start(struct store *store, struct session *s, enum session_actor actor, struct err *e)
+{
+	struct session open;
+	bool found = false;
+	int rc = store_session_open(store, &open, &found, e);
+	if (!rc && found)
+		rc = err_set(e, ERR_STATE, "session %s is %s: end it before another is started", open.session_id,
+		             session_status_name(open.status));
+	if (!rc)
+		rc = insert_session(store, s, e);
+	return rc ? rc : add_event(store, s, EVENT_SESSION_START, s->started_at_ms, actor, e);
+}
+
+int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_actor actor,
+                        struct session *out, struct err *e)
+{
+	struct session s = *wanted;
+	s.status = SESSION_ACTIVE;
+	s.started_at_ms = at_ms;
+	s.ended_at_ms = 0;
+	s.revision = 1;
+	int rc = uuid_make(s.session_id, e);
+	if (!rc)
+		rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	rc = change_end(store, start(store, &s, actor, e), e);
+	if (!rc)
+		*out = s;
+	return rc;
+}
+
+static int update_session(struct store *store, const struct session *s, int64_t at_ms, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "UPDATE sessions SET status = ?, ended_at = ?, updated_at = ?, revision = ? WHERE id = ?");
+	query_text(&q, session_status_name(s->status));
+	query_int_unless(&q, s->status == SESSION_ENDED ? s->ended_at_ms : NO_TIME, NO_TIME);
+	query_int(&q, at_ms);
+	query_int(&q, s->revision);
+	query_int(&q, s->id);
+	return query_run(&q, e);
+}
+
+static int change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,
+                  struct session *out, struct err *e)
+{
+	static const enum event_type types[SESSION_STATUS_COUNT] = {
+		[SESSION_ACTIVE] = EVENT_SESSION_RESUME,
+		[SESSION_PAUSED] = EVENT_SESSION_PAUSE,
+		[SESSION_ENDED] = EVENT_SESSION_END,
+	};
+	bool found = false;
+	int rc = store_session_open(store, out, &found, e);
+	if (rc)
+		return rc;
+	if (!found)
+		return err_set(e, ERR_STATE, "no session is open");
+	if (out->status == status)
+		return err_set(e, ERR_STATE, "session %s is %s already", out->session_id, session_status_name(status));
+	/* A clock that was set back must not end a session before it starts. */
+	if (at_ms < out->started_at_ms)
+		at_ms = out->started_at_ms;
+	out->status = status;
+	out->ended_at_ms = status == SESSION_ENDED ? at_ms : 0;
+	out->revision++;
+	rc = update_session(store, out, at_ms, e);
+	return rc ? rc : add_event(store, out, types[status], at_ms, actor, e);
+}
+
+int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,
+                         struct session *out, struct err *e)
+{
+	struct session changed;
+	int rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	rc = change_end(store, change(store, status, at_ms, actor, &changed, e), e);
+	if (!rc)
+		*out = changed;
+	return rc;
+}
+
+int store_session_by_id(struct store *store, int64_t id, struct session *out, struct err *e)
+{
+	struct query q;
+	bool found = false;
+	query_start(&q, store, SELECT_SESSION "WHERE id = ?");
+	query_int(&q, id);
+	int rc = read_one(&q, out, &found, e);
+	if (!rc && !found)
+		rc = err_set(e, ERR_NOT_FOUND, "there is no session number %" PRId64, id);
+	return rc;
+}
+
+int store_session_by_name(struct store *store, const char *session_id, struct session *out, struct err *e)
+{
+	struct query q;
+	struct session *sessions;
+	size_t count;
+	query_start(&q, store, SELECT_SESSION "WHERE substr(session_id, 1, length(?1)) = lower(?1) LIMIT 2");
+	query_text(&q, session_id);
+	int rc = read_all(&q, &sessions, &count, e);
+	if (rc)
+		return rc;
+	if (!count)
+		rc = err_set(e, ERR_NOT_FOUND, "there is no session \"%.80s\"", session_id);
+	else if (count > 1)
+		rc = err_set(e, ERR_INVALID, "more than one session begins with \"%s\": write more of it", session_id);
+	else
+		*out = sessions[0];
+	free(sessions);
+	return rc;
+}
+
+int store_session_list(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, SELECT_SESSION "ORDER BY id DESC LIMIT ?");
+	query_int(&q, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+	return read_all(&q, out, out_count, e);
+}
+
+int store_sessions_unsent(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, SELECT_SESSION "WHERE revision > held_revision ORDER BY id LIMIT ?");
+	query_int(&q, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+	return read_all(&q, out, out_count, e);
+}
+
+int store_session_content(struct store *store, const struct session *session, struct session_content *out,
+                          struct err *e)
+{
+	struct query q;
+	bool row = false;
+	query_start(&q, store,
+	            "SELECT count(*), min(seq), max(seq), (SELECT count(*) FROM events WHERE session_id = ?2) FROM points"
+	            " WHERE seq >= (SELECT first_seq FROM sessions WHERE id = ?1) AND session_id = ?1");
+	query_int(&q, session->id);
+	query_text(&q, session->session_id);
+	int rc = query_next(&q, &row, e);
+	int64_t first = rc ? 0 : query_get_int(&q, 1, 0), last = rc ? 0 : query_get_int(&q, 2, 0);
+	struct session_content content = {0};
+	if (!rc)
+		content = (struct session_content){.points = query_get_int(&q, 0, 0), .events = query_get_int(&q, 3, 0)};
+	query_end(&q);
+	if (!rc && content.points) {
+		query_start(&q, store, "SELECT recorded_at FROM points WHERE seq = ?");
+		query_int(&q, first);
+		rc = query_one_int(&q, 0, &content.first_point_ms, e);
+	}
+	if (!rc && content.points) {
+		query_start(&q, store, "SELECT recorded_at FROM points WHERE seq = ?");
+		query_int(&q, last);
+		rc = query_one_int(&q, 0, &content.last_point_ms, e);
+	}
+	if (!rc)
+		*out = content;
+	return rc;
+}
