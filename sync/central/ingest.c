@@ -1,0 +1,264 @@
+#include "sync/central/ingest.h"
+
+#include "hal/clock.h"
+#include "hal/json.h"
+#include "sync/central/ingest_parts.h"
+#include "sync/central/seq_ranges.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A lock is never waited for long: a worker that waits serves nobody. */
+static const char begin_sql[] = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '60s';"
+								" SET LOCAL synchronous_commit = on";
+
+/* ---- the store's row ------------------------------------------------------------------------------------------ */
+
+static int read_store(struct ingest *in, const struct pg_result *found, struct err *e)
+{
+	if (pg_int(found, 0, 1) != in->device_id)
+		return err_set(e, ERR_REFUSED,
+		               "store %s belongs to another device (%" PRId64
+		               "): pair this unit as that one, or begin a new store",
+		               in->batch->store_id, pg_int(found, 0, 1));
+	in->store_number = pg_int(found, 0, 0);
+	in->now_ms = pg_int(found, 0, 2);
+	int rc = 0;
+	for (size_t s = 0; s < STREAM_COUNT && !rc; s++) {
+		struct ingest_stream *stream = &in->streams[s];
+		struct ranges *sets[] = {&stream->held, &stream->rejected, &stream->dropped, &stream->expired};
+		size_t column = 3 + 5 * s;
+		for (size_t i = 0; i < 4 && !rc; i++)
+			rc = seq_ranges_parse(pg_text(found, 0, column + i), sets[i], e);
+		stream->last = pg_int(found, 0, column + 4);
+	}
+	return rc;
+}
+
+static int select_store(struct ingest *in, bool *out_found, struct err *e)
+{
+	const char *store_id = in->batch->store_id;
+	struct pg_result *found = NULL;
+	int rc = pg_query(in->pg, &found, e,
+	                  "SELECT number, device_id, floor(extract(epoch FROM now()) * 1000)::bigint,"
+	                  " points_held, points_rejected, points_dropped, points_expired, points_last,"
+	                  " events_held, events_rejected, events_dropped, events_expired, events_last"
+	                  " FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE",
+	                  1, &store_id);
+	*out_found = !rc && pg_rows(found);
+	if (*out_found)
+		rc = read_store(in, found, e);
+	pg_result_free(found);
+	return rc;
+}
+
+/* Locks the store's row, made when it is new. From here on nobody else changes what the centre has of this store. */
+static int lock_store(struct ingest *in, struct err *e)
+{
+	bool found;
+	char device[24];
+	int rc = select_store(in, &found, e);
+	if (rc || found)
+		return rc;
+	snprintf(device, sizeof device, "%" PRId64, in->device_id);
+	rc = pg_query(in->pg, NULL, e,
+	              "INSERT INTO alzy.stores (store_id, device_id) VALUES ($1::uuid, $2::int) ON CONFLICT DO NOTHING", 2,
+	              (const char *const[]){in->batch->store_id, device});
+	if (!rc)
+		rc = select_store(in, &found, e);
+	return rc || found ? rc : err_set(e, ERR_BUSY, "store %s was made and went away meanwhile", in->batch->store_id);
+}
+
+/* ---- the last statement --------------------------------------------------------------------------------------- */
+
+/* The newest position among the rows taken, as an array of one or none. Times in the future are not believed. */
+static cJSON *last_position(const struct ingest *in)
+{
+	enum { TOLERANCE_MS = 86400000 };
+	const struct point *last = NULL;
+	const struct batch *batch = in->batch;
+	const struct ranges *taken = &in->streams[STREAM_POINTS].taken;
+	for (size_t r = 0; r < taken->count; r++) {
+		size_t row = ingest_find(&ingest_points, batch, taken->items[r].first);
+		for (int64_t seq = taken->items[r].first; seq <= taken->items[r].last; seq++, row++)
+			if (batch->points[row].recorded_at_ms <= in->now_ms + TOLERANCE_MS &&
+			    (!last || batch->points[row].recorded_at_ms >= last->recorded_at_ms))
+				last = &batch->points[row];
+	}
+	cJSON *array = cJSON_CreateArray();
+	if (last) {
+		cJSON *object = ingest_points.content(batch, (size_t)(last - batch->points));
+		cJSON_AddNumberToObject(object, "seq", (double)last->seq);
+		cJSON_AddItemToArray(array, object);
+	}
+	return array;
+}
+
+static cJSON *unit_state(const struct unit_state *state)
+{
+	cJSON *object = cJSON_CreateObject();
+	json_add_text_or_null(object, "version", state->version);
+	cJSON_AddNumberToObject(object, "unsent_points", (double)state->unsent_points);
+	cJSON_AddNumberToObject(object, "unsent_events", (double)state->unsent_events);
+	json_add_time(object, "oldest_unsent", state->oldest_unsent_ms);
+	if (state->free_bytes >= 0)
+		cJSON_AddNumberToObject(object, "free_bytes", (double)state->free_bytes);
+	json_add_time(object, "clock", state->clock_ms);
+	return object;
+}
+
+/* Everything small at once: the store's ranges, its stretches, the device's last position and sign of life. The state
+ * of the unit is that of its newest batch, whichever comes last. */
+static const char finish_sql[] =
+	"WITH stretches AS ("
+	" INSERT INTO alzy.stretches (store_number, stream, first_seq, last_seq, digest)"
+	" SELECT $1::int, g.stream, g.first_seq, g.last_seq, decode(g.digest, 'hex') FROM jsonb_to_recordset($3::jsonb)"
+	"  AS g(stream text, first_seq bigint, last_seq bigint, digest text)"
+	"), position AS ("
+	" INSERT INTO alzy.last_positions AS l (device_id, point_id, recorded_at, lat, lng, accuracy, speed, heading,"
+	"  altitude)"
+	" SELECT $2::int, $1::bigint << 40 | g.seq, g.recorded_at, g.lat, g.lng, g.accuracy, g.speed, g.heading, g.altitude"
+	"  FROM jsonb_to_recordset($4::jsonb) AS g(seq bigint, recorded_at timestamptz, lat numeric, lng numeric,"
+	"  accuracy float8, speed float8, heading float8, altitude float8)"
+	" ON CONFLICT (device_id) DO UPDATE SET point_id = excluded.point_id, recorded_at = excluded.recorded_at,"
+	"  lat = excluded.lat, lng = excluded.lng, accuracy = excluded.accuracy, speed = excluded.speed,"
+	"  heading = excluded.heading, altitude = excluded.altitude, received_at = excluded.received_at"
+	"  WHERE l.recorded_at <= excluded.recorded_at"
+	"), device AS ("
+	" UPDATE alzy.devices SET last_seen_at = now() WHERE id = $2::int RETURNING name, color, is_active"
+	") UPDATE alzy.stores SET points_held = $5::int8multirange, points_rejected = $6::int8multirange,"
+	" points_last = $7::bigint, events_held = $8::int8multirange, events_rejected = $9::int8multirange,"
+	" events_last = $10::bigint, exchange = greatest(exchange, $11::bigint),"
+	" unit_state = CASE WHEN $11::bigint >= exchange THEN $12::jsonb ELSE unit_state END, last_batch_at = now()"
+	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"
+	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int)";
+
+static int read_device(struct ingest *in, const struct pg_result *found, struct err *e)
+{
+	struct receipt *receipt = in->receipt;
+	if (!pg_rows(found))
+		return err_set(e, ERR_REFUSED, "device %" PRId64 " is no longer there", in->device_id);
+	snprintf(receipt->device_name, sizeof receipt->device_name, "%s", pg_text(found, 0, 0));
+	snprintf(receipt->device_color, sizeof receipt->device_color, "%s", pg_text(found, 0, 1));
+	receipt->device_active = !strcmp(pg_text(found, 0, 2), "t");
+	in->rejected_total = pg_int(found, 0, 3);
+	return 0;
+}
+
+enum { JSON_STRETCHES, JSON_POSITION, JSON_STATE, JSON_COUNT };
+
+static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct err *e)
+{
+	const struct ingest_stream *s = in->streams;
+	struct buffer sets[4] = {{0}};
+	const struct ranges *of[] = {&s[0].held, &s[0].rejected, &s[1].held, &s[1].rejected};
+	char number[24], device[24], last[STREAM_COUNT][24], exchange[24];
+	struct pg_result *found = NULL;
+	int rc = 0;
+	for (size_t i = 0; i < 4 && !rc; i++)
+		rc = seq_ranges_format(of[i], &sets[i], e);
+	snprintf(number, sizeof number, "%" PRId64, in->store_number);
+	snprintf(device, sizeof device, "%" PRId64, in->device_id);
+	snprintf(exchange, sizeof exchange, "%" PRId64, in->batch->exchange);
+	for (int i = 0; i < STREAM_COUNT; i++)
+		snprintf(last[i], sizeof last[i], "%" PRId64, s[i].last);
+	if (!rc)
+		rc =
+			pg_query(in->pg, &found, e, finish_sql, 12,
+		             (const char *const[]){number, device, json[JSON_STRETCHES], json[JSON_POSITION],
+		                                   (char *)sets[0].bytes, (char *)sets[1].bytes, last[0], (char *)sets[2].bytes,
+		                                   (char *)sets[3].bytes, last[1], exchange, json[JSON_STATE]});
+	if (!rc)
+		rc = read_device(in, found, e);
+	pg_result_free(found);
+	for (size_t i = 0; i < 4; i++)
+		buffer_free(&sets[i]);
+	return rc;
+}
+
+static int finish(struct ingest *in, struct err *e)
+{
+	cJSON *position = last_position(in), *state = unit_state(&in->batch->state);
+	char *json[JSON_COUNT] = {json_print(in->stretches), json_print(position), json_print(state)};
+	int rc =
+		json[0] && json[1] && json[2] ? run_finish(in, json, e) : err_set(e, ERR_MEMORY, "out of memory for a batch");
+	for (int i = 0; i < JSON_COUNT; i++)
+		free(json[i]);
+	cJSON_Delete(position);
+	cJSON_Delete(state);
+	return rc;
+}
+
+/* ---- the transaction ------------------------------------------------------------------------------------------ */
+
+static int work(struct ingest *in, struct err *e)
+{
+	int rc = lock_store(in, e);
+	if (!rc)
+		rc = ingest_sessions(in, e);
+	if (!rc)
+		rc = ingest_stream(in, &ingest_points, e);
+	if (!rc)
+		rc = ingest_stream(in, &ingest_events, e);
+	if (!rc)
+		rc = ingest_rejects_flush(in, e);
+	if (!rc)
+		rc = finish(in, e);
+	return rc ? rc : ingest_receipt(in, e);
+}
+
+static int run(struct ingest *in, struct err *e)
+{
+	in->sessions = calloc(in->batch->session_count + 1, sizeof *in->sessions);
+	in->stretches = cJSON_CreateArray();
+	in->rejects = cJSON_CreateArray();
+	if (!in->sessions || !in->stretches || !in->rejects)
+		return err_set(e, ERR_MEMORY, "out of memory for a batch");
+	int rc = pg_script(in->pg, begin_sql, e);
+	if (!rc)
+		rc = work(in, e);
+	if (!rc)
+		rc = pg_script(in->pg, "COMMIT", e);
+	else
+		pg_script(in->pg, "ROLLBACK", NULL); /* on a connection that is gone the server has done it */
+	/* Rows are rejected one by one for what is in them; anything else that Postgres can't do is not the unit's fault. */
+	return rc == -ERR_DATA ? err_set(e, ERR_DATABASE, "%s", e->text) : rc;
+}
+
+static void ingest_free(struct ingest *in)
+{
+	for (int s = 0; s < STREAM_COUNT; s++) {
+		struct ranges *sets[] = {&in->streams[s].held,    &in->streams[s].rejected, &in->streams[s].dropped,
+		                         &in->streams[s].expired, &in->streams[s].taken,    &in->streams[s].refused};
+		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+			ranges_free(sets[i]);
+	}
+	cJSON_Delete(in->stretches);
+	cJSON_Delete(in->rejects);
+	free(in->sessions);
+}
+
+int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch,
+                 const uint8_t batch_digest[ENVELOPE_DIGEST], struct receipt *out, struct err *e)
+{
+	struct err local = {0};
+	struct receipt receipt = {.exchange = batch->exchange, .device_id = device_id};
+	struct ingest in = {.pg = pg, .device_id = device_id, .batch = batch, .receipt = &receipt};
+	memcpy(receipt.store_id, batch->store_id, sizeof receipt.store_id);
+	memcpy(receipt.batch_digest, batch_digest, sizeof receipt.batch_digest);
+	int rc = ingest_partitions(pg, batch, &local);
+	if (!rc)
+		rc = run(&in, &local);
+	ingest_free(&in);
+	if (rc) {
+		receipt_free(&receipt);
+		if (e)
+			*e = local;
+		return rc;
+	}
+	receipt.centre_ms = clock_wall_ms();
+	*out = receipt;
+	return 0;
+}

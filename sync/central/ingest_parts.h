@@ -1,0 +1,83 @@
+/* The pieces of ingest among themselves; the one transaction is in ingest.c. */
+#ifndef ALZY_SYNC_CENTRAL_INGEST_PARTS_H
+#define ALZY_SYNC_CENTRAL_INGEST_PARTS_H
+
+#include "hal/err.h"
+#include "hal/ranges.h"
+#include "hal/rows.h"
+#include "sync/batch.h"
+#include "sync/central/pg.h"
+#include "sync/digest.h"
+#include "sync/receipt.h"
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A stream of the store: what the centre had of it before this batch, and what the batch changes. */
+struct ingest_stream {
+	struct ranges held, rejected, dropped, expired; /* as in alzy.stores; the first two grow */
+	struct ranges taken;                            /* rows of this batch that are now in the table */
+	struct ranges refused; /* rows of this batch that are now in alzy.rejected for their data */
+	int64_t last;          /* the highest seq that the centre has heard of */
+	int64_t known;         /* rows of the batch that were accounted for before */
+};
+
+struct ingest_session {
+	int64_t id; /* alzy.sessions.id */
+	int64_t revision;
+	char lost[NAME_TEXT];
+};
+
+struct ingest {
+	struct pg *pg;
+	int64_t device_id;
+	const struct batch *batch;
+	int64_t store_number;
+	int64_t now_ms; /* of Postgres, at the start of the transaction */
+	struct ingest_stream streams[STREAM_COUNT];
+	struct ingest_session *sessions; /* one for each of the batch */
+	cJSON *stretches;                /* rows of alzy.stretches to be */
+	cJSON *rejects;                  /* rows of alzy.rejected not yet written */
+	int64_t rejected_total;          /* rows of this store in alzy.rejected, once written */
+	struct receipt *receipt;         /* to be filled */
+};
+
+/* The name of a row for ever: points.id, events.event_id. */
+int64_t ingest_row_id(const struct ingest *in, int64_t seq);
+
+/* What a stream's rows need of their own; rows are named by their index in the batch. */
+struct ingest_rows {
+	enum stream stream;
+	size_t (*count)(const struct batch *batch);
+	int64_t (*seq)(const struct batch *batch, size_t row);
+	/* COPY of rows[0..count) as one statement, behind a savepoint "rows". ERR_DATA when Postgres refuses one. */
+	int (*copy)(struct ingest *in, const size_t *rows, size_t count, struct err *e);
+	/* Content digest of `count` rows from `row` on (digest.h). */
+	void (*digest)(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST]);
+	/* Reads the rows of `overlap` from the table, and calls ingest_conflict for those of other content. */
+	int (*compare)(struct ingest *in, const struct ranges *overlap, struct err *e);
+	/* One row in full, for alzy.rejected; NULL without memory. */
+	cJSON *(*content)(const struct batch *batch, size_t row);
+};
+extern const struct ingest_rows ingest_points, ingest_events;
+
+/* Months of the batch that have no partition yet get one. Before the transaction: making one must not wait in it. */
+int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
+
+/* The batch's sessions into both tables. ERR_REFUSED when one belongs to another device. */
+int ingest_sessions(struct ingest *in, struct err *e);
+
+/* All of one stream: subtracts what is accounted for, compares what overlaps, takes the rest. */
+int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);
+/* Index in the batch of the row with this seq, which must be there. */
+size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq);
+/* The row is held with other content: kept in alzy.rejected, and nothing is overwritten. */
+int ingest_conflict(struct ingest *in, const struct ingest_rows *rows, size_t row, struct err *e);
+/* Writes in->rejects. */
+int ingest_rejects_flush(struct ingest *in, struct err *e);
+
+/* Fills in->receipt but for its times, with what the transaction will have done. */
+int ingest_receipt(struct ingest *in, struct err *e);
+
+#endif

@@ -1,0 +1,159 @@
+/* Points: binary COPY into alzy.points, and the comparison with what is there. */
+#include "sync/central/ingest_parts.h"
+
+#include "hal/json.h"
+#include "sync/central/copy_binary.h"
+#include "sync/central/seq_ranges.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static size_t count_points(const struct batch *batch)
+{
+	return batch->point_count;
+}
+
+static int64_t seq_of(const struct batch *batch, size_t row)
+{
+	return batch->points[row].seq;
+}
+
+static void digest(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST])
+{
+	digest_points(batch->points + row, count, batch->sessions, out);
+}
+
+/* ---- into the table ------------------------------------------------------------------------------------------ */
+
+static const char copy_sql[] =
+	"SAVEPOINT rows; COPY alzy.points (id, device_id, session_id, lat, lng, accuracy, speed, heading, altitude, source,"
+	" recorded_at, received_at) FROM STDIN (FORMAT binary)";
+
+enum {
+	POINT_COLUMNS = 12,
+	SOURCE_TEXT = 8, /* of the longest name */
+	POINT_BYTES =
+		COPY_ROW + 3 * COPY_8BYTES + 2 * COPY_INT4 + 2 * COPY_DEGREES + 4 * COPY_8BYTES + COPY_TEXT + SOURCE_TEXT,
+	POINTS_AT_ONCE = 400, /* about what fills libpq's own buffer a few times */
+};
+
+/* alzy.sessions.id, 0 for none. */
+static int64_t session_of(const struct ingest *in, const struct point *point)
+{
+	return point->session ? in->sessions[point->session - 1].id : 0;
+}
+
+static uint8_t *put_point(uint8_t *at, const struct ingest *in, const struct point *point)
+{
+	const char *source = point_source_name(point->source);
+	at = copy_row(at, POINT_COLUMNS);
+	at = copy_int8(at, ingest_row_id(in, point->seq));
+	at = copy_int4(at, (int32_t)in->device_id);
+	at = point->session ? copy_int4(at, (int32_t)session_of(in, point)) : copy_null(at);
+	at = copy_degrees(at, point->lat_e7);
+	at = copy_degrees(at, point->lng_e7);
+	at = copy_scaled(at, point->accuracy_dm, 10);
+	at = copy_scaled(at, point->speed_cmps, 100);
+	at = copy_scaled(at, point->heading_ddeg, 10);
+	at = copy_scaled(at, point->altitude_dm, 10);
+	at = copy_text(at, source, strlen(source));
+	at = copy_time(at, point->recorded_at_ms);
+	return copy_time(at, in->now_ms);
+}
+
+static int copy(struct ingest *in, const size_t *rows, size_t count, struct err *e)
+{
+	uint8_t bytes[COPY_HEADER + POINTS_AT_ONCE * POINT_BYTES + COPY_END], *at = copy_header(bytes);
+	int rc = pg_copy_begin(in->pg, copy_sql, e);
+	for (size_t i = 0; i < count && !rc; i++) {
+		at = put_point(at, in, &in->batch->points[rows[i]]);
+		if (i + 1 == count)
+			at = copy_end(at);
+		else if ((i + 1) % POINTS_AT_ONCE)
+			continue;
+		rc = pg_copy_put(in->pg, bytes, (size_t)(at - bytes), e);
+		at = bytes;
+	}
+	return rc ? rc : pg_copy_end(in->pg, e);
+}
+
+/* ---- what is there -------------------------------------------------------------------------------------------- */
+
+static int32_t scaled_at(const struct pg_result *found, size_t row, size_t column)
+{
+	return pg_is_null(found, row, column) ? ROW_ABSENT : (int32_t)pg_int(found, row, column);
+}
+
+static bool same(const struct ingest *in, const struct point *point, const struct pg_result *found, size_t row)
+{
+	return pg_int(found, row, 1) == in->device_id && pg_int(found, row, 2) == session_of(in, point) &&
+	       pg_int(found, row, 3) == point->lat_e7 && pg_int(found, row, 4) == point->lng_e7 &&
+	       scaled_at(found, row, 5) == point->accuracy_dm && scaled_at(found, row, 6) == point->speed_cmps &&
+	       scaled_at(found, row, 7) == point->heading_ddeg && scaled_at(found, row, 8) == point->altitude_dm &&
+	       !strcmp(pg_text(found, row, 9), point_source_name(point->source)) &&
+	       pg_int(found, row, 10) == point->recorded_at_ms;
+}
+
+static int compare(struct ingest *in, const struct ranges *overlap, struct err *e)
+{
+	struct buffer firsts = {0}, lasts = {0};
+	struct pg_result *found = NULL;
+	int rc = seq_ranges_arrays(overlap, ingest_row_id(in, 0), &firsts, &lasts, e);
+	if (!rc)
+		rc = pg_query(in->pg, &found, e,
+		              "SELECT p.id, p.device_id, p.session_id, (p.lat * 10000000)::bigint, (p.lng * 10000000)::bigint,"
+		              " round(p.accuracy * 10)::bigint, round(p.speed * 100)::bigint, round(p.heading * 10)::bigint,"
+		              " round(p.altitude * 10)::bigint, p.source, (extract(epoch FROM p.recorded_at) * 1000)::bigint"
+		              " FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)"
+		              " JOIN alzy.points p ON p.id BETWEEN r.first AND r.last",
+		              2, (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
+	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
+		size_t row = ingest_find(&ingest_points, in->batch, pg_int(found, i, 0) - ingest_row_id(in, 0));
+		if (!same(in, &in->batch->points[row], found, i))
+			rc = ingest_conflict(in, &ingest_points, row, e);
+	}
+	pg_result_free(found);
+	buffer_free(&firsts);
+	buffer_free(&lasts);
+	return rc;
+}
+
+/* ---- for people ------------------------------------------------------------------------------------------------ */
+
+static void add_scaled(cJSON *object, const char *name, int32_t value, double scale)
+{
+	if (value == ROW_ABSENT)
+		cJSON_AddNullToObject(object, name);
+	else
+		cJSON_AddNumberToObject(object, name, value / scale);
+}
+
+static cJSON *content(const struct batch *batch, size_t row)
+{
+	const struct point *point = &batch->points[row];
+	cJSON *object = cJSON_CreateObject();
+	if (!object)
+		return NULL;
+	char time[TIME_TEXT];
+	cJSON_AddStringToObject(object, "recorded_at", time_format(point->recorded_at_ms, time));
+	add_scaled(object, "lat", point->lat_e7, 1e7);
+	add_scaled(object, "lng", point->lng_e7, 1e7);
+	add_scaled(object, "accuracy", point->accuracy_dm, 10);
+	add_scaled(object, "speed", point->speed_cmps, 100);
+	add_scaled(object, "heading", point->heading_ddeg, 10);
+	add_scaled(object, "altitude", point->altitude_dm, 10);
+	cJSON_AddStringToObject(object, "source", point_source_name(point->source));
+	json_add_text_or_null(object, "session_id", point->session ? batch->sessions[point->session - 1].session_id : "");
+	return object;
+}
+
+const struct ingest_rows ingest_points = {
+	.stream = STREAM_POINTS,
+	.count = count_points,
+	.seq = seq_of,
+	.copy = copy,
+	.digest = digest,
+	.compare = compare,
+	.content = content,
+};

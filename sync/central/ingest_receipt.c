@@ -1,0 +1,90 @@
+/* What the centre answers: what it durably holds of the store once the transaction is committed. */
+#include "sync/central/ingest_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int account(const struct ingest_stream *stream, struct receipt_stream *out, struct err *e)
+{
+	struct ranges heard = {0};
+	int rc = ranges_copy(&out->accounted, &stream->held, e);
+	if (!rc)
+		rc = ranges_add_all(&out->accounted, &stream->rejected, e);
+	if (!rc)
+		rc = ranges_add_all(&out->accounted, &stream->dropped, e);
+	if (!rc)
+		rc = ranges_add_all(&out->accounted, &stream->expired, e);
+	int64_t highest = ranges_highest(&out->accounted);
+	if (stream->last > highest)
+		highest = stream->last;
+	if (!rc && highest)
+		rc = ranges_add(&heard, 1, highest, e);
+	if (!rc)
+		rc = ranges_subtract(&out->missing, &heard, &out->accounted, e);
+	ranges_free(&heard);
+	out->fresh = ranges_total(&stream->taken);
+	out->known = stream->known;
+	return rc;
+}
+
+static void read_rejected(const struct pg_result *found, size_t row, struct receipt_stream *out)
+{
+	struct receipt_rejected *rejected = &out->rejected[out->rejected_count++];
+	out->rejected_total = pg_int(found, row, 4);
+	rejected->seq = pg_int(found, row, 1);
+	snprintf(rejected->code, sizeof rejected->code, "%s", pg_text(found, row, 2));
+	snprintf(rejected->reason, sizeof rejected->reason, "%s", pg_text(found, row, 3));
+}
+
+/* All rejected rows of the store, not only those of this batch: what a receipt says replaces what the unit knew. */
+static int list_rejected(struct ingest *in, struct err *e)
+{
+	char number[24], most[24];
+	struct pg_result *found = NULL;
+	snprintf(number, sizeof number, "%" PRId64, in->store_number);
+	snprintf(most, sizeof most, "%d", RECEIPT_REJECTED_MAX);
+	int rc = pg_query(in->pg, &found, e,
+	                  "SELECT stream = 'events', seq, code, reason, total FROM (SELECT *,"
+	                  " count(*) OVER (PARTITION BY stream) AS total,"
+	                  " row_number() OVER (PARTITION BY stream ORDER BY rejected_at DESC, seq DESC) AS n"
+	                  " FROM alzy.rejected WHERE store_number = $1::int) r WHERE n <= $2::int ORDER BY stream, n",
+	                  2, (const char *const[]){number, most});
+	size_t rows = rc ? 0 : pg_rows(found);
+	for (int s = 0; s < STREAM_COUNT && rows && !rc; s++) {
+		struct receipt_stream *stream = &in->receipt->streams[s];
+		stream->rejected = calloc(rows, sizeof *stream->rejected);
+		if (!stream->rejected)
+			rc = err_set(e, ERR_MEMORY, "out of memory for a receipt");
+	}
+	for (size_t i = 0; i < rows && !rc; i++)
+		read_rejected(found, i,
+		              &in->receipt->streams[strcmp(pg_text(found, i, 0), "t") ? STREAM_POINTS : STREAM_EVENTS]);
+	pg_result_free(found);
+	return rc;
+}
+
+static int list_sessions(const struct ingest *in, struct err *e)
+{
+	size_t count = in->batch->session_count;
+	struct receipt_session *sessions = calloc(count + 1, sizeof *sessions);
+	if (!sessions)
+		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
+	for (size_t i = 0; i < count; i++) {
+		memcpy(sessions[i].session_id, in->batch->sessions[i].session_id, sizeof sessions[i].session_id);
+		memcpy(sessions[i].lost, in->sessions[i].lost, sizeof sessions[i].lost);
+		sessions[i].revision = in->sessions[i].revision;
+	}
+	in->receipt->sessions = sessions;
+	in->receipt->session_count = count;
+	return 0;
+}
+
+int ingest_receipt(struct ingest *in, struct err *e)
+{
+	int rc = list_sessions(in, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = account(&in->streams[s], &in->receipt->streams[s], e);
+	return rc || !in->rejected_total ? rc : list_rejected(in, e);
+}

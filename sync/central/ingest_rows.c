@@ -1,0 +1,268 @@
+/* What points and events have in common: what of a batch is new, what is held, and what Postgres does not take. */
+#include "sync/central/ingest_parts.h"
+
+#include "hal/json.h"
+#include "sync/central/seq_ranges.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REJECTS_AT_ONCE = 500 };
+
+int64_t ingest_row_id(const struct ingest *in, int64_t seq)
+{
+	return in->store_number * (SEQ_MAX + 1) + seq;
+}
+
+size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq)
+{
+	size_t low = 0, high = rows->count(batch);
+	while (low + 1 < high) {
+		size_t middle = low + (high - low) / 2;
+		if (rows->seq(batch, middle) <= seq)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* ---- rejected rows ------------------------------------------------------------------------------------------ */
+
+int ingest_rejects_flush(struct ingest *in, struct err *e)
+{
+	if (!cJSON_GetArraySize(in->rejects))
+		return 0;
+	char number[24], *json = json_print(in->rejects);
+	if (!json)
+		return err_set(e, ERR_MEMORY, "out of memory for rejected rows");
+	snprintf(number, sizeof number, "%" PRId64, in->store_number);
+	int rc =
+		pg_query(in->pg, NULL, e,
+	             "INSERT INTO alzy.rejected (store_number, stream, seq, digest, code, reason, content, rejected_at)"
+	             " SELECT $1::int, r.stream, r.seq, decode(r.digest, 'hex'), r.code, r.reason, r.content, now()"
+	             " FROM jsonb_to_recordset($2::jsonb) AS r(stream text, seq bigint, digest text, code text,"
+	             " reason text, content jsonb) ON CONFLICT DO NOTHING",
+	             2, (const char *const[]){number, json});
+	free(json);
+	cJSON_Delete(in->rejects);
+	in->rejects = cJSON_CreateArray();
+	return rc;
+}
+
+/* A bounded copy may end within a character of UTF-8, which Postgres would not take: that one is cut off. */
+static void mend_end(char *text)
+{
+	size_t length = strlen(text), back = 0;
+	while (back < length && back < 3 && ((unsigned char)text[length - 1 - back] & 0xc0) == 0x80)
+		back++;
+	unsigned char lead = back < length ? (unsigned char)text[length - 1 - back] : 0;
+	size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+	if (wanted != back + 1)
+		text[length - 1 - back] = '\0';
+}
+
+static int reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
+                  struct err *e)
+{
+	uint8_t digest[ROWS_DIGEST];
+	char reason[RECEIPT_REASON_TEXT];
+	cJSON *reject = cJSON_CreateObject(), *content = rows->content(in->batch, row);
+	if (!reject || !content || !cJSON_AddItemToObject(reject, "content", content)) {
+		cJSON_Delete(reject);
+		cJSON_Delete(content);
+		return err_set(e, ERR_MEMORY, "out of memory for a rejected row");
+	}
+	snprintf(reason, sizeof reason, "%s", why);
+	mend_end(reason);
+	rows->digest(in->batch, row, 1, digest);
+	cJSON_AddStringToObject(reject, "stream", stream_name(rows->stream));
+	cJSON_AddNumberToObject(reject, "seq", (double)rows->seq(in->batch, row));
+	json_add_hex(reject, "digest", digest, sizeof digest);
+	cJSON_AddStringToObject(reject, "code", code);
+	cJSON_AddStringToObject(reject, "reason", reason);
+	cJSON_AddItemToArray(in->rejects, reject);
+	return cJSON_GetArraySize(in->rejects) < REJECTS_AT_ONCE ? 0 : ingest_rejects_flush(in, e);
+}
+
+int ingest_conflict(struct ingest *in, const struct ingest_rows *rows, size_t row, struct err *e)
+{
+	return reject(in, rows, row, "conflict", "held with other content, which was kept: two units with one store?", e);
+}
+
+/* ---- new rows ----------------------------------------------------------------------------------------------- */
+
+static int add_rows(struct ranges *set, const struct ingest_rows *rows, const struct batch *batch, const size_t *index,
+                    size_t count, struct err *e)
+{
+	int rc = 0;
+	for (size_t i = 0; i < count && !rc; i++) {
+		int64_t seq = rows->seq(batch, index[i]);
+		rc = ranges_add(set, seq, seq, e);
+	}
+	return rc;
+}
+
+/* Takes the rows; when Postgres refuses one for its data, takes each half on its own, down to the row at fault.
+ * `whole` says that they are all: then the savepoint may stay, and saves a round trip in most batches. */
+static int take(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, bool whole,
+                struct err *e)
+{
+	struct ingest_stream *stream = &in->streams[rows->stream];
+	int rc = rows->copy(in, index, count, e);
+	if (!rc && !whole)
+		rc = pg_script(in->pg, "RELEASE SAVEPOINT rows", e);
+	if (!rc)
+		return add_rows(&stream->taken, rows, in->batch, index, count, e);
+	if (rc != -ERR_DATA)
+		return rc;
+	char code[RECEIPT_CODE_TEXT], why[ERR_TEXT_MAX];
+	snprintf(code, sizeof code, "%s", pg_sqlstate(in->pg));
+	snprintf(why, sizeof why, "%s", e->text);
+	if ((rc = pg_script(in->pg, "ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows", e)))
+		return rc;
+	if (count == 1) {
+		rc = add_rows(&stream->refused, rows, in->batch, index, 1, e);
+		return rc ? rc : reject(in, rows, *index, code, why, e);
+	}
+	rc = take(in, rows, index, count / 2, false, e);
+	return rc ? rc : take(in, rows, index + count / 2, count - count / 2, false, e);
+}
+
+static int take_fresh(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, struct err *e)
+{
+	size_t count = 0, *index = calloc((size_t)ranges_total(fresh) + 1, sizeof *index);
+	if (!index)
+		return err_set(e, ERR_MEMORY, "out of memory for a batch");
+	for (size_t i = 0; i < fresh->count; i++) {
+		size_t row = ingest_find(rows, in->batch, fresh->items[i].first);
+		for (int64_t seq = fresh->items[i].first; seq <= fresh->items[i].last; seq++)
+			index[count++] = row++;
+	}
+	int rc = count ? take(in, rows, index, count, true, e) : 0;
+	free(index);
+	return rc;
+}
+
+/* One row of alzy.stretches for each contiguous run of what was taken. */
+static int note_stretches(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+{
+	const struct ranges *taken = &in->streams[rows->stream].taken;
+	for (size_t i = 0; i < taken->count; i++) {
+		uint8_t digest[ROWS_DIGEST];
+		struct range run = taken->items[i];
+		rows->digest(in->batch, ingest_find(rows, in->batch, run.first), (size_t)(run.last - run.first + 1), digest);
+		cJSON *stretch = cJSON_CreateObject();
+		if (!stretch)
+			return err_set(e, ERR_MEMORY, "out of memory for a stretch");
+		cJSON_AddStringToObject(stretch, "stream", stream_name(rows->stream));
+		cJSON_AddNumberToObject(stretch, "first_seq", (double)run.first);
+		cJSON_AddNumberToObject(stretch, "last_seq", (double)run.last);
+		json_add_hex(stretch, "digest", digest, sizeof digest);
+		cJSON_AddItemToArray(in->stretches, stretch);
+	}
+	return 0;
+}
+
+/* ---- rows that are held already ----------------------------------------------------------------------------- */
+
+/* Stretches that lie inside the overlap: one whose digest is that of the batch's rows needs no further look. */
+static int match_stretches(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,
+                           struct ranges *matched, struct err *e)
+{
+	struct buffer firsts = {0}, lasts = {0};
+	struct pg_result *found = NULL;
+	char number[24];
+	snprintf(number, sizeof number, "%" PRId64, in->store_number);
+	int rc = seq_ranges_arrays(overlap, 0, &firsts, &lasts, e);
+	if (!rc)
+		rc = pg_query(
+			in->pg, &found, e,
+			"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex')"
+			" FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last) JOIN alzy.stretches s"
+			" ON s.store_number = $1::int AND s.stream = $2 AND s.first_seq BETWEEN r.first AND r.last"
+			" AND s.last_seq <= r.last",
+			4, (const char *const[]){number, stream_name(rows->stream), (char *)firsts.bytes, (char *)lasts.bytes});
+	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
+		uint8_t digest[ROWS_DIGEST];
+		char hex[KEY_HASH_TEXT];
+		int64_t first = pg_int(found, i, 0), last = pg_int(found, i, 1);
+		rows->digest(in->batch, ingest_find(rows, in->batch, first), (size_t)(last - first + 1), digest);
+		for (size_t k = 0; k < sizeof digest; k++)
+			snprintf(hex + 2 * k, 3, "%02x", digest[k]);
+		if (!strcmp(hex, pg_text(found, i, 2)))
+			rc = ranges_add(matched, first, last, e);
+	}
+	pg_result_free(found);
+	buffer_free(&firsts);
+	buffer_free(&lasts);
+	return rc;
+}
+
+static int check_overlap(struct ingest *in, const struct ingest_rows *rows, const struct ranges *given, struct err *e)
+{
+	struct ranges overlap = {0}, matched = {0}, doubtful = {0};
+	int rc = ranges_intersect(&overlap, given, &in->streams[rows->stream].held, e);
+	if (!rc && overlap.count)
+		rc = match_stretches(in, rows, &overlap, &matched, e);
+	if (!rc)
+		rc = ranges_subtract(&doubtful, &overlap, &matched, e);
+	if (!rc && doubtful.count)
+		rc = rows->compare(in, &doubtful, e);
+	ranges_free(&overlap);
+	ranges_free(&matched);
+	ranges_free(&doubtful);
+	return rc;
+}
+
+/* ---- a whole stream ----------------------------------------------------------------------------------------- */
+
+static int find_fresh(const struct ingest_stream *stream, const struct ranges *given, struct ranges *out, struct err *e)
+{
+	struct ranges accounted = {0};
+	int rc = ranges_copy(&accounted, &stream->held, e);
+	if (!rc)
+		rc = ranges_add_all(&accounted, &stream->rejected, e);
+	if (!rc)
+		rc = ranges_add_all(&accounted, &stream->dropped, e);
+	if (!rc)
+		rc = ranges_add_all(&accounted, &stream->expired, e);
+	if (!rc)
+		rc = ranges_subtract(out, given, &accounted, e);
+	ranges_free(&accounted);
+	return rc;
+}
+
+int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+{
+	struct ingest_stream *stream = &in->streams[rows->stream];
+	struct ranges given = {0}, fresh = {0};
+	size_t count = rows->count(in->batch);
+	int rc = 0;
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = ranges_add(&given, rows->seq(in->batch, i), rows->seq(in->batch, i), e);
+	if (!rc)
+		rc = find_fresh(stream, &given, &fresh, e);
+	if (!rc)
+		rc = check_overlap(in, rows, &given, e);
+	if (!rc)
+		rc = take_fresh(in, rows, &fresh, e);
+	if (!rc)
+		rc = note_stretches(in, rows, e);
+	if (!rc)
+		rc = ranges_add_all(&stream->held, &stream->taken, e);
+	if (!rc)
+		rc = ranges_add_all(&stream->rejected, &stream->refused, e);
+	stream->known = (int64_t)count - ranges_total(&fresh);
+	int64_t last = in->batch->last_seq[rows->stream];
+	if (ranges_highest(&given) > last)
+		last = ranges_highest(&given);
+	if (last > stream->last)
+		stream->last = last;
+	ranges_free(&given);
+	ranges_free(&fresh);
+	return rc;
+}
