@@ -4,6 +4,7 @@
 
 #include "hal/conf_unit.h"
 #include "hal/err.h"
+#include "hal/live.h"
 #include "store/store.h"
 
 #include <cjson/cJSON.h>
@@ -17,8 +18,17 @@ struct cli {
 int cli_open(struct cli *cli, enum store_mode mode, struct err *e);
 void cli_close(struct cli *cli); /* a zeroed one is fine */
 
+/* What the agent of this store knows at the moment; *out_found is false when none is running. */
+int cli_live(struct store *store, struct live_facts *out, bool *out_found, struct err *e);
+
 /* Prints one line of JSON on stdout and frees the tree. */
 void cli_print_json(cJSON *value);
+
+/* Adds value / scale; null when it is ROW_ABSENT. */
+void cli_add_scaled(cJSON *object, const char *name, int32_t value, int32_t scale);
+
+/* A session as every verb shows it; the caller frees it. */
+cJSON *cli_session_json(const struct session *session);
 
 /* The verbs; table in alzy.c. */
 int cli_status(int argc, char **argv, struct err *e);

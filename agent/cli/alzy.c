@@ -1,0 +1,32 @@
+/* alzy: everything a person does on a unit. */
+#include "agent/cli/cli.h"
+#include "hal/args.h"
+
+#include <locale.h>
+
+static const struct verb verbs[] = {
+	{"status", cli_status, "state, fix, session, unsent rows and their age, space left, last receipt"},
+	{"session start", cli_session_start, "start a session"},
+	{"session pause", cli_session_pause, "pause the open session: fixes are not kept until it is resumed"},
+	{"session resume", cli_session_resume, "go on with the paused session"},
+	{"session end", cli_session_end, "end the open session"},
+	{"session list", cli_session_list, "the newest sessions"},
+	{"session show", cli_session_show, "one session, and what it holds"},
+	{"event", cli_event, "record an event"},
+	{"mark", cli_mark, "mark a place: a point with source manual, and an event with a note"},
+	{"pair", cli_pair, "pair this unit with a centre"},
+	{"unpair", cli_unpair, "forget the centre; recorded rows stay"},
+	{"sync", cli_sync, "send all that is unsent, now"},
+	{"queue", cli_queue, "what is unsent, or was rejected and why"},
+	{"export", cli_export, "write points as GPX, GeoJSON, CSV or an SVG picture"},
+	{"config check", cli_config_check, "read the configuration and say whether it is right"},
+	{"config show", cli_config_show, "every setting as it is in force"},
+};
+
+int main(int argc, char **argv)
+{
+	/* For the width of characters in tables. Numbers stay as in C, whatever the locale. */
+	setlocale(LC_CTYPE, "");
+	return args_main(argc, argv, "alzy", "records where a vehicle goes, and proves that the centre holds it", verbs,
+	                 sizeof verbs / sizeof *verbs);
+}

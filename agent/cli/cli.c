@@ -1,0 +1,68 @@
+#include "agent/cli/cli.h"
+
+#include "hal/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+int cli_open(struct cli *cli, enum store_mode mode, struct err *e)
+{
+	int rc = conf_load(&conf_unit_table, conf_path(NULL, CONF_UNIT_STANDARD), &cli->conf, e);
+	if (rc)
+		return rc;
+	rc = store_open(&cli->store, cli->conf.store_path, mode, e);
+	if (rc == -ERR_NOT_FOUND)
+		return err_set(e, ERR_NOT_FOUND,
+		               "there is no store at %s yet: alzy-agentd makes it when it starts, and so do alzy pair and alzy "
+		               "session start",
+		               cli->conf.store_path);
+	return rc;
+}
+
+void cli_close(struct cli *cli)
+{
+	store_close(cli->store);
+	cli->store = NULL;
+}
+
+int cli_live(struct store *store, struct live_facts *out, bool *out_found, struct err *e)
+{
+	struct stat info;
+	if (stat(store_path(store), &info))
+		return err_errno(e, ERR_IO, "can't look at %s", store_path(store));
+	return live_read(store_id(store), info.st_uid, out, out_found, e);
+}
+
+void cli_print_json(cJSON *value)
+{
+	char *text = value ? json_print(value) : NULL;
+	cJSON_Delete(value);
+	puts(text ? text : "null");
+	free(text);
+}
+
+void cli_add_scaled(cJSON *object, const char *name, int32_t value, int32_t scale)
+{
+	if (value == ROW_ABSENT)
+		cJSON_AddNullToObject(object, name);
+	else
+		cJSON_AddNumberToObject(object, name, (double)value / scale);
+}
+
+cJSON *cli_session_json(const struct session *session)
+{
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "session_id", session->session_id);
+	cJSON_AddStringToObject(object, "status", session_status_name(session->status));
+	json_add_text_or_null(object, "user_id", session->user_id);
+	json_add_text_or_null(object, "machine_id", session->machine_id);
+	if (session->application_id)
+		cJSON_AddNumberToObject(object, "application_id", (double)session->application_id);
+	else
+		cJSON_AddNullToObject(object, "application_id");
+	json_add_time(object, "started_at", session->started_at_ms);
+	json_add_time(object, "ended_at", session->status == SESSION_ENDED ? session->ended_at_ms : 0);
+	cJSON_AddNumberToObject(object, "revision", (double)session->revision);
+	return object;
+}

@@ -1,0 +1,276 @@
+/* The sessions of a unit: started, paused, resumed and ended by a person. */
+#include "agent/cli/cli.h"
+#include "agent/cli/table.h"
+#include "agent/cli/text.h"
+#include "hal/args.h"
+#include "hal/clock.h"
+#include "hal/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LIST_DEFAULT = 20, LIST_MAX = 100000 };
+
+static int64_t duration_ms(const struct session *session)
+{
+	int64_t end_ms = session->status == SESSION_ENDED ? session->ended_at_ms : clock_wall_ms();
+	return end_ms > session->started_at_ms ? end_ms - session->started_at_ms : 0;
+}
+
+static const char *application_text(const struct session *session, char out[SHORT_TEXT])
+{
+	snprintf(out, SHORT_TEXT, session->application_id ? "%" PRId64 : "", session->application_id);
+	return out;
+}
+
+/* ---- start ---- */
+
+static int read_start(int argc, char **argv, struct session *wanted, bool *out_json, bool *out_help, struct err *e)
+{
+	const char *user = NULL, *machine = NULL;
+	const struct arg args[] = {
+		{"--user", ARG_TEXT, &user, "USER", .help = "who drives or operates: an id of the centre's users"},
+		{"--machine", ARG_TEXT, &machine, "MACHINE", .help = "which machine: an id of the centre's machines"},
+		{"--application", ARG_COUNT, &wanted->application_id, "NUMBER",
+	     .help = "which application: its number at the centre"},
+		{"--json", ARG_FLAG, out_json, .help = "print the session as JSON"},
+	};
+	int rc = args_read(argc, argv, "alzy session start", "Starts a session. Who and what may be left out.", args,
+	                   sizeof args / sizeof *args, NULL, out_help, e);
+	if (!rc && user && !(rc = text_check("--user", user, sizeof wanted->user_id, e)))
+		snprintf(wanted->user_id, sizeof wanted->user_id, "%s", user);
+	if (!rc && machine && !(rc = text_check("--machine", machine, sizeof wanted->machine_id, e)))
+		snprintf(wanted->machine_id, sizeof wanted->machine_id, "%s", machine);
+	if (!rc && wanted->application_id > INT32_MAX)
+		rc = err_set(e, ERR_INVALID, "--application: a number up to %d", INT32_MAX);
+	return rc;
+}
+
+static void print_session(const struct session *session, bool json, const char *what)
+{
+	if (json)
+		cli_print_json(cli_session_json(session));
+	else
+		printf("session %s %s\n", session->session_id, what);
+}
+
+int cli_session_start(int argc, char **argv, struct err *e)
+{
+	struct cli cli = {0};
+	struct session wanted = {0}, session;
+	bool json = false, help;
+	int rc = read_start(argc, argv, &wanted, &json, &help, e);
+	if (rc || help)
+		return rc;
+	rc = cli_open(&cli, STORE_CREATE, e);
+	if (!rc)
+		rc = store_session_start(cli.store, &wanted, clock_wall_ms(), SESSION_BY_PERSON, &session, e);
+	if (!rc)
+		print_session(&session, json, "started");
+	cli_close(&cli);
+	return rc;
+}
+
+/* ---- pause, resume, end ---- */
+
+struct change {
+	enum session_status status;
+	const char *verb, *summary, *done;
+};
+
+static int change_session(int argc, char **argv, const struct change *change, struct err *e)
+{
+	struct cli cli = {0};
+	struct session session;
+	bool json = false, help;
+	const struct arg args[] = {{"--json", ARG_FLAG, &json, .help = "print the session as JSON"}};
+	int rc = args_read(argc, argv, change->verb, change->summary, args, 1, NULL, &help, e);
+	if (rc || help)
+		return rc;
+	rc = cli_open(&cli, STORE_WRITE, e);
+	if (!rc)
+		rc = store_session_change(cli.store, change->status, clock_wall_ms(), SESSION_BY_PERSON, &session, e);
+	if (!rc)
+		print_session(&session, json, change->done);
+	cli_close(&cli);
+	return rc;
+}
+
+int cli_session_pause(int argc, char **argv, struct err *e)
+{
+	static const struct change change = {SESSION_PAUSED, "alzy session pause",
+	                                     "Pauses the open session: fixes are counted, not kept, until it is resumed.",
+	                                     "paused"};
+	return change_session(argc, argv, &change, e);
+}
+
+int cli_session_resume(int argc, char **argv, struct err *e)
+{
+	static const struct change change = {SESSION_ACTIVE, "alzy session resume", "Goes on with the paused session.",
+	                                     "resumed"};
+	return change_session(argc, argv, &change, e);
+}
+
+int cli_session_end(int argc, char **argv, struct err *e)
+{
+	static const struct change change = {SESSION_ENDED, "alzy session end", "Ends the open session, for good.",
+	                                     "ended"};
+	return change_session(argc, argv, &change, e);
+}
+
+/* ---- list ---- */
+
+static void print_list_json(const struct session *sessions, size_t count)
+{
+	cJSON *array = cJSON_CreateArray();
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToArray(array, cli_session_json(&sessions[i]));
+	cli_print_json(array);
+}
+
+static int print_list_table(const struct session *sessions, size_t count, struct err *e)
+{
+	static const struct table_column columns[] = {
+		{.name = "SESSION"},
+		{.name = "STATUS"},
+		{.name = "STARTED"},
+		{.name = "DURATION", .right = true},
+		{.name = "USER"},
+		{.name = "MACHINE", .wide = true},
+		{.name = "APPLICATION", .right = true},
+	};
+	struct table *table;
+	int rc = table_new(&table, columns, sizeof columns / sizeof *columns, e);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < count && !rc; i++) {
+		const struct session *s = &sessions[i];
+		char started[SHORT_TEXT], duration[SHORT_TEXT], application[SHORT_TEXT];
+		const char *cells[] = {s->session_id,
+		                       session_status_name(s->status),
+		                       text_time(s->started_at_ms, started),
+		                       text_duration(duration_ms(s), duration),
+		                       s->user_id,
+		                       s->machine_id,
+		                       application_text(s, application)};
+		rc = table_add(table, cells, e);
+	}
+	if (!rc)
+		rc = table_print(table, e);
+	table_free(table);
+	return rc;
+}
+
+int cli_session_list(int argc, char **argv, struct err *e)
+{
+	struct cli cli = {0};
+	struct session *sessions = NULL;
+	size_t count = 0;
+	int64_t limit = LIST_DEFAULT;
+	bool json = false, help;
+	const struct arg args[] = {
+		{"--limit", ARG_COUNT, &limit, "N", .help = "how many, newest first (20)"},
+		{"--json", ARG_FLAG, &json, .help = "print an array of JSON"},
+	};
+	int rc = args_read(argc, argv, "alzy session list", "Lists the newest sessions.", args, 2, NULL, &help, e);
+	if (rc || help)
+		return rc;
+	if (limit < 1 || limit > LIST_MAX)
+		return err_set(e, ERR_USAGE, "--limit: 1 to %d", LIST_MAX);
+	rc = cli_open(&cli, STORE_READ, e);
+	if (!rc)
+		rc = store_session_list(cli.store, (size_t)limit, &sessions, &count, e);
+	if (!rc && json)
+		print_list_json(sessions, count);
+	else if (!rc)
+		rc = count ? print_list_table(sessions, count, e) : (puts("no sessions yet"), 0);
+	free(sessions);
+	cli_close(&cli);
+	return rc;
+}
+
+/* ---- show ---- */
+
+/* The named session, else the open one, else the last one. */
+static int find_session(struct store *store, const char *name, struct session *out, struct err *e)
+{
+	if (name)
+		return store_session_by_name(store, name, out, e);
+	bool found;
+	int rc = store_session_open(store, out, &found, e);
+	if (rc || found)
+		return rc;
+	struct session *last;
+	size_t count;
+	rc = store_session_list(store, 1, &last, &count, e);
+	if (rc)
+		return rc;
+	if (count)
+		*out = last[0];
+	free(last);
+	return count ? 0 : err_set(e, ERR_NOT_FOUND, "there are no sessions yet");
+}
+
+static void print_show_json(const struct session *session, const struct session_content *content)
+{
+	cJSON *object = cli_session_json(session);
+	cJSON_AddNumberToObject(object, "duration_s", (double)(duration_ms(session) / 1000));
+	cJSON_AddNumberToObject(object, "points", (double)content->points);
+	cJSON_AddNumberToObject(object, "events", (double)content->events);
+	json_add_time(object, "first_point_at", content->first_point_ms);
+	json_add_time(object, "last_point_at", content->last_point_ms);
+	cli_print_json(object);
+}
+
+static const char *or_none(const char *text)
+{
+	return *text ? text : "none named";
+}
+
+static void print_show_text(const struct session *s, const struct session_content *content)
+{
+	char a[SHORT_TEXT], b[SHORT_TEXT];
+	printf("Session      %s\n", s->session_id);
+	printf("Status       %s\n", session_status_name(s->status));
+	printf("Started      %s, %s\n", text_time(s->started_at_ms, a), text_age(s->started_at_ms, clock_wall_ms(), b));
+	if (s->status == SESSION_ENDED)
+		printf("Ended        %s, %s\n", text_time(s->ended_at_ms, a), text_age(s->ended_at_ms, clock_wall_ms(), b));
+	printf("Duration     %s\n", text_duration(duration_ms(s), a));
+	printf("User         %s\n", or_none(s->user_id));
+	printf("Machine      %s\n", or_none(s->machine_id));
+	printf("Application  %s\n", or_none(application_text(s, a)));
+	printf("Points       %" PRId64 "\n", content->points);
+	if (content->points)
+		printf("             first %s, last %s\n", text_time(content->first_point_ms, a),
+		       text_time(content->last_point_ms, b));
+	printf("Events       %" PRId64 "\n", content->events);
+}
+
+int cli_session_show(int argc, char **argv, struct err *e)
+{
+	struct cli cli = {0};
+	struct session session;
+	struct session_content content;
+	const char *name = NULL;
+	bool json = false, help;
+	const struct arg args[] = {
+		{"SESSION", ARG_TEXT, &name, .help = "its id, or how that begins; the open or last one when left out"},
+		{"--json", ARG_FLAG, &json, .help = "print JSON"},
+	};
+	int rc =
+		args_read(argc, argv, "alzy session show", "Shows one session, and what it holds.", args, 2, NULL, &help, e);
+	if (rc || help)
+		return rc;
+	rc = cli_open(&cli, STORE_READ, e);
+	if (!rc)
+		rc = find_session(cli.store, name, &session, e);
+	if (!rc)
+		rc = store_session_content(cli.store, &session, &content, e);
+	if (!rc && json)
+		print_show_json(&session, &content);
+	else if (!rc)
+		print_show_text(&session, &content);
+	cli_close(&cli);
+	return rc;
+}

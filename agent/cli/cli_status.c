@@ -1,0 +1,368 @@
+/* The state of a unit at a glance. */
+#include "agent/cli/cli.h"
+#include "agent/cli/text.h"
+#include "hal/args.h"
+#include "hal/clock.h"
+#include "hal/json.h"
+
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { WATCH_MS = 1000, DAY_MS = 86400000 };
+
+struct status {
+	int64_t now_ms, now_mono_ms;
+	struct store_centre centre;
+	bool paired;
+	struct live_facts live;
+	bool running; /* `live` is there */
+	struct session session;
+	bool session_open;
+	struct point last; /* recorded */
+	int64_t last_seq[STREAM_COUNT];
+	struct store_backlog backlog;
+	int64_t rejected;
+	int64_t free_bytes; /* on the disk of the store; -1 unknown */
+	int64_t days_left;  /* until it is full at the rate so far; -1 unknown */
+};
+
+/* ---- gathering ---- */
+
+static int read_point(struct store *store, int64_t seq, struct point *out, bool *out_found, struct err *e)
+{
+	struct ranges one = {0};
+	size_t count = 0;
+	int rc = ranges_add(&one, seq, seq, e);
+	if (!rc)
+		rc = store_read_points(store, &one, out, 1, &count, e);
+	*out_found = !rc && count;
+	ranges_free(&one);
+	return rc;
+}
+
+/* Bytes of the store and of its write-ahead log, which becomes a part of it. */
+static int64_t store_bytes(const struct store *store)
+{
+	char wal[PATH_MAX];
+	struct stat info;
+	int64_t bytes = stat(store_path(store), &info) ? 0 : info.st_size;
+	snprintf(wal, sizeof wal, "%s-wal", store_path(store));
+	return bytes + (stat(wal, &info) ? 0 : info.st_size);
+}
+
+/* Free space, and how long it lasts when the store grows as it did between its first and its last point. Less than a
+ * day of it says too little. */
+static int gather_space(struct store *store, struct status *s, struct err *e)
+{
+	char folder[PATH_MAX];
+	struct statvfs disk;
+	s->free_bytes = s->days_left = -1;
+	snprintf(folder, sizeof folder, "%s", store_path(store));
+	if (statvfs(dirname(folder), &disk))
+		return 0;
+	s->free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+	struct point first;
+	bool found;
+	int rc = s->last_seq[STREAM_POINTS] ? read_point(store, 1, &first, &found, e) : (found = false, 0);
+	int64_t span_ms = found ? s->last.recorded_at_ms - first.recorded_at_ms : 0;
+	if (!rc && span_ms >= DAY_MS) {
+		double a_day = (double)store_bytes(store) * DAY_MS / (double)span_ms;
+		s->days_left = (int64_t)((double)s->free_bytes / a_day);
+	}
+	return rc;
+}
+
+static int gather(struct store *store, struct status *s, struct err *e)
+{
+	bool found = false;
+	*s = (struct status){.now_ms = clock_wall_ms(), .now_mono_ms = clock_mono_ms()};
+	int rc = store_centre_get(store, &s->centre, &s->paired, e);
+	if (!rc)
+		rc = cli_live(store, &s->live, &s->running, e);
+	if (!rc)
+		rc = store_session_open(store, &s->session, &s->session_open, e);
+	for (int stream = 0; !rc && stream < STREAM_COUNT; stream++)
+		rc = store_last_seq(store, (enum stream)stream, &s->last_seq[stream], e);
+	if (!rc && s->last_seq[STREAM_POINTS])
+		rc = read_point(store, s->last_seq[STREAM_POINTS], &s->last, &found, e);
+	if (!rc)
+		rc = store_backlog(store, &s->backlog, e);
+	if (!rc)
+		rc = store_rejected_count(store, &s->rejected, e);
+	if (!rc)
+		rc = gather_space(store, s, e);
+	return rc;
+}
+
+static bool fix_is_live(const struct status *s)
+{
+	return s->running && s->live.has_fix;
+}
+
+static const struct point *fix_of(const struct status *s)
+{
+	if (fix_is_live(s))
+		return &s->live.fix;
+	return s->last_seq[STREAM_POINTS] ? &s->last : NULL;
+}
+
+/* By the monotonic clock when the agent is there; a recorded point has only the system clock to be compared with. */
+static int64_t fix_age_ms(const struct status *s)
+{
+	return fix_is_live(s) ? s->now_mono_ms - s->live.fix_mono_ms : s->now_ms - s->last.recorded_at_ms;
+}
+
+/* ---- as JSON ---- */
+
+static void add_number_or_null(cJSON *object, const char *name, int64_t number)
+{
+	if (number < 0)
+		cJSON_AddNullToObject(object, name);
+	else
+		cJSON_AddNumberToObject(object, name, (double)number);
+}
+
+static void add_device_and_centre(cJSON *object, const struct status *s)
+{
+	if (!s->paired) {
+		cJSON_AddNullToObject(object, "device");
+		cJSON_AddNullToObject(object, "centre");
+		return;
+	}
+	cJSON *device = cJSON_AddObjectToObject(object, "device");
+	cJSON_AddNumberToObject(device, "id", (double)s->centre.device_id);
+	json_add_text_or_null(device, "name", s->centre.device_name);
+	cJSON *centre = cJSON_AddObjectToObject(object, "centre");
+	cJSON_AddStringToObject(centre, "url", s->centre.url);
+	json_add_hex(centre, "public_key", s->centre.public_key, sizeof s->centre.public_key);
+	json_add_time(centre, "paired_at", s->centre.paired_at_ms);
+}
+
+static void add_agent(cJSON *object, const struct status *s)
+{
+	cJSON *agent = cJSON_AddObjectToObject(object, "agent");
+	const struct live_facts *live = &s->live;
+	cJSON_AddBoolToObject(agent, "running", s->running);
+	add_number_or_null(agent, "pid", s->running ? live->pid : -1);
+	if (!s->running)
+		return;
+	const struct {
+		const char *name;
+		int64_t value;
+	} counts[] = {
+		{"uptime_s", (s->now_mono_ms - live->started_mono_ms) / 1000},
+		{"waiting_points", live->waiting_points},
+		{"reports", live->reports},
+		{"epochs", live->epochs},
+		{"kept", live->kept},
+		{"refused_no_time", live->refused_no_time},
+		{"refused_bad", live->refused_bad},
+		{"refused_no_session", live->refused_no_session},
+		{"refused_late", live->refused_late},
+		{"overrun", live->overrun},
+	};
+	cJSON_AddBoolToObject(agent, "gnss_connected", live->gnss_connected);
+	json_add_text_or_null(agent, "receiver", live->device);
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		cJSON_AddNumberToObject(agent, counts[i].name, (double)counts[i].value);
+}
+
+static void add_fix(cJSON *object, const struct status *s)
+{
+	const struct point *p = fix_of(s);
+	const struct live_facts *live = &s->live;
+	if (!p) {
+		cJSON_AddNullToObject(object, "fix");
+		return;
+	}
+	cJSON *fix = cJSON_AddObjectToObject(object, "fix");
+	cJSON_AddBoolToObject(fix, "live", fix_is_live(s));
+	cli_add_scaled(fix, "lat", p->lat_e7, 10000000);
+	cli_add_scaled(fix, "lng", p->lng_e7, 10000000);
+	add_number_or_null(fix, "mode", fix_is_live(s) ? live->mode : -1);
+	cJSON_AddNumberToObject(fix, "age_s", (double)(fix_age_ms(s) / 1000));
+	cli_add_scaled(fix, "accuracy", p->accuracy_dm, 10);
+	cli_add_scaled(fix, "speed", p->speed_cmps, 100);
+	cli_add_scaled(fix, "heading", p->heading_ddeg, 10);
+	cli_add_scaled(fix, "altitude", p->altitude_dm, 10);
+	cJSON_AddStringToObject(fix, "source", point_source_name((enum point_source)p->source));
+	add_number_or_null(fix, "satellites_used", fix_is_live(s) ? live->satellites_used : -1);
+	add_number_or_null(fix, "satellites_seen", fix_is_live(s) ? live->satellites_seen : -1);
+	cli_add_scaled(fix, "hdop", fix_is_live(s) ? live->hdop_centi : ROW_ABSENT, 100);
+	json_add_time(fix, "recorded_at", p->recorded_at_ms);
+}
+
+static cJSON *status_json(struct store *store, const struct status *s)
+{
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "store_id", store_id(store));
+	cJSON_AddStringToObject(object, "store_path", store_path(store));
+	add_device_and_centre(object, s);
+	add_agent(object, s);
+	cJSON_AddItemToObject(object, "session", s->session_open ? cli_session_json(&s->session) : cJSON_CreateNull());
+	add_fix(object, s);
+	const int64_t unsent[STREAM_COUNT] = {s->backlog.points, s->backlog.events};
+	for (int stream = 0; stream < STREAM_COUNT; stream++) {
+		cJSON *rows = cJSON_AddObjectToObject(object, stream_name((enum stream)stream));
+		cJSON_AddNumberToObject(rows, "last_seq", (double)s->last_seq[stream]);
+		cJSON_AddNumberToObject(rows, "unsent", (double)unsent[stream]);
+	}
+	cJSON *sessions = cJSON_AddObjectToObject(object, "sessions");
+	cJSON_AddNumberToObject(sessions, "unsent", (double)s->backlog.sessions);
+	json_add_time(object, "oldest_unsent_at", s->backlog.oldest_ms);
+	cJSON_AddNumberToObject(object, "rejected", (double)s->rejected);
+	add_number_or_null(object, "free_bytes", s->free_bytes);
+	add_number_or_null(object, "days_left", s->days_left);
+	json_add_time(object, "last_receipt", s->paired ? s->centre.receipt_at_ms : 0);
+	json_add_text_or_null(object, "refusal", s->paired ? s->centre.refusal : "");
+	return object;
+}
+
+/* ---- as text ---- */
+
+static void print_head(struct store *store, const struct status *s)
+{
+	char age[SHORT_TEXT];
+	printf("Store     %s\n          %s\n", store_path(store), store_id(store));
+	if (s->paired)
+		printf("Device    %" PRId64 " %s, paired with %s\n", s->centre.device_id, s->centre.device_name, s->centre.url);
+	else
+		printf("Device    not paired with a centre yet (alzy pair)\n");
+	if (s->running)
+		printf("Agent     running for %s, process %d%s%s\n",
+		       text_duration(s->now_mono_ms - s->live.started_mono_ms, age), (int)s->live.pid,
+		       *s->live.device ? ", receiver " : "", s->live.device);
+	else
+		printf("Agent     not running: nothing is being recorded\n");
+	if (s->running && !s->live.gnss_connected)
+		printf("          gpsd can't be reached\n");
+}
+
+static void print_fix(const struct status *s)
+{
+	const struct point *p = fix_of(s);
+	char a[SHORT_TEXT], b[SHORT_TEXT];
+	if (!p) {
+		printf("Fix       none%s\n", s->running ? " yet" : "");
+		return;
+	}
+	printf("Fix       %s, %s", text_decimal(p->lat_e7, 7, a), text_decimal(p->lng_e7, 7, b));
+	if (p->accuracy_dm != ROW_ABSENT)
+		printf(" ± %s m", text_decimal(p->accuracy_dm, 1, a));
+	/* cm/s × 3.6 / 100 = km/h */
+	if (p->speed_cmps != ROW_ABSENT)
+		printf(", %s km/h", text_decimal((int64_t)p->speed_cmps * 36 / 100, 1, a));
+	if (p->altitude_dm != ROW_ABSENT)
+		printf(", %s m high", text_decimal(p->altitude_dm, 1, a));
+	printf("\n          %s", text_age(-fix_age_ms(s), 0, a));
+	if (!fix_is_live(s))
+		printf(": the last recorded point");
+	else if (s->live.mode >= 2)
+		printf(", %dD", s->live.mode);
+	else
+		printf(": no fix since then");
+	if (fix_is_live(s) && s->live.satellites_used >= 0 && s->live.satellites_seen >= 0)
+		printf(", %d of %d satellites", s->live.satellites_used, s->live.satellites_seen);
+	putchar('\n');
+}
+
+static void print_session_line(const struct status *s)
+{
+	const struct session *session = &s->session;
+	char age[SHORT_TEXT];
+	if (!s->session_open) {
+		printf("Session   none open\n");
+		return;
+	}
+	printf("Session   %s, started %s", session_status_name(session->status),
+	       text_age(session->started_at_ms, s->now_ms, age));
+	if (*session->user_id)
+		printf(", user %s", session->user_id);
+	if (*session->machine_id)
+		printf(", machine %s", session->machine_id);
+	if (session->application_id)
+		printf(", application %" PRId64, session->application_id);
+	printf("\n          %s\n", session->session_id);
+}
+
+static void print_tail(const struct status *s)
+{
+	char a[SHORT_TEXT];
+	printf("Recorded  %" PRId64 " points, %" PRId64 " events", s->last_seq[STREAM_POINTS], s->last_seq[STREAM_EVENTS]);
+	if (s->running && s->live.waiting_points)
+		printf("; %" PRId64 " points wait to be committed", s->live.waiting_points);
+	printf("\nUnsent    %" PRId64 " points, %" PRId64 " events, %" PRId64 " sessions", s->backlog.points,
+	       s->backlog.events, s->backlog.sessions);
+	if (s->backlog.oldest_ms)
+		printf("; the oldest from %s", text_age(s->backlog.oldest_ms, s->now_ms, a));
+	printf("\nReceipt   %s\n",
+	       s->paired && s->centre.receipt_at_ms ? text_age(s->centre.receipt_at_ms, s->now_ms, a) : "none yet");
+	if (s->rejected)
+		printf("Rejected  %" PRId64 " rows (alzy queue --rejected)\n", s->rejected);
+	if (s->paired && *s->centre.refusal)
+		printf("Refused   %s\n", s->centre.refusal);
+	if (s->free_bytes >= 0)
+		printf("Space     %s free", text_size(s->free_bytes, a));
+	if (s->days_left >= 0)
+		printf(", enough for about %" PRId64 " days", s->days_left);
+	if (s->free_bytes >= 0)
+		putchar('\n');
+}
+
+static int show(struct store *store, bool json, struct err *e)
+{
+	struct status s;
+	int rc = gather(store, &s, e);
+	if (rc)
+		return rc;
+	if (json) {
+		cli_print_json(status_json(store, &s));
+		return 0;
+	}
+	print_head(store, &s);
+	print_fix(&s);
+	print_session_line(&s);
+	print_tail(&s);
+	return 0;
+}
+
+/* Until somebody interrupts. On a terminal each picture takes the place of the one before. */
+static int watch(struct store *store, bool json, struct err *e)
+{
+	bool terminal = !json && isatty(STDOUT_FILENO);
+	for (;;) {
+		if (terminal)
+			printf("\033[H\033[2J");
+		int rc = show(store, json, e);
+		if (rc)
+			return rc;
+		if (fflush(stdout))
+			return err_errno(e, ERR_IO, "can't write the output");
+		clock_sleep_ms(WATCH_MS);
+	}
+}
+
+int cli_status(int argc, char **argv, struct err *e)
+{
+	struct cli cli = {0};
+	bool json = false, watching = false, help;
+	const struct arg args[] = {
+		{"--watch", ARG_FLAG, &watching, .help = "again every second, until interrupted"},
+		{"--json", ARG_FLAG, &json, .help = "print JSON"},
+	};
+	int rc = args_read(argc, argv, "alzy status", "Shows the state of this unit.", args, 2, NULL, &help, e);
+	if (rc || help)
+		return rc;
+	rc = cli_open(&cli, STORE_READ, e);
+	if (!rc)
+		rc = watching ? watch(cli.store, json, e) : show(cli.store, json, e);
+	cli_close(&cli);
+	return rc;
+}

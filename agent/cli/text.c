@@ -1,0 +1,112 @@
+#include "agent/cli/text.h"
+
+#include "hal/rows.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *text_decimal(int64_t scaled, int digits, char out[SHORT_TEXT])
+{
+	int64_t unit = 1;
+	for (int i = 0; i < digits; i++)
+		unit *= 10;
+	uint64_t size = scaled < 0 ? -(uint64_t)scaled : (uint64_t)scaled;
+	const char *sign = scaled < 0 ? "-" : "";
+	if (digits)
+		snprintf(out, SHORT_TEXT, "%s%" PRIu64 ".%0*" PRIu64, sign, size / (uint64_t)unit, digits,
+		         size % (uint64_t)unit);
+	else
+		snprintf(out, SHORT_TEXT, "%s%" PRIu64, sign, size);
+	return out;
+}
+
+const char *text_duration(int64_t ms, char out[SHORT_TEXT])
+{
+	int64_t s = (ms < 0 ? -ms : ms) / 1000;
+	if (s < 60)
+		snprintf(out, SHORT_TEXT, "%" PRId64 " s", s);
+	else if (s < 3600)
+		snprintf(out, SHORT_TEXT, "%" PRId64 " min", s / 60);
+	else if (s < 86400)
+		snprintf(out, SHORT_TEXT, "%" PRId64 " h %02" PRId64 " min", s / 3600, s / 60 % 60);
+	else
+		snprintf(out, SHORT_TEXT, "%" PRId64 " d %" PRId64 " h", s / 86400, s / 3600 % 24);
+	return out;
+}
+
+const char *text_age(int64_t then_ms, int64_t now_ms, char out[SHORT_TEXT])
+{
+	char duration[SHORT_TEXT];
+	int64_t age_ms = now_ms - then_ms;
+	text_duration(age_ms, duration);
+	if (age_ms > -1000 && age_ms < 1000)
+		snprintf(out, SHORT_TEXT, "now");
+	else
+		snprintf(out, SHORT_TEXT, "%s%.48s%s", age_ms < 0 ? "in " : "", duration, age_ms < 0 ? "" : " ago");
+	return out;
+}
+
+const char *text_size(int64_t bytes, char out[SHORT_TEXT])
+{
+	static const char *const units[] = {"kB", "MB", "GB", "TB", "PB"};
+	if (bytes < 1000) {
+		snprintf(out, SHORT_TEXT, "%" PRId64 " B", bytes);
+		return out;
+	}
+	size_t unit = 0;
+	int64_t tenths = bytes / 100;
+	for (; tenths >= 10000 && unit + 1 < sizeof units / sizeof *units; unit++)
+		tenths /= 1000;
+	char number[SHORT_TEXT];
+	snprintf(out, SHORT_TEXT, "%.40s %s", text_decimal(tenths, 1, number), units[unit]);
+	return out;
+}
+
+const char *text_time(int64_t time_ms, char out[SHORT_TEXT])
+{
+	char full[TIME_TEXT];
+	time_format(time_ms, full);
+	snprintf(out, SHORT_TEXT, "%.10s %.8s UTC", full, full + 11);
+	return out;
+}
+
+/* The length of the UTF-8 sequence at `text`, 0 when it is none (RFC 3629: shortest form, no surrogates). */
+static size_t utf8_length(const unsigned char *text)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t least;
+	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
+		if ((text[0] & forms[form].mask) != forms[form].lead)
+			continue;
+		uint32_t code = text[0] & (unsigned char)~forms[form].mask;
+		for (size_t i = 1; i <= form; i++) {
+			if ((text[i] & 0xc0) != 0x80)
+				return 0;
+			code = code << 6 | (text[i] & 0x3f);
+		}
+		bool surrogate = code >= 0xd800 && code <= 0xdfff;
+		return code < forms[form].least || code > 0x10ffff || surrogate ? 0 : form + 1;
+	}
+	return 0;
+}
+
+int text_check(const char *what, const char *text, size_t size, struct err *e)
+{
+	if (!*text)
+		return err_set(e, ERR_INVALID, "%s is empty", what);
+	if (strlen(text) >= size)
+		return err_set(e, ERR_INVALID, "%s is longer than %zu bytes", what, size - 1);
+	for (const unsigned char *c = (const unsigned char *)text; *c;) {
+		size_t length = utf8_length(c);
+		if (!length)
+			return err_set(e, ERR_INVALID, "%s is not UTF-8", what);
+		if (*c < 0x20 || *c == 0x7f)
+			return err_set(e, ERR_INVALID, "%s has a control character in it", what);
+		c += length;
+	}
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* Facts as people read them on a terminal, and the check of what people type. Locale has no part in it: a decimal
+ * point is a point everywhere. */
+#ifndef ALZY_AGENT_CLI_TEXT_H
+#define ALZY_AGENT_CLI_TEXT_H
+
+#include "hal/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SHORT_TEXT = 64 };
+
+/* A scaled integer with exactly `digits` decimals (0 to 9): (-254518370, 7) → "-25.4518370". */
+const char *text_decimal(int64_t scaled, int digits, char out[SHORT_TEXT]);
+
+/* "45 s", "12 min", "3 h 05 min", "4 d 2 h"; a negative duration is that of its absolute value. */
+const char *text_duration(int64_t ms, char out[SHORT_TEXT]);
+
+/* How long ago `then_ms` was at now_ms: "3 min ago", "now", or "in 3 min" when it lies ahead. */
+const char *text_age(int64_t then_ms, int64_t now_ms, char out[SHORT_TEXT]);
+
+/* "512 B", "1.2 MB", "14.9 GB" (powers of 1000). */
+const char *text_size(int64_t bytes, char out[SHORT_TEXT]);
+
+/* "2026-11-21 23:58:57 UTC" */
+const char *text_time(int64_t time_ms, char out[SHORT_TEXT]);
+
+/* Whether `text` can be a name or a note: UTF-8 without control characters, not empty, shorter than `size` bytes.
+ * ERR_INVALID names `what`. */
+int text_check(const char *what, const char *text, size_t size, struct err *e);
+
+#endif
