@@ -1,0 +1,341 @@
+/* alzy-agentd: reads a source of fixes, and records them in the store. One thread drains the source into a ring, the
+ * other, which owns everything else, empties the ring into the store. */
+#include "agent/capture.h"
+#include "agent/ring.h"
+#include "hal/args.h"
+#include "hal/clock.h"
+#include "hal/conf_unit.h"
+#include "hal/err.h"
+#include "hal/gnss.h"
+#include "hal/live.h"
+#include "hal/lock.h"
+#include "hal/log.h"
+#include "hal/notify.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	/* What gpsd can send in two seconds at its fastest (66,000 reports a second): as long may the store stall. */
+	RING_REPORTS = 160000,
+	TAKE_MOST = 64,
+	READ_TIMEOUT_MS = 3600000,
+	/* gps_open may hang in a connect or a name lookup; the agent does not wait for it at its end. */
+	JOIN_MS = 300,
+};
+
+struct agent {
+	struct conf_unit conf;
+	const char *conf_file; /* NULL: defaults */
+	struct lock *lock;
+	struct store *store;
+	struct live *live;
+	struct capture *capture;
+	struct gnss *gnss;
+	struct ring *ring;
+	int signal_fd;
+	pthread_t reader;
+	bool reading; /* the reader thread was started and not yet joined */
+	atomic_bool reader_stop;
+	const char *stop_reason; /* why the agent ends; NULL while it runs */
+	int64_t started_mono_ms;
+	bool was_failing;
+	char session_id[UUID_TEXT]; /* as last logged */
+	enum session_status session_status;
+};
+
+/* ---- the reader ------------------------------------------------------------------------------------------------ */
+
+static void *read_source(void *user)
+{
+	struct agent *agent = user;
+	bool wait = gnss_can_wait(agent->gnss), ended = false;
+	while (!ended && !atomic_load(&agent->reader_stop)) {
+		struct gnss_report report;
+		struct err e = {0};
+		bool got = false;
+		if (gnss_read(agent->gnss, READ_TIMEOUT_MS, &report, &got, &e)) {
+			log_error("can't read the source of fixes any more: %s", e.text);
+			report = (struct gnss_report){.kind = GNSS_END, .mono_ms = clock_mono_ms()};
+			got = true;
+		}
+		if (got)
+			ring_push(agent->ring, &report, wait);
+		ended = got && report.kind == GNSS_END;
+	}
+	return NULL;
+}
+
+static int start_reader(struct agent *agent, struct err *e)
+{
+	int error = pthread_create(&agent->reader, NULL, read_source, agent);
+	if (error)
+		return err_set(e, ERR_INTERNAL, "can't start the reader: %s", strerror(error));
+	agent->reading = true;
+	return 0;
+}
+
+static void stop_reader(struct agent *agent)
+{
+	if (!agent->reading)
+		return;
+	atomic_store(&agent->reader_stop, true);
+	gnss_wake(agent->gnss);
+	ring_stop(agent->ring);
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += JOIN_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	agent->reading = pthread_timedjoin_np(agent->reader, NULL, &until) != 0;
+}
+
+/* ---- what is told ------------------------------------------------------------------------------------------------ */
+
+static void tell_session(struct agent *agent)
+{
+	const struct session *session = capture_session(agent->capture);
+	const char *id = session ? session->session_id : "";
+	enum session_status status = session ? session->status : SESSION_ENDED;
+	if (!strcmp(id, agent->session_id) && status == agent->session_status)
+		return;
+	if (session)
+		log_notice("session %s is %s", id, session_status_name(status));
+	else
+		log_notice("session %s has ended", agent->session_id);
+	strcpy(agent->session_id, id);
+	agent->session_status = status;
+}
+
+/* Once per change: a full disk does not fill the log as well. */
+static void tell_failing(struct agent *agent, int rc, const struct err *e)
+{
+	bool failing = capture_failing(agent->capture);
+	if (rc && !agent->was_failing)
+		log_error("can't record: %s. What is read waits in memory; trying again every %d s", e->text,
+		          CAPTURE_RETRY_MS / 1000);
+	else if (!failing && agent->was_failing)
+		log_notice("recording goes on");
+	agent->was_failing = failing;
+}
+
+static void tell_source(const struct agent *agent, const struct gnss_report *report)
+{
+	if (report->kind == GNSS_GONE)
+		log_warning("%s can't be reached; trying again every few seconds", agent->conf.gnss_source);
+	else if (report->kind == GNSS_BACK)
+		log_notice("connected to %s", agent->conf.gnss_source);
+}
+
+static void tell_summary(const struct agent *agent)
+{
+	struct live_facts facts;
+	capture_facts(agent->capture, &facts);
+	log_notice("stopped (%s): %" PRId64 " reports, %" PRId64 " fixes, %" PRId64 " kept; refused: %" PRId64
+	           " outside a session, %" PRId64 " late, %" PRId64 " without a time, %" PRId64 " unusable; %" PRId64
+	           " lost for want of room",
+	           agent->stop_reason, facts.reports, facts.epochs, facts.kept, facts.refused_no_session,
+	           facts.refused_late, facts.refused_no_time, facts.refused_bad, facts.overrun);
+}
+
+static void publish(struct agent *agent)
+{
+	struct live_facts facts;
+	if (!agent->live)
+		return;
+	capture_facts(agent->capture, &facts);
+	facts.pid = getpid();
+	facts.started_mono_ms = agent->started_mono_ms;
+	live_publish(agent->live, &facts);
+}
+
+/* ---- signals ----------------------------------------------------------------------------------------------------- */
+
+static void reload(struct agent *agent)
+{
+	struct conf_unit loaded;
+	struct err e = {0};
+	char restart[1024];
+	if (conf_load(&conf_unit_table, agent->conf_file, &loaded, &e)) {
+		log_error("the configuration stays as it was: %s", e.text);
+		return;
+	}
+	conf_reload(&conf_unit_table, &agent->conf, &loaded, restart, sizeof restart);
+	if (restart[0])
+		log_warning("configuration read again; a restart is needed for: %s", restart);
+	else
+		log_notice("configuration read again");
+}
+
+static void handle_signal(struct agent *agent)
+{
+	struct signalfd_siginfo info;
+	if (read(agent->signal_fd, &info, sizeof info) != sizeof info)
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload(agent);
+	else
+		agent->stop_reason = info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
+/* Every thread leaves these to the main one, which reads them from a descriptor. */
+static int take_signals(struct agent *agent, struct err *e)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	if (pthread_sigmask(SIG_BLOCK, &signals, NULL))
+		return err_set(e, ERR_INTERNAL, "can't block signals");
+	agent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return agent->signal_fd < 0 ? err_errno(e, ERR_INTERNAL, "can't make a signalfd") : 0;
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+static void take_reports(struct agent *agent)
+{
+	struct gnss_report reports[TAKE_MOST];
+	size_t count = ring_take(agent->ring, reports, TAKE_MOST);
+	for (size_t i = 0; i < count; i++) {
+		struct err e = {0};
+		tell_source(agent, &reports[i]);
+		int rc = capture_feed(agent->capture, &reports[i], &e);
+		tell_failing(agent, rc, &e);
+		if (reports[i].kind == GNSS_END && !agent->stop_reason)
+			agent->stop_reason = "end of the replay";
+	}
+	int64_t dropped = count < TAKE_MOST ? ring_dropped(agent->ring) : 0;
+	if (dropped) {
+		log_warning("%" PRId64 " reports were lost: the store was too slow for too long", dropped);
+		capture_overrun(agent->capture, dropped);
+	}
+}
+
+static int timeout_until(int64_t deadline_ms)
+{
+	int64_t now_ms = clock_mono_ms();
+	if (deadline_ms <= now_ms)
+		return 0;
+	return deadline_ms - now_ms < INT_MAX ? (int)(deadline_ms - now_ms) : -1;
+}
+
+static void run(struct agent *agent)
+{
+	struct pollfd fds[] = {{.fd = agent->signal_fd, .events = POLLIN}, {.fd = ring_fd(agent->ring), .events = POLLIN}};
+	while (!agent->stop_reason) {
+		publish(agent);
+		tell_session(agent);
+		if (poll(fds, 2, timeout_until(capture_deadline(agent->capture))) < 0)
+			continue;
+		if (fds[0].revents)
+			handle_signal(agent);
+		take_reports(agent);
+		struct err e = {0};
+		int rc = capture_tick(agent->capture, clock_mono_ms(), &e);
+		tell_failing(agent, rc, &e);
+	}
+}
+
+/* What was read is recorded, and nothing is read any more. */
+static int stop(struct agent *agent, struct err *e)
+{
+	notify_systemd("STOPPING=1");
+	stop_reader(agent);
+	while (poll(&(struct pollfd){.fd = ring_fd(agent->ring), .events = POLLIN}, 1, 0) > 0)
+		take_reports(agent);
+	int rc = capture_stop(agent->capture, agent->stop_reason, clock_mono_ms(), e);
+	tell_session(agent);
+	tell_summary(agent);
+	return rc ? err_wrap(e, "what was waiting in memory is lost") : 0;
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------------------------- */
+
+static int open_store(struct agent *agent, struct err *e)
+{
+	char path[CONF_TEXT_MAX + 8];
+	snprintf(path, sizeof path, "%s.agent", agent->conf.store_path);
+	int rc = lock_take(&agent->lock, path, 0, e);
+	if (rc)
+		return err_wrap(e, "one agent at a time");
+	return store_open(&agent->store, agent->conf.store_path, STORE_CREATE, e);
+}
+
+static int begin(struct agent *agent, struct err *e)
+{
+	agent->started_mono_ms = clock_mono_ms();
+	agent->conf_file = conf_path(NULL, CONF_UNIT_STANDARD);
+	int rc = conf_load(&conf_unit_table, agent->conf_file, &agent->conf, e);
+	if (!rc)
+		rc = take_signals(agent, e);
+	if (!rc)
+		rc = open_store(agent, e);
+	if (!rc)
+		rc = gnss_open(&agent->gnss, agent->conf.gnss_source, e);
+	if (!rc)
+		rc = ring_open(&agent->ring, RING_REPORTS, e);
+	if (!rc)
+		rc = capture_open(&agent->capture, agent->store, &agent->conf, gnss_can_wait(agent->gnss), e);
+	struct err live_error = {0};
+	if (!rc && live_open(&agent->live, store_id(agent->store), &live_error))
+		log_warning("alzy status will not show live facts: %s", live_error.text);
+	return rc ? rc : start_reader(agent, e);
+}
+
+static void end(struct agent *agent)
+{
+	capture_free(agent->capture);
+	live_close(agent->live);
+	store_close(agent->store);
+	lock_free(agent->lock);
+	if (agent->signal_fd >= 0)
+		close(agent->signal_fd);
+	/* A reader that still hangs in a connect keeps what it uses until the process is gone. */
+	if (agent->reading)
+		return;
+	ring_free(agent->ring);
+	gnss_close(agent->gnss);
+}
+
+static int work(struct err *e)
+{
+	/* Static, because a reader that hangs may look at it until the very end. */
+	static struct agent agent = {.signal_fd = -1, .session_status = SESSION_ENDED};
+	int rc = begin(&agent, e);
+	if (!rc) {
+		notify_systemd("READY=1");
+		log_notice("alzy-agentd %s: %s into %s", ALZY_VERSION, agent.conf.gnss_source, agent.conf.store_path);
+		run(&agent);
+		rc = stop(&agent, e);
+	}
+	end(&agent);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	bool help = false;
+	struct err e = {0};
+	log_start("alzy-agentd", LOG_LEVEL_INFO);
+	int rc = args_read(argc, argv, "alzy-agentd", "records fixes, sessions and events of this unit", NULL, 0, NULL,
+	                   &help, &e);
+	if (!rc && !help)
+		rc = work(&e);
+	if (rc)
+		log_error("%s", e.text);
+	return rc ? (int)e.code : 0;
+}

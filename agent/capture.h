@@ -1,0 +1,62 @@
+/* What becomes of reports: fixes, points, sessions and events, and when they are committed.
+ *
+ * Rows wait in memory and go into the store as a group, in one transaction, after which, and only then, memory lets go
+ * of them. That happens when commit_interval has passed since the oldest waiting point was read, when commit_points are
+ * waiting, and at once for an event, a session change and a stop. A commit that fails (disk full, another process at the
+ * store) changes nothing, is tried again every CAPTURE_RETRY_MS, and meanwhile points go on being collected, up to
+ * CAPTURE_WAITING_MAX; beyond that the newest are dropped, and an `overrun` event says how many.
+ *
+ * Nothing here starts a thread, reads a source, or logs. */
+#ifndef ALZY_AGENT_CAPTURE_H
+#define ALZY_AGENT_CAPTURE_H
+
+#include "hal/conf_unit.h"
+#include "hal/err.h"
+#include "hal/gnss.h"
+#include "hal/live.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	CAPTURE_RETRY_MS = 2000,
+	CAPTURE_WAITING_MAX = 65536, /* points: 18 hours at one a second, 3 MB */
+	CAPTURE_EVENTS_MAX = 256,    /* events; those that come when so many wait for a store that fails are not written */
+};
+
+struct capture;
+
+/* Begins with the event agent_start. `store` and `conf` are borrowed, and conf may be reloaded between calls.
+ * `source_waits`: as gnss_can_wait; then silence does not close an epoch. ERR_MEMORY, and errors of reading the store. */
+int capture_open(struct capture **out, struct store *store, const struct conf_unit *conf, bool source_waits,
+                 struct err *e);
+void capture_free(struct capture *capture); /* writes nothing; NULL is fine */
+
+/* Takes one report, and commits if that is due. An error is that of a commit which was tried and failed: nothing is lost
+ * by it, and capture goes on. */
+int capture_feed(struct capture *capture, const struct gnss_report *report, struct err *e);
+
+/* Closes an epoch by silence and commits what is due at now_mono_ms. Errors as above. */
+int capture_tick(struct capture *capture, int64_t now_mono_ms, struct err *e);
+
+/* When capture_tick next has something to do, monotonic; INT64_MAX: not before the next report. */
+int64_t capture_deadline(const struct capture *capture);
+
+/* Tells of reports that were lost before they could be fed. */
+void capture_overrun(struct capture *capture, int64_t reports);
+
+/* The clean stop: closes the epoch, ends or pauses an automatic session as configured, writes agent_stop with `reason`
+ * and the counts, commits. An error means that what was waiting is not recorded. */
+int capture_stop(struct capture *capture, const char *reason, int64_t now_mono_ms, struct err *e);
+
+/* Whether the last commit that was tried failed. */
+bool capture_failing(const struct capture *capture);
+
+/* The open session as capture knows it; NULL when none is. */
+const struct session *capture_session(const struct capture *capture);
+
+/* Everything but pid and started_mono_ms. */
+void capture_facts(const struct capture *capture, struct live_facts *out);
+
+#endif

@@ -1,0 +1,143 @@
+/* gpsd, by libgps: the only file that includes gps.h.
+ *
+ * libgps connects, subscribes and closes. The lines are cut and read here, as those of a replay are, because gps_read
+ * can't tell a half-filled report from a whole one, a line too long from gpsd's death, or two reports in one line. */
+#include "hal/clock.h"
+#include "hal/gnss_driver.h"
+
+#include <errno.h>
+#include <gps.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { RETRY_FIRST_MS = 250, RETRY_MOST_MS = 4000 };
+
+struct gpsd {
+	char host[256], port[8];
+	struct gps_data_t data;
+	bool connected; /* data holds an open connection */
+	bool there;     /* gpsd has said something on it */
+	bool told_gone;
+	int64_t next_try_ms, retry_ms;
+	struct gnss_lines lines;
+};
+
+static int gpsd_open(void **out_state, const char *address, struct err *e)
+{
+	const char *colon = strrchr(address, ':');
+	size_t host = colon ? (size_t)(colon - address) : 0;
+	bool bracketed = host >= 2 && address[0] == '[' && address[host - 1] == ']'; /* [::1] */
+	struct gpsd *gpsd = calloc(1, sizeof *gpsd);
+	if (!gpsd)
+		return err_set(e, ERR_MEMORY, "out of memory for gpsd");
+	if (!host || host >= sizeof gpsd->host || !colon[1] || strlen(colon + 1) >= sizeof gpsd->port) {
+		free(gpsd);
+		return err_set(e, ERR_GNSS, "\"gpsd://%s\" does not say where gpsd is: write gpsd://HOST:PORT", address);
+	}
+	memcpy(gpsd->host, address + bracketed, host - 2 * bracketed);
+	strcpy(gpsd->port, colon + 1);
+	gpsd->retry_ms = RETRY_FIRST_MS;
+	*out_state = gpsd;
+	return 0;
+}
+
+static void disconnect(struct gpsd *gpsd)
+{
+	if (gpsd->connected)
+		gps_close(&gpsd->data);
+	gpsd->connected = gpsd->there = false;
+	gnss_lines_clear(&gpsd->lines);
+}
+
+static void gpsd_close(void *state)
+{
+	disconnect(state);
+	free(state);
+}
+
+/* Over a network the other end may vanish without a word; then the kernel finds out, within a minute. */
+static void keep_alive(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+	               {IPPROTO_TCP, TCP_KEEPIDLE, 30},
+	               {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+	               {IPPROTO_TCP, TCP_KEEPCNT, 3}};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
+}
+
+static void connect_gpsd(struct gpsd *gpsd)
+{
+	memset(&gpsd->data, 0, sizeof gpsd->data);
+	gpsd->connected = gps_open(gpsd->host, gpsd->port, &gpsd->data) == 0;
+	if (!gpsd->connected)
+		return;
+	keep_alive(gpsd->data.gps_fd);
+	if (gps_stream(&gpsd->data, WATCH_ENABLE | WATCH_JSON, NULL) < 0)
+		disconnect(gpsd);
+}
+
+/* The connection is gone, or there was none: the next try is soon, then every few seconds. Returns whether that is
+ * worth a report. */
+static bool gone(struct gpsd *gpsd, struct gnss_report *out)
+{
+	disconnect(gpsd);
+	gpsd->next_try_ms = clock_mono_ms() + gpsd->retry_ms;
+	gpsd->retry_ms = gpsd->retry_ms * 2 < RETRY_MOST_MS ? gpsd->retry_ms * 2 : RETRY_MOST_MS;
+	bool news = !gpsd->told_gone;
+	gpsd->told_gone = true;
+	if (news)
+		*out = (struct gnss_report){.kind = GNSS_GONE, .mono_ms = clock_mono_ms()};
+	return news;
+}
+
+/* Takes what gpsd has sent. Returns whether there is a report to hand over before any of the lines. */
+static bool receive(struct gpsd *gpsd, struct gnss_report *out)
+{
+	size_t room;
+	char *at = gnss_lines_room(&gpsd->lines, &room);
+	ssize_t n = recv(gpsd->data.gps_fd, at, room, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0)
+		return gone(gpsd, out);
+	gnss_lines_added(&gpsd->lines, (size_t)n);
+	if (gpsd->there)
+		return false;
+	gpsd->there = true;
+	gpsd->told_gone = false;
+	gpsd->retry_ms = RETRY_FIRST_MS;
+	*out = (struct gnss_report){.kind = GNSS_BACK, .mono_ms = gpsd->lines.read_ms};
+	return true;
+}
+
+static int gpsd_read(void *state, int wake_fd, int64_t timeout_ms, struct gnss_report *out, bool *out_got,
+                     struct err *e)
+{
+	struct gpsd *gpsd = state;
+	int64_t deadline_ms = clock_mono_ms() + timeout_ms;
+	(void)e;
+	*out_got = gnss_lines_next(&gpsd->lines, false, out);
+	while (!*out_got) {
+		bool pause = !gpsd->connected && gpsd->next_try_ms < deadline_ms;
+		enum gnss_wait wait =
+			gnss_wait(gpsd->connected ? gpsd->data.gps_fd : -1, wake_fd, pause ? gpsd->next_try_ms : deadline_ms);
+		if (wait == GNSS_WAIT_WOKEN || (wait == GNSS_WAIT_TIMEOUT && !pause))
+			return 0;
+		if (!gpsd->connected)
+			connect_gpsd(gpsd);
+		if (!gpsd->connected)
+			*out_got = gone(gpsd, out);
+		else if (wait == GNSS_WAIT_READABLE)
+			*out_got = receive(gpsd, out) || gnss_lines_next(&gpsd->lines, false, out);
+	}
+	return 0;
+}
+
+const struct gnss_driver gnss_gpsd = {"gpsd://", false, gpsd_open, gpsd_read, gpsd_close};
