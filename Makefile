@@ -1,8 +1,9 @@
 # alzy: `make demo` shows it at work, `make check` runs every test. Both install what is missing from Debian.
 #
-#   make            build the four programs into build/
+#   make            build the four programs into build/ (make deps installs what that takes)
 #   make check      every test            make check SANITIZE=1   the same under ASan and UBSan
 #   make lint       format, static analysis, include direction, documentation of keys and errors
+#   make bench      what alzy is measured by, as ratios
 #   make install    DESTDIR= PREFIX=/usr
 
 PREFIX  ?= /usr
@@ -65,6 +66,45 @@ $(B)/store/migrations.o: $(wildcard store/migrations/*.sql)
 $(B)/sync/central/migrations.o: $(wildcard sync/central/migrations/*.sql)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# What needs packages first is built by a second make, when they are there; one at a time, however many run.
+JOBS ?= $(shell nproc)
+NOW = mkdir -p $(B) && flock $(B)/.lock $(MAKE) --no-print-directory -j$(JOBS) B=$(B)
+
+deps:
+	@tools/deps.sh demo
+
+demo:
+	@tools/deps.sh demo || { echo "demo: failed: packages are missing"; exit 1; }
+	@echo "Building alzy …"
+	@said=$$($(NOW) all 2>&1) || { echo "$$said" | tail -n 30; echo "demo: failed: alzy does not build"; exit 1; }
+	@exec env ALZY_BUILD=$(B) demo/run.sh
+
+# The long ones first, so that no processor is left waiting for the last of them at the end.
+E2E := tests/e2e/kill.t $(filter-out tests/e2e/kill.t,$(wildcard tests/e2e/*.t))
+
+check:
+	@tools/deps.sh check
+	@$(NOW) all $(UNIT_TESTS)
+	ALZY_BUILD=$(B) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --exec '' -j$(JOBS) $(E2E) $(UNIT_TESTS)
+
+lint:
+	@tools/deps.sh check
+	@tools/lint.sh
+
+bench: all
+	@ALZY_BUILD=$(B) tests/bench/run.sh
+
+D := $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(D)/bin $(D)/lib/systemd/system $(D)/lib/sysusers.d $(D)/lib/tmpfiles.d $(D)/share/doc/alzy/examples
+	install $(PROGRAMS) $(D)/bin
+	install -m 644 packaging/systemd/*.service $(D)/lib/systemd/system
+	install -m 644 packaging/systemd/sysusers.conf $(D)/lib/sysusers.d/alzy.conf
+	install -m 644 packaging/systemd/tmpfiles.conf $(D)/lib/tmpfiles.d/alzy.conf
+	install -m 644 packaging/samples/* $(D)/share/doc/alzy/examples
+	install -m 644 README.md LICENSE docs/*.md $(D)/share/doc/alzy
+	for page in packaging/man/*.[1-9]; do install -Dm 644 $$page -t $(D)/share/man/man$${page##*.}; done
 
 clean:
 	rm -rf build

@@ -8,7 +8,7 @@ use IO::Socket::INET;
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
 my ($port, $fifo, $file, $pace) = @ARGV;
-open my $in, '<:raw', $file or die "$file: $!\n";
+open my $in, '-|:raw', 'gzip', '-dcf', '--', $file or die "$file: $!\n";
 my $recording = do { local $/; <$in> };
 my $listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1, ReuseAddr => 1) or die "$port: $!\n";
 print "listening $port\n";

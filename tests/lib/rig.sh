@@ -250,9 +250,10 @@ pair() { # NAME
 # ---- gpsd, fed from a recording -------------------------------------------------------------------------------
 
 # gpsd shows its time to ntpd in shared memory, which stays behind: it gets memory of its own where that is allowed.
-GPSD_APART=(unshare --ipc setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups --pdeathsig KILL)
+GPSD_APART=(unshare --ipc)
 [ "$(id -u)" = 0 ] || GPSD_APART=(unshare --user --ipc)
 "${GPSD_APART[@]}" true 2>/dev/null || GPSD_APART=()
+[ "$(id -u)" != 0 ] || GPSD_APART+=(setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups --pdeathsig KILL)
 
 # FILE [PACE]: a feeder that holds FILE, a gpsd on $GPSD_PORT that reads it, and a witness that writes all that gpsd
 # says to witness.log. Nothing flows before gpsd_go. PACE is the seconds between two epochs; 0: as fast as it goes.
