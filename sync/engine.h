@@ -3,12 +3,17 @@
 #define ALZY_SYNC_ENGINE_H
 
 #include "hal/err.h"
+#include "hal/lock.h"
 #include "store/store.h"
 #include "sync/carrier.h"
 #include "sync/keys.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* One process at a time sends the rows of a store, or changes its centre: takes the lock "STORE.sync", waiting up to
+ * wait_ms. ERR_BUSY names the holder. */
+int engine_lock(struct lock **out, const char *store_path, int64_t wait_ms, struct err *e);
 
 struct engine_report {
 	int64_t points, events, sessions; /* receipted in this run, rejected ones not counted */

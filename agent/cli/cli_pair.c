@@ -1,0 +1,107 @@
+/* Makes this unit known to a centre. */
+#include "agent/cli/cli.h"
+#include "hal/args.h"
+#include "sync/engine.h"
+#include "sync/pairing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LOCK_WAIT_MS = 10000 };
+
+/* A link is a secret: from standard input it stands neither in the list of processes nor in the shell's history. */
+static int read_link(char out[PAIRING_LINK_TEXT], struct err *e)
+{
+	size_t length = 0;
+	for (;;) {
+		ssize_t n = read(STDIN_FILENO, out + length, PAIRING_LINK_TEXT - length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(e, ERR_IO, "can't read the link from standard input");
+		if (n == 0)
+			break;
+		length += (size_t)n;
+		if (length == PAIRING_LINK_TEXT)
+			return err_set(e, ERR_LIMIT, "standard input holds more than a link can be");
+	}
+	out[length] = '\0';
+	return strlen(out) == length ? 0 : err_set(e, ERR_INVALID, "standard input holds no link");
+}
+
+static int exchange_keys(struct cli *cli, const struct pairing_link *link, struct store_centre *out, struct err *e)
+{
+	char key_path[CONF_TEXT_MAX + 8];
+	struct key_pair keys;
+	struct carrier *carrier;
+	int rc = keys_start(e);
+	if (!rc)
+		rc = keys_unit_path(cli->conf.store_path, key_path, sizeof key_path, e);
+	if (!rc)
+		rc = keys_load_or_create(key_path, &keys, e);
+	if (rc)
+		return rc;
+	rc = carrier_https(&carrier, link->url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
+	if (!rc) {
+		signal(SIGPIPE, SIG_IGN);
+		rc = engine_pair(cli->store, &keys, carrier, link, out, e);
+		carrier->close(carrier);
+	}
+	keys_wipe(&keys);
+	return rc;
+}
+
+static void print_centre(const struct cli *cli, const struct store_centre *centre, bool json)
+{
+	if (!json) {
+		printf("paired with %s as device %" PRId64 " (%s)\n", centre->url, centre->device_id, centre->device_name);
+		return;
+	}
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddNumberToObject(object, "device_id", (double)centre->device_id);
+	cJSON_AddStringToObject(object, "store_id", store_id(cli->store));
+	cJSON_AddStringToObject(object, "device_name", centre->device_name);
+	cJSON_AddStringToObject(object, "centre", centre->url);
+	cli_print_json(object);
+}
+
+int cli_pair(int argc, char **argv, struct err *e)
+{
+	struct cli cli = {0};
+	struct pairing_link link;
+	struct store_centre centre;
+	struct lock *lock = NULL;
+	const char *text = NULL;
+	char typed[PAIRING_LINK_TEXT];
+	bool json = false, help;
+	const struct arg args[] = {
+		{"LINK", ARG_TEXT, &text, .help = "as alzy-central device pair prints it; - reads standard input",
+	     .required = true},
+		{"--json", ARG_FLAG, &json, .help = "print device and centre as JSON"},
+	};
+	int rc = args_read(argc, argv, "alzy pair", "Pairs this unit with a centre, which it then sends its rows to.", args,
+	                   2, NULL, &help, e);
+	if (rc || help)
+		return rc;
+	if (!strcmp(text, "-")) {
+		rc = read_link(typed, e);
+		text = typed;
+	}
+	if (!rc)
+		rc = pairing_link_parse(text, &link, e);
+	if (!rc)
+		rc = cli_open(&cli, STORE_CREATE, e);
+	if (!rc)
+		rc = engine_lock(&lock, cli.conf.store_path, LOCK_WAIT_MS, e);
+	if (!rc)
+		rc = exchange_keys(&cli, &link, &centre, e);
+	if (!rc)
+		print_centre(&cli, &centre, json);
+	lock_free(lock);
+	cli_close(&cli);
+	return rc;
+}

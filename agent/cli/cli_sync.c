@@ -1,0 +1,153 @@
+/* Sends what is unsent, now and in the foreground; works without the daemon. */
+#include "agent/cli/cli.h"
+#include "agent/cli/text.h"
+#include "hal/args.h"
+#include "hal/json.h"
+#include "sync/engine.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LOCK_WAIT_MS = 10000, BAR_CELLS = 30 };
+
+/* The one thing that a signal handler can reach. */
+static volatile bool interrupted;
+
+static void interrupt(int number)
+{
+	(void)number;
+	interrupted = true;
+}
+
+/* The first Ctrl-C ends the run after the exchange under way, the second one at once. */
+static void listen_for_interrupts(void)
+{
+	struct sigaction once = {.sa_handler = interrupt, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+	sigaction(SIGINT, &once, NULL);
+	sigaction(SIGTERM, &once, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void draw_bar(const struct engine_report *report, int64_t total, void *user)
+{
+	(void)user;
+	char size[SHORT_TEXT];
+	int64_t done = report->points + report->events + report->sessions + report->rejected;
+	int cells = total > 0 && done < total ? (int)(done * BAR_CELLS / total) : BAR_CELLS;
+	fprintf(stderr, "\r[%.*s%*s] %" PRId64 " of %" PRId64 " rows, %s\033[K", cells, "##############################",
+	        BAR_CELLS - cells, "", done, done > total ? done : total, text_size(report->bytes_sent, size));
+}
+
+static void erase_bar(void)
+{
+	fprintf(stderr, "\r\033[K");
+}
+
+static int run_engine(struct cli *cli, struct engine_report *report, struct store_centre *centre, struct err *e)
+{
+	char key_path[CONF_TEXT_MAX + 8];
+	struct key_pair keys;
+	struct carrier *carrier;
+	bool paired, bar = isatty(STDERR_FILENO);
+	int rc = store_centre_get(cli->store, centre, &paired, e);
+	if (!rc && !paired)
+		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
+	if (!rc)
+		rc = keys_start(e);
+	if (!rc)
+		rc = keys_unit_path(cli->conf.store_path, key_path, sizeof key_path, e);
+	if (!rc)
+		rc = keys_load(key_path, &keys, e);
+	if (rc)
+		return rc;
+	rc = carrier_https(&carrier, centre->url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
+	if (!rc) {
+		struct engine_options options = {
+			.batch_points = cli->conf.batch_points, .progress = bar ? draw_bar : NULL, .stop = &interrupted};
+		listen_for_interrupts();
+		rc = engine_run(cli->store, &keys, carrier, &options, report, e);
+		carrier->close(carrier);
+		if (bar)
+			erase_bar();
+	}
+	keys_wipe(&keys);
+	return rc;
+}
+
+static void print_report(const struct engine_report *r)
+{
+	char sent[SHORT_TEXT], received[SHORT_TEXT];
+	if (r->batches) {
+		printf(
+			"sent      %" PRId64 " points, %" PRId64 " events, %" PRId64 " sessions in %" PRId64 " batch%s, %.1f s\n",
+			r->points, r->events, r->sessions, r->batches, r->batches == 1 ? "" : "es", (double)r->elapsed_ms / 1000);
+		printf("bytes     %s sent, %s received", text_size(r->bytes_sent, sent),
+		       text_size(r->bytes_received, received));
+		if (r->points)
+			printf(", %.2f sent per point", (double)r->bytes_sent / (double)r->points);
+		putchar('\n');
+	} else if (!r->remaining) {
+		puts("nothing is unsent");
+	}
+	if (r->rejected)
+		printf("rejected  %" PRId64 " rows; alzy queue --rejected says why\n", r->rejected);
+	printf("central   accounts for %" PRId64 " points and %" PRId64 " events of this store\n", r->held_points,
+	       r->held_events);
+	if (r->remaining)
+		printf("unsent    %" PRId64 " rows\n", r->remaining);
+}
+
+static void print_report_json(const struct engine_report *r, int rc, const struct err *e)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} counts[] = {
+		{"points", r->points},           {"events", r->events},         {"sessions", r->sessions},
+		{"batches", r->batches},         {"bytes_sent", r->bytes_sent}, {"bytes_received", r->bytes_received},
+		{"rejected", r->rejected},       {"remaining", r->remaining},   {"held_points", r->held_points},
+		{"held_events", r->held_events},
+	};
+	cJSON *object = cJSON_CreateObject();
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		cJSON_AddNumberToObject(object, counts[i].name, (double)counts[i].value);
+	cJSON_AddNumberToObject(object, "seconds", (double)r->elapsed_ms / 1000);
+	if (r->points)
+		cJSON_AddNumberToObject(object, "bytes_per_point", (double)r->bytes_sent / (double)r->points);
+	else
+		cJSON_AddNullToObject(object, "bytes_per_point");
+	json_add_text_or_null(object, "error", rc ? err_name(e->code) : "");
+	cli_print_json(object);
+}
+
+int cli_sync(int argc, char **argv, struct err *e)
+{
+	struct cli cli = {0};
+	struct engine_report report = {0};
+	struct store_centre centre;
+	struct lock *lock = NULL;
+	bool json = false, help;
+	const struct arg args[] = {{"--json", ARG_FLAG, &json, .help = "print the summary as JSON"}};
+	int rc =
+		args_read(argc, argv, "alzy sync", "Sends all that is unsent to the centre, now.", args, 1, NULL, &help, e);
+	if (rc || help)
+		return rc;
+	rc = cli_open(&cli, STORE_WRITE, e);
+	if (!rc)
+		rc = engine_lock(&lock, cli.conf.store_path, LOCK_WAIT_MS, e);
+	if (!rc) {
+		rc = run_engine(&cli, &report, &centre, e);
+		if (!rc && report.remaining)
+			rc = err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent", report.remaining);
+		if (json)
+			print_report_json(&report, rc, e);
+		else if (!rc || report.batches)
+			print_report(&report);
+	}
+	lock_free(lock);
+	cli_close(&cli);
+	return rc;
+}

@@ -1,0 +1,363 @@
+#include "sync/pack.h"
+
+#include "hal/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+enum {
+	EVENTS_AT_ONCE = 64,         /* read from the store in one go */
+	EVENTS_BYTES = 256 * 1024,   /* of payload in one batch: more is left for the next, to keep memory flat */
+	EVENTS_MOST = 1000,          /* of BATCH_EVENTS_MAX, for the same reason */
+	SESSIONS_FOR_THEMSELVES = 2, /* one of so many places in a batch is for sessions that no row refers to */
+};
+
+struct limits {
+	int64_t points, events, sessions;
+};
+
+void parcel_empty(struct parcel *parcel)
+{
+	for (int s = 0; s < STREAM_COUNT; s++)
+		parcel->sent[s].count = 0;
+	free(parcel->sessions);
+	parcel->sessions = NULL;
+	parcel->session_count = 0;
+	parcel->envelope.length = 0;
+	parcel->loaded = parcel->full = false;
+}
+
+void parcel_free(struct parcel *parcel)
+{
+	parcel_empty(parcel);
+	buffer_free(&parcel->envelope);
+	for (int s = 0; s < STREAM_COUNT; s++)
+		ranges_free(&parcel->sent[s]);
+}
+
+int packer_start(struct packer *packer, struct store *store, const struct key_pair *keys, const uint8_t *recipient,
+                 int64_t batch_points, bool even_empty, struct err *e)
+{
+	if (batch_points < 1 || batch_points > BATCH_POINTS_MAX)
+		return err_set(e, ERR_INTERNAL, "a batch of %" PRId64 " points", batch_points);
+	*packer = (struct packer){
+		.store = store, .keys = keys, .recipient = recipient, .batch_points = batch_points, .even_empty = even_empty};
+	packer->batch.points = calloc((size_t)batch_points, sizeof *packer->batch.points);
+	packer->batch.events = calloc(EVENTS_MOST, sizeof *packer->batch.events);
+	if (!packer->batch.points || !packer->batch.events)
+		return err_set(e, ERR_MEMORY, "out of memory for a batch");
+	return 0;
+}
+
+void packer_end(struct packer *packer)
+{
+	batch_free(&packer->batch);
+	buffer_free(&packer->document);
+}
+
+/* ---- gathering rows -------------------------------------------------------------------------------------- */
+
+/* What the centre does not account for, and is not on its way to it. */
+static int unsent(struct packer *packer, enum stream stream, const struct parcel *in_flight, struct ranges *out,
+                  struct err *e)
+{
+	struct ranges all = {0};
+	int rc = store_unsent(packer->store, stream, &all, e);
+	if (!rc && in_flight)
+		rc = ranges_subtract(out, &all, &in_flight->sent[stream], e);
+	else if (!rc) {
+		*out = all;
+		return 0;
+	}
+	ranges_free(&all);
+	return rc;
+}
+
+static int add_session(struct packer *packer, const struct session *session, struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	if (batch->session_count == packer->session_room) {
+		size_t room = packer->session_room ? packer->session_room * 2 : 16;
+		struct session *sessions = realloc(batch->sessions, room * sizeof *sessions);
+		if (!sessions)
+			return err_set(e, ERR_MEMORY, "out of memory for sessions");
+		batch->sessions = sessions;
+		packer->session_room = room;
+	}
+	batch->sessions[batch->session_count++] = *session;
+	return 0;
+}
+
+static bool is_in_flight(const struct parcel *in_flight, const struct session *session)
+{
+	for (size_t i = 0; in_flight && i < in_flight->session_count; i++)
+		if (in_flight->sessions[i].revision == session->revision &&
+		    !strcmp(in_flight->sessions[i].session_id, session->session_id))
+			return true;
+	return false;
+}
+
+static int gather_sessions(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+                           struct parcel *out, struct err *e)
+{
+	struct session *sessions = NULL;
+	size_t count = 0, most = (size_t)(limits->sessions / SESSIONS_FOR_THEMSELVES);
+	if (!most)
+		most = 1;
+	/* Those in flight are among the first that the store names. */
+	size_t ask = most + (in_flight ? in_flight->session_count : 0);
+	int rc = store_sessions_unsent(packer->store, ask, &sessions, &count, e);
+	out->full |= !rc && count == ask;
+	out->sessions = !rc && count ? malloc(count * sizeof *out->sessions) : NULL;
+	if (!rc && count && !out->sessions)
+		rc = err_set(e, ERR_MEMORY, "out of memory for sessions");
+	for (size_t i = 0; i < count && out->session_count < most && !rc; i++) {
+		if (is_in_flight(in_flight, &sessions[i]))
+			continue;
+		struct parcel_session *sent = &out->sessions[out->session_count++];
+		memcpy(sent->session_id, sessions[i].session_id, sizeof sent->session_id);
+		sent->revision = sessions[i].revision;
+		rc = add_session(packer, &sessions[i], e);
+	}
+	free(sessions);
+	return rc;
+}
+
+/* Puts the batch's number of the point's session in its place. *out_fits is false when there is no room for one more
+ * session. */
+static int place_session(struct packer *packer, struct point *point, const struct limits *limits, bool *out_fits,
+                         struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	*out_fits = true;
+	if (!point->session)
+		return 0;
+	/* The session of the point before is nearly always that of this one too: so it is looked for from the end. */
+	for (size_t i = batch->session_count; i-- > 0;)
+		if (batch->sessions[i].id == point->session) {
+			point->session = (int32_t)i + 1;
+			return 0;
+		}
+	*out_fits = (int64_t)batch->session_count < limits->sessions;
+	if (!*out_fits)
+		return 0;
+	struct session session;
+	int rc = store_session_by_id(packer->store, point->session, &session, e);
+	if (!rc)
+		rc = add_session(packer, &session, e);
+	point->session = (int32_t)batch->session_count;
+	return rc;
+}
+
+/* Reads the first points of `unsent` into the batch. Rows that are no longer in the store are passed over. */
+static int read_points(struct packer *packer, struct ranges *todo, int64_t most, struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	while (todo->count && !batch->point_count) {
+		struct ranges take = {0}, rest = {0};
+		int rc = ranges_take(&take, todo, most, e);
+		if (!rc)
+			rc = store_read_points(packer->store, &take, batch->points, (size_t)most, &batch->point_count, e);
+		if (!rc)
+			rc = ranges_subtract(&rest, todo, &take, e);
+		ranges_free(&take);
+		ranges_free(todo);
+		*todo = rest;
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int gather_points(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+                         struct parcel *out, struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	struct ranges todo = {0};
+	int rc = unsent(packer, STREAM_POINTS, in_flight, &todo, e);
+	if (!rc)
+		rc = read_points(packer, &todo, limits->points, e);
+	out->full |= todo.count > 0;
+	ranges_free(&todo);
+	bool fits = true;
+	size_t i = 0;
+	while (!rc && i < batch->point_count) {
+		rc = place_session(packer, &batch->points[i], limits, &fits, e);
+		if (!fits)
+			break;
+		if (!rc)
+			rc = ranges_add(&out->sent[STREAM_POINTS], batch->points[i].seq, batch->points[i].seq, e);
+		i++;
+	}
+	out->full |= !fits;
+	batch->point_count = i;
+	return rc;
+}
+
+/* The session of an event goes along, so that the centre can hold the two together. */
+static int accompany(struct packer *packer, const struct event *event, const struct limits *limits, bool *out_fits,
+                     struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	*out_fits = true;
+	if (!event->session_id[0])
+		return 0;
+	for (size_t i = batch->session_count; i-- > 0;)
+		if (!strcmp(batch->sessions[i].session_id, event->session_id))
+			return 0;
+	*out_fits = (int64_t)batch->session_count < limits->sessions;
+	if (!*out_fits)
+		return 0;
+	struct session session;
+	int rc = store_session_by_name(packer->store, event->session_id, &session, e);
+	return rc ? rc : add_session(packer, &session, e);
+}
+
+/* Takes over as many of the `count` events that were just read as find room; *out_room says whether all did. */
+static int take_events(struct packer *packer, size_t count, size_t *bytes, const struct limits *limits,
+                       struct parcel *out, bool *out_room, struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	*out_room = true;
+	for (size_t i = 0; i < count && *out_room; i++) {
+		struct event *event = &batch->events[batch->event_count];
+		int rc = accompany(packer, event, limits, out_room, e);
+		if (!rc && *out_room)
+			rc = ranges_add(&out->sent[STREAM_EVENTS], event->seq, event->seq, e);
+		if (rc)
+			return rc;
+		if (!*out_room)
+			return 0;
+		*bytes += event->payload ? strlen(event->payload) : 0;
+		batch->event_count++;
+		*out_room = *bytes < EVENTS_BYTES || i + 1 == count;
+	}
+	return 0;
+}
+
+static int gather_events(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+                         struct parcel *out, struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	struct ranges todo = {0};
+	size_t bytes = 0;
+	bool room = true;
+	int rc = unsent(packer, STREAM_EVENTS, in_flight, &todo, e);
+	while (!rc && todo.count && room && bytes < EVENTS_BYTES && (int64_t)batch->event_count < limits->events) {
+		struct ranges take = {0}, rest = {0};
+		int64_t most = limits->events - (int64_t)batch->event_count;
+		size_t count = 0;
+		most = most < EVENTS_AT_ONCE ? most : EVENTS_AT_ONCE;
+		rc = ranges_take(&take, &todo, most, e);
+		if (!rc)
+			rc = store_read_events(packer->store, &take, batch->events + batch->event_count, (size_t)most, &count, e);
+		if (!rc) {
+			size_t end = batch->event_count + count;
+			rc = take_events(packer, count, &bytes, limits, out, &room, e);
+			for (size_t i = batch->event_count; i < end; i++)
+				event_free(&batch->events[i]);
+		}
+		if (!rc)
+			rc = ranges_subtract(&rest, &todo, &take, e);
+		ranges_free(&take);
+		ranges_free(&todo);
+		todo = rest;
+	}
+	out->full |= !room || todo.count > 0;
+	ranges_free(&todo);
+	return rc;
+}
+
+static int describe_unit(struct packer *packer, struct unit_state *out, struct err *e)
+{
+	struct store_backlog backlog;
+	struct statvfs disk;
+	int rc = store_backlog(packer->store, &backlog, e);
+	if (rc)
+		return rc;
+	*out = (struct unit_state){
+		.version = ALZY_VERSION,
+		.unsent_points = backlog.points,
+		.unsent_events = backlog.events,
+		.oldest_unsent_ms = backlog.oldest_ms,
+		.free_bytes = statvfs(store_path(packer->store), &disk) ? -1 : (int64_t)disk.f_bavail * (int64_t)disk.f_frsize,
+		.clock_ms = clock_wall_ms(),
+	};
+	return 0;
+}
+
+static void let_go_of_rows(struct packer *packer)
+{
+	for (size_t i = 0; i < packer->batch.event_count; i++)
+		event_free(&packer->batch.events[i]);
+	packer->batch.point_count = packer->batch.event_count = packer->batch.session_count = 0;
+}
+
+static int gather(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+                  struct parcel *out, struct err *e)
+{
+	let_go_of_rows(packer);
+	parcel_empty(out);
+	int rc = gather_sessions(packer, in_flight, limits, out, e);
+	if (!rc)
+		rc = gather_points(packer, in_flight, limits, out, e);
+	if (!rc)
+		rc = gather_events(packer, in_flight, limits, out, e);
+	out->loaded =
+		!rc && (out->session_count || packer->batch.point_count || packer->batch.event_count || packer->even_empty);
+	return rc;
+}
+
+/* ---- a batch of them ------------------------------------------------------------------------------------- */
+
+static int seal(struct packer *packer, struct parcel *out, struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	memcpy(batch->sender, packer->keys->public_key, KEY_PUBLIC);
+	snprintf(batch->store_id, sizeof batch->store_id, "%s", store_id(packer->store));
+	batch->exchange = out->exchange;
+	batch->point_ranges = out->sent[STREAM_POINTS]; /* borrowed */
+	int rc = describe_unit(packer, &batch->state, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = store_last_seq(packer->store, (enum stream)s, &batch->last_seq[s], e);
+	packer->document.length = 0;
+	if (!rc)
+		rc = batch_encode(batch, &packer->document, e);
+	if (!rc)
+		rc = envelope_seal(ENVELOPE_BATCH, packer->keys, packer->recipient, packer->document.bytes,
+		                   packer->document.length, &out->envelope, e);
+	if (!rc)
+		envelope_digest(out->envelope.bytes, out->envelope.length, out->digest);
+	batch->point_ranges = (struct ranges){0};
+	return rc;
+}
+
+/* False when there is nothing left to halve. */
+static bool halve(struct limits *limits)
+{
+	bool more = limits->points > 1 || limits->events > 1 || limits->sessions > 1;
+	limits->points = limits->points > 1 ? limits->points / 2 : 1;
+	limits->events = limits->events > 1 ? limits->events / 2 : 1;
+	limits->sessions = limits->sessions > 1 ? limits->sessions / 2 : 1;
+	return more;
+}
+
+int packer_next(struct packer *packer, const struct parcel *in_flight, struct parcel *out, struct err *e)
+{
+	struct limits limits = {packer->batch_points, EVENTS_MOST, BATCH_SESSIONS_MAX};
+	int rc;
+	out->exchange = 0;
+	do {
+		rc = gather(packer, in_flight, &limits, out, e);
+		/* The number is durable before anything is sent under it, so that no two batches ever share one. */
+		if (!rc && out->loaded && !out->exchange)
+			rc = store_next_exchange(packer->store, &out->exchange, e);
+		if (!rc && out->loaded)
+			rc = seal(packer, out, e);
+	} while (rc == -ERR_LIMIT && halve(&limits));
+	let_go_of_rows(packer);
+	return rc;
+}

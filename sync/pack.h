@@ -1,0 +1,55 @@
+/* Packs what is unsent into batches, each sealed and ready to travel. */
+#ifndef ALZY_SYNC_PACK_H
+#define ALZY_SYNC_PACK_H
+
+#include "hal/buffer.h"
+#include "hal/err.h"
+#include "hal/ranges.h"
+#include "store/store.h"
+#include "sync/batch.h"
+#include "sync/envelope.h"
+#include "sync/keys.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A batch that is sealed: all that must be remembered of it until its receipt is there. Zero-initialised it is empty;
+ * parcel_free. */
+struct parcel {
+	bool loaded; /* there is something to send */
+	bool full;   /* … and not all that was unsent found room */
+	int64_t exchange;
+	struct buffer envelope;
+	uint8_t digest[ENVELOPE_DIGEST];
+	struct ranges sent[STREAM_COUNT];
+	struct parcel_session {
+		char session_id[UUID_TEXT];
+		int64_t revision;
+	} * sessions; /* those that were unsent, not those that rows only refer to */
+	size_t session_count;
+};
+void parcel_empty(struct parcel *parcel); /* keeps its memory for the next one */
+void parcel_free(struct parcel *parcel);
+
+/* Makes one parcel after the other. The arrays of `batch` are used again for each, so that memory is the same for ten
+ * thousand points and for a million. */
+struct packer {
+	struct store *store; /* borrowed, as all pointers here */
+	const struct key_pair *keys;
+	const uint8_t *recipient; /* the centre's public key */
+	int64_t batch_points;
+	bool even_empty; /* a parcel without rows is one too: it asks the centre what it holds */
+	struct batch batch;
+	size_t session_room;
+	struct buffer document;
+};
+int packer_start(struct packer *packer, struct store *store, const struct key_pair *keys, const uint8_t *recipient,
+                 int64_t batch_points, bool even_empty, struct err *e);
+void packer_end(struct packer *packer); /* a zeroed one is fine */
+
+/* The next rows that are neither receipted nor in `in_flight` (NULL: nothing is under way). out->loaded is false when
+ * there are none. A batch that would be too large is halved until it fits. Takes an exchange number, durably. */
+int packer_next(struct packer *packer, const struct parcel *in_flight, struct parcel *out, struct err *e);
+
+#endif

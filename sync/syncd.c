@@ -1,0 +1,324 @@
+/* alzy-syncd: sends by itself what is unsent, soon after a network comes and otherwise every interval. It never writes
+ * a point, and it needs nobody: no store, no pairing, no network are states to wait in, not errors to end by. */
+#include "hal/args.h"
+#include "hal/clock.h"
+#include "hal/conf_unit.h"
+#include "hal/log.h"
+#include "hal/notify.h"
+#include "store/store.h"
+#include "sync/engine.h"
+#include "sync/network.h"
+#include "sync/schedule.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A unit whose vehicle stands still has nothing to send, but tells the centre once a day that it is there, and learns
+ * when the centre has lost something. */
+#define ASK_EVERY_MS INT64_C(86400000)
+
+struct syncd {
+	struct conf_unit conf;
+	struct store *store; /* NULL while there is none */
+	dev_t store_device;  /* which file that is, to see when another one takes its place */
+	ino_t store_inode;
+	struct store_centre centre; /* at the last run */
+	struct schedule schedule;
+	struct network *network; /* NULL when it can't be watched */
+	int end_fd, reload_fd;   /* signalfd of SIGTERM and SIGINT, and of SIGHUP */
+	int64_t asked_ms;        /* when the centre was last heard */
+	char state[ERR_TEXT_MAX];
+};
+
+/* One line for each change of state, not for each look at it. */
+static void say(struct syncd *d, bool bad, const char *text)
+{
+	char status[ERR_TEXT_MAX + 8];
+	if (!strcmp(d->state, text))
+		return;
+	snprintf(d->state, sizeof d->state, "%s", text);
+	snprintf(status, sizeof status, "STATUS=%s", text);
+	notify_systemd(status);
+	if (bad)
+		log_warning("%s", text);
+	else
+		log_info("%s", text);
+}
+
+static uint32_t chance(void)
+{
+	uint32_t value;
+	keys_random(&value, sizeof value);
+	return value;
+}
+
+/* ---- the store ------------------------------------------------------------------------------------------- */
+
+static void leave_store(struct syncd *d)
+{
+	store_close(d->store);
+	d->store = NULL;
+}
+
+/* Opens the store when it is there, and again when another file has taken its place. */
+static int look_for_store(struct syncd *d, struct err *e)
+{
+	struct stat info;
+	const char *path = d->conf.store_path;
+	bool there = !stat(path, &info);
+	if (d->store && there && info.st_dev == d->store_device && info.st_ino == d->store_inode)
+		return 0;
+	leave_store(d);
+	if (!there && errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND, "waiting for the store %s", path);
+	int rc = store_open(&d->store, path, STORE_WRITE, e);
+	if (!rc && stat(path, &info))
+		rc = err_errno(e, ERR_IO, "can't look at %s", path);
+	if (rc) {
+		leave_store(d);
+		return rc;
+	}
+	d->store_device = info.st_dev;
+	d->store_inode = info.st_ino;
+	return 0;
+}
+
+/* ---- a run ----------------------------------------------------------------------------------------------- */
+
+static void tell(const struct engine_report *report)
+{
+	if (report->points || report->events || report->sessions || report->rejected)
+		log_info("sent %" PRId64 " points, %" PRId64 " events, %" PRId64 " sessions (%" PRId64
+		         " rows rejected) in %" PRId64 " batches of %" PRId64
+		         " bytes in %.1f s; the centre accounts for %" PRId64 " points and %" PRId64 " events",
+		         report->points, report->events, report->sessions, report->rejected, report->batches,
+		         report->bytes_sent, (double)report->elapsed_ms / 1000, report->held_points, report->held_events);
+}
+
+static int use_carrier(struct syncd *d, const struct key_pair *keys, struct engine_report *report, struct err *e)
+{
+	struct carrier *carrier;
+	struct store_backlog backlog;
+	struct engine_options options = {.batch_points = d->conf.batch_points};
+	bool ask = clock_mono_ms() - d->asked_ms > ASK_EVERY_MS;
+	int rc = store_backlog(d->store, &backlog, e);
+	if (rc || (!ask && !(backlog.points + backlog.events + backlog.sessions)))
+		return rc;
+	rc = carrier_https(&carrier, d->centre.url, d->conf.sync_ca_file, d->conf.sync_timeout_ms, e);
+	if (rc)
+		return rc;
+	carrier_https_give_up_on(carrier, d->end_fd);
+	if (ask)
+		rc = engine_ask(d->store, keys, carrier, report, e);
+	if (!rc)
+		rc = engine_run(d->store, keys, carrier, &options, report, e);
+	carrier->close(carrier);
+	if (!rc)
+		d->asked_ms = clock_mono_ms();
+	tell(report);
+	return rc;
+}
+
+static int send_unsent(struct syncd *d, struct engine_report *report, struct err *e)
+{
+	char key_path[CONF_TEXT_MAX + 8];
+	struct key_pair keys;
+	struct lock *lock;
+	bool paired;
+	int rc = look_for_store(d, e);
+	if (!rc)
+		rc = store_centre_get(d->store, &d->centre, &paired, e);
+	if (!rc && !paired)
+		rc = err_set(e, ERR_STATE, "waiting for this unit to be paired with a centre (alzy pair LINK)");
+	if (!rc)
+		rc = keys_unit_path(d->conf.store_path, key_path, sizeof key_path, e);
+	if (!rc)
+		rc = keys_load(key_path, &keys, e);
+	if (rc)
+		return rc;
+	rc = engine_lock(&lock, d->conf.store_path, 0, e);
+	if (!rc) {
+		rc = use_carrier(d, &keys, report, e);
+		lock_free(lock);
+	}
+	keys_wipe(&keys);
+	return rc;
+}
+
+static enum schedule_outcome outcome_of(const struct syncd *d, int rc)
+{
+	switch (-rc) {
+	case ERR_NONE:
+		return SCHEDULE_DONE;
+	case ERR_REFUSED:
+		return SCHEDULE_REFUSED;
+	case ERR_STATE:
+	case ERR_BUSY:
+		return SCHEDULE_NOT_READY;
+	default:
+		return d->store ? SCHEDULE_FAILED : SCHEDULE_NOT_READY;
+	}
+}
+
+static bool readable(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	return fd >= 0 && poll(&wait, 1, 0) > 0;
+}
+
+static void run(struct syncd *d)
+{
+	struct engine_report report = {0};
+	struct err e = {0};
+	char text[ERR_TEXT_MAX];
+	int rc = send_unsent(d, &report, &e);
+	if (readable(d->end_fd))
+		return; /* given up, and no failure to talk about */
+	enum schedule_outcome outcome = outcome_of(d, rc);
+	schedule_ran(&d->schedule, outcome, report.retry_ms, clock_mono_ms(), chance());
+	if (rc == -ERR_BUSY)
+		return; /* `alzy sync` does our work */
+	if (!rc)
+		snprintf(text, sizeof text, "all is sent to %s as device %" PRId64 " (%.100s)", d->centre.url,
+		         d->centre.device_id, d->centre.device_name);
+	else
+		snprintf(text, sizeof text, "%s", e.text);
+	bool waiting = outcome == SCHEDULE_NOT_READY && (rc == -ERR_NOT_FOUND || rc == -ERR_STATE);
+	say(d, rc && !waiting, text);
+	if (rc)
+		log_debug("next try in %" PRId64 " ms", schedule_wait(&d->schedule, clock_mono_ms()));
+}
+
+/* While the centre refuses this unit, pairing anew is what may help: it shows in the store at once. */
+static void look_for_pairing(struct syncd *d)
+{
+	struct store_centre centre;
+	bool changed = false, paired = false;
+	if (!d->store || store_changed(d->store, &changed, NULL) || !changed ||
+	    store_centre_get(d->store, &centre, &paired, NULL) || !paired)
+		return;
+	if (centre.paired_at_ms != d->centre.paired_at_ms ||
+	    memcmp(centre.public_key, d->centre.public_key, sizeof centre.public_key))
+		schedule_paired(&d->schedule, clock_mono_ms());
+}
+
+/* ---- signals, and the loop ------------------------------------------------------------------------------- */
+
+static void reload(struct syncd *d)
+{
+	struct signalfd_siginfo info;
+	struct conf_unit conf;
+	struct err e;
+	char restart[ERR_TEXT_MAX], line[64];
+	while (read(d->reload_fd, &info, sizeof info) == (ssize_t)sizeof info)
+		;
+	snprintf(line, sizeof line, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_ms() * 1000);
+	notify_systemd(line);
+	if (conf_load(&conf_unit_table, conf_path(NULL, CONF_UNIT_STANDARD), &conf, &e)) {
+		log_error("%s; going on with the settings there were", e.text);
+	} else {
+		conf_reload(&conf_unit_table, &d->conf, &conf, restart, sizeof restart);
+		schedule_interval(&d->schedule, d->conf.sync_interval_ms, clock_mono_ms());
+		log_notice("configuration read again%s%s", restart[0] ? "; these need a restart: " : "", restart);
+	}
+	notify_systemd("READY=1");
+}
+
+static int wait_ms(const struct syncd *d)
+{
+	int64_t wait = schedule_wait(&d->schedule, clock_mono_ms());
+	if (d->schedule.last == SCHEDULE_REFUSED && wait > SCHEDULE_SOON_MS)
+		wait = SCHEDULE_SOON_MS;
+	return (int)wait;
+}
+
+static void loop(struct syncd *d)
+{
+	struct pollfd fds[] = {
+		{.fd = d->end_fd, .events = POLLIN},
+		{.fd = d->reload_fd, .events = POLLIN},
+		{.fd = d->network ? network_fd(d->network) : -1, .events = POLLIN},
+	};
+	for (;;) {
+		poll(fds, sizeof fds / sizeof *fds, wait_ms(d));
+		if (readable(d->end_fd))
+			return;
+		if (readable(d->reload_fd))
+			reload(d);
+		if (d->network && readable(network_fd(d->network)) && network_came(d->network)) {
+			log_debug("a network came");
+			schedule_network(&d->schedule, clock_mono_ms());
+		}
+		if (d->schedule.last == SCHEDULE_REFUSED)
+			look_for_pairing(d);
+		if (!schedule_wait(&d->schedule, clock_mono_ms()))
+			run(d);
+	}
+}
+
+/* Signals come as readable files, so that none is missed between a look and a sleep. */
+static int listen_for(int *out_fd, const int *signals, size_t count, struct err *e)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	for (size_t i = 0; i < count; i++)
+		sigaddset(&set, signals[i]);
+	*out_fd = sigprocmask(SIG_BLOCK, &set, NULL) ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *out_fd < 0 ? err_errno(e, ERR_INTERNAL, "can't listen for signals") : 0;
+}
+
+static int start(struct syncd *d, struct err *e)
+{
+	static const int to_end[] = {SIGTERM, SIGINT}, to_reload[] = {SIGHUP};
+	struct err network;
+	int rc = conf_load(&conf_unit_table, conf_path(NULL, CONF_UNIT_STANDARD), &d->conf, e);
+	if (!rc)
+		rc = keys_start(e);
+	if (!rc)
+		rc = listen_for(&d->end_fd, to_end, 2, e);
+	if (!rc)
+		rc = listen_for(&d->reload_fd, to_reload, 1, e);
+	if (rc)
+		return rc;
+	signal(SIGPIPE, SIG_IGN); /* a connection that breaks is an error of write(), not the end */
+	if (network_open(&d->network, &network))
+		log_warning("%s: only [sync] interval decides when to send", network.text);
+	d->asked_ms = clock_mono_ms();
+	schedule_start(&d->schedule, d->conf.sync_interval_ms, clock_mono_ms());
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct syncd d = {.end_fd = -1, .reload_fd = -1};
+	struct err e = {0};
+	bool verbose = false, help = false;
+	const struct arg args[] = {{"--verbose", ARG_FLAG, &verbose, .help = "say more in the log"}};
+	int rc = args_read(argc, argv, "alzy-syncd", "Sends what is recorded to the centre, whenever there is a network.",
+	                   args, 1, NULL, &help, &e);
+	if (!rc && help)
+		return 0;
+	log_start("alzy-syncd", verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	if (!rc)
+		rc = start(&d, &e);
+	if (rc) {
+		log_error("%s", e.text);
+	} else {
+		log_info("alzy-syncd %s started", ALZY_VERSION);
+		notify_systemd("READY=1");
+		loop(&d);
+		notify_systemd("STOPPING=1");
+		log_info("alzy-syncd ends");
+	}
+	leave_store(&d);
+	network_close(d.network);
+	return -rc;
+}
