@@ -252,7 +252,10 @@ static int write_ending(struct capture *c, struct err *e)
 		return rc;
 	int64_t at_ms = c->kept_session == c->session.id ? c->kept_ms : content.last_point_ms;
 	enum session_status status = c->conf->capture_stop == CAPTURE_STOP_PAUSE ? SESSION_PAUSED : SESSION_ENDED;
-	return store_session_change(c->store, status, at_ms, SESSION_BY_AGENT, &c->session, e);
+	rc = store_session_change(c->store, status, at_ms, SESSION_BY_AGENT, &c->session, e);
+	if (!rc && status == SESSION_ENDED)
+		c->session = (struct session){0};
+	return rc;
 }
 
 static int write_events(struct capture *c, const char *session_id, struct err *e)
