@@ -19,5 +19,6 @@ int central_device_pair(int argc, char **argv, struct err *e);
 	int central_##name##_list(int argc, char **argv, struct err *e);
 CENTRAL_ENTITY_LIST(X)
 #undef X
+int central_application_allow(int argc, char **argv, struct err *e);
 
 #endif

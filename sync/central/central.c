@@ -1,0 +1,35 @@
+/* alzy-central: what runs at the centre. Everything it knows is in Postgres, save its own key. */
+#include "hal/args.h"
+#include "sync/central/verbs.h"
+
+#include <locale.h>
+
+static const struct verb verbs[] = {
+	{"init", central_init, "make the centre's key"},
+	{"migrate", central_migrate, "bring the database to this version's schema"},
+	{"serve", central_serve, "the gateway: take batches from units, and answer with receipts"},
+	{"status", central_status, "stores, what of them is held, and when they were last heard of"},
+	{"show", central_show, "print a batch as JSON"},
+	{"organization add", central_organization_add, "add an organization"},
+	{"organization list", central_organization_list, "list organizations"},
+	{"application add", central_application_add, "add an application: what machines are used for"},
+	{"application list", central_application_list, "list applications"},
+	{"application allow", central_application_allow, "let a user use an application"},
+	{"user add", central_user_add, "add a user: a person who operates machines"},
+	{"user list", central_user_list, "list users"},
+	{"machine add", central_machine_add, "add a machine: what a unit is built into"},
+	{"machine list", central_machine_list, "list machines"},
+	{"account add", central_account_add, "add an account: who owns devices"},
+	{"account list", central_account_list, "list accounts"},
+	{"device add", central_device_add, "add a device: a unit"},
+	{"device list", central_device_list, "list devices"},
+	{"device pair", central_device_pair, "print the link by which a unit becomes a device"},
+};
+
+int main(int argc, char **argv)
+{
+	/* For the width of names in tables; numbers are always written in the C locale. */
+	setlocale(LC_CTYPE, "");
+	return args_main(argc, argv, "alzy-central", "the centre of alzy: gateway and administration", verbs,
+	                 sizeof verbs / sizeof *verbs);
+}

@@ -1,0 +1,13 @@
+/* Facts as a table for people, by libsmartcols. */
+#ifndef ALZY_SYNC_CENTRAL_TABLE_H
+#define ALZY_SYNC_CENTRAL_TABLE_H
+
+#include "hal/err.h"
+
+#include <cjson/cJSON.h>
+
+/* Prints an array of flat objects, all with the same members, on stdout: a column for each member, headed by its name,
+ * cut to the terminal's width when stdout is one. Without rows it prints nothing. ERR_MEMORY. */
+int table_print(const cJSON *rows, struct err *e);
+
+#endif
