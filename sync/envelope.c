@@ -1,9 +1,12 @@
 #include "sync/envelope.h"
 
+#include "sync/dictionary.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 /* Also what is signed begins so: a signature of an alzy key can't be taken for one of anything else. */
 static const char domain[] = "alzy-envelope-v1"; /* with its NUL */
@@ -24,36 +27,44 @@ enum {
 	INFLATE_STEP = 65536,
 };
 
-static int fault(const char *what, size_t code, struct err *e)
+/* What does not fit into an envelope needs no memory. */
+static size_t deflate_capacity(size_t length)
 {
-	return err_set(e, ERR_INTERNAL, "zstd can't %s: %s", what, ZSTD_getErrorName(code));
+	size_t most = ENVELOPE_MAX - AT_SEALED - crypto_box_SEALBYTES, bound = ZSTD_compressBound(length);
+	return bound < most ? bound : most;
 }
 
-/* Compresses into *out, memory of exactly the capacity that it takes at worst; the caller frees it. */
+static size_t deflate_with(ZSTD_CCtx *context, const void *document, size_t length, uint8_t *out, size_t capacity)
+{
+	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, COMPRESSION_LEVEL);
+	ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG);
+	ZSTD_CCtx_refPrefix(context, dictionary, dictionary_length);
+	return ZSTD_compress2(context, out, capacity, document, length);
+}
+
+/* The caller frees *out. */
 static int deflate(const void *document, size_t length, uint8_t **out, size_t *out_length, struct err *e)
 {
-	size_t capacity = ZSTD_compressBound(length);
+	size_t capacity = deflate_capacity(length), count = 0;
 	uint8_t *bytes = malloc(capacity);
 	ZSTD_CCtx *context = ZSTD_createCCtx();
 	int rc = 0;
-	if (!bytes || !context) {
+	if (bytes && context)
+		count = deflate_with(context, document, length, bytes, capacity);
+	else
 		rc = err_set(e, ERR_MEMORY, "out of memory for compressing %zu bytes", length);
-		goto out;
-	}
-	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, COMPRESSION_LEVEL);
-	ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG);
-	size_t n = ZSTD_compress2(context, bytes, capacity, document, length);
-	if (ZSTD_isError(n)) {
-		rc = fault("compress", n, e);
-		goto out;
+	if (ZSTD_getErrorCode(count) == ZSTD_error_dstSize_tooSmall)
+		rc = err_set(e, ERR_LIMIT, "a document of %zu bytes does not fit into an envelope of %d", length, ENVELOPE_MAX);
+	else if (ZSTD_isError(count))
+		rc = err_set(e, ERR_INTERNAL, "zstd can't compress: %s", ZSTD_getErrorName(count));
+	ZSTD_freeCCtx(context);
+	if (rc) {
+		free(bytes);
+		return rc;
 	}
 	*out = bytes;
-	*out_length = n;
-	bytes = NULL;
-out:
-	ZSTD_freeCCtx(context);
-	free(bytes);
-	return rc;
+	*out_length = count;
+	return 0;
 }
 
 static int inflate_frame(ZSTD_DCtx *context, const uint8_t *bytes, size_t length, struct buffer *out, struct err *e)
@@ -82,7 +93,7 @@ static int inflate_frame(ZSTD_DCtx *context, const uint8_t *bytes, size_t length
 
 static int inflate(const uint8_t *bytes, size_t length, struct buffer *out, struct err *e)
 {
-	/* What a frame says of its size is refused when too large and otherwise not relied on. */
+	/* What a frame says of its size is refused when it is too large, and otherwise not relied on. */
 	unsigned long long size = ZSTD_getFrameContentSize(bytes, length);
 	if (size == ZSTD_CONTENTSIZE_ERROR)
 		return err_set(e, ERR_INVALID, "the document is not compressed with zstd");
@@ -92,6 +103,7 @@ static int inflate(const uint8_t *bytes, size_t length, struct buffer *out, stru
 	if (!context)
 		return err_set(e, ERR_MEMORY, "out of memory for inflating a document");
 	ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, WINDOW_LOG_MOST);
+	ZSTD_DCtx_refPrefix(context, dictionary, dictionary_length);
 	size_t before = out->length;
 	int rc = inflate_frame(context, bytes, length, out, e);
 	if (rc)
@@ -160,10 +172,7 @@ int envelope_seal(enum envelope_kind kind, const struct key_pair *sender, const 
 	if (rc)
 		return rc;
 	size_t total = AT_SEALED + crypto_box_SEALBYTES + count;
-	if (total > ENVELOPE_MAX)
-		rc = err_set(e, ERR_LIMIT, "an envelope of %zu bytes is larger than %d", total, ENVELOPE_MAX);
-	if (!rc)
-		rc = buffer_reserve(out, total, e);
+	rc = buffer_reserve(out, total, e);
 	if (!rc) {
 		uint8_t *envelope = out->bytes + out->length;
 		memcpy(envelope, magic, sizeof magic);

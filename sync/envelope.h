@@ -1,7 +1,7 @@
 /* The envelope: what travels, by HTTPS or on a stick. Layout to the byte: docs/protocol.md.
  *
  *   envelope = magic "ALZY" · version · kind · sender's Ed25519 public key · signature · sealed body
- *   sealed   = crypto_box_seal(zstd(document), X25519 form of the recipient's Ed25519 key)
+ *   sealed   = crypto_box_seal(zstd(document, dictionary), X25519 form of the recipient's Ed25519 key)
  *   signature over a domain-separation string, version, kind, sender, the recipient's public key and the sealed bytes
  *
  * Owner of libsodium and zstd, with keys.c. */
