@@ -1,0 +1,505 @@
+#include "sync/central/gateway.h"
+
+#include "hal/clock.h"
+#include "hal/json.h"
+#include "hal/log.h"
+#include "sync/central/exchange.h"
+#include "sync/central/gateway_listen.h"
+#include "sync/central/workers.h"
+#include "sync/envelope.h"
+
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	CONNECTIONS_MAX = 512,
+	CONNECTION_MEMORY = 32 * 1024, /* head and what is read at once */
+	REQUESTS_PER_WORKER = 16,      /* with a body in memory, at most */
+	HEALTH_QUEUE = 64,
+	RETRY_AFTER_S = 5,
+	/* How long a connection may take, idle or busy: a byte every two seconds is idle too. */
+	HEAD_MS = 30000,
+	BODY_MS = 120000,
+	ANSWER_MS = 60000,
+	STOP_MS = 20000,
+};
+
+/* What a connection has to be done with by when. MHD's own timeout starts anew with every byte. */
+struct peer {
+	struct peer *next, **from; /* from: what points to this one */
+	int fd;
+	int64_t deadline_ms; /* on the monotonic clock; INT64_MAX while a worker has it */
+	char name[64];
+};
+
+struct gateway {
+	const struct gateway_options *options;
+	char address[GATEWAY_ADDRESS_TEXT + 8];
+	struct MHD_Daemon *daemon;
+	struct workers *workers, *health;
+	pthread_mutex_t mutex;
+	pthread_cond_t fewer; /* requests */
+	struct peer *peers;
+	size_t requests, requests_most; /* under way */
+	bool stopping;
+};
+
+struct request {
+	struct job job;
+	struct gateway *gateway;
+	struct MHD_Connection *connection;
+	struct peer *peer;
+	const struct route *route;
+	struct buffer body, answer;
+	unsigned status; /* 0: not answered yet */
+	int64_t began_ms;
+};
+
+/* ---- what can be asked ---------------------------------------------------------------------------------------- */
+
+struct route {
+	const char *method, *path;
+	/* Fills request->answer; `pg` is ready. */
+	int (*handle)(struct request *request, struct pg *pg, struct err *e);
+	bool envelope; /* takes and gives one; else JSON for nothing */
+};
+
+static int handle_batch(struct request *request, struct pg *pg, struct err *e)
+{
+	struct receipt receipt = {0};
+	int rc = exchange_batch(pg, request->gateway->options->key, request->body.bytes, request->body.length,
+	                        &request->answer, &receipt, e);
+	if (rc)
+		return rc;
+	const struct receipt_stream *points = &receipt.streams[STREAM_POINTS], *events = &receipt.streams[STREAM_EVENTS];
+	log_info("batch %" PRId64 " of device %" PRId64 ", store %s: points %" PRId64 " new, %" PRId64
+	         " known, events %" PRId64 " new, %" PRId64 " known; rejected of this store: %" PRId64 "; %zu bytes in,"
+	         " %zu out, %" PRId64 " ms",
+	         receipt.exchange, receipt.device_id, receipt.store_id, points->fresh, points->known, events->fresh,
+	         events->known, points->rejected_total + events->rejected_total, request->body.length,
+	         request->answer.length, clock_mono_ms() - request->began_ms);
+	receipt_free(&receipt);
+	return 0;
+}
+
+static int handle_pairing(struct request *request, struct pg *pg, struct err *e)
+{
+	int rc = exchange_pairing(pg, request->gateway->options->key, request->body.bytes, request->body.length,
+	                          &request->answer, e);
+	if (!rc)
+		log_notice("paired a unit at %s", request->peer->name);
+	return rc;
+}
+
+static int handle_health(struct request *request, struct pg *pg, struct err *e)
+{
+	static const char ok[] = "{\"status\":\"ok\"}\n";
+	int rc = pg_script(pg, "SELECT 1", e);
+	return rc ? rc : buffer_append(&request->answer, ok, sizeof ok - 1, e);
+}
+
+static const struct route routes[] = {
+	{"POST", "/v1/batches", handle_batch, true},
+	{"POST", "/v1/pair", handle_pairing, true},
+	{"GET", "/healthz", handle_health, false},
+};
+
+static const struct route *find_route(const char *method, const char *path)
+{
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+		if (!strcmp(routes[i].path, path) && (!method || !strcmp(routes[i].method, method)))
+			return &routes[i];
+	return NULL;
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------------- */
+
+static unsigned status_of(enum err_code code)
+{
+	static const struct {
+		enum err_code code;
+		unsigned status;
+	} statuses[] = {
+		{ERR_INVALID, 400},  {ERR_VERSION, 400}, {ERR_FORGED, 401},     {ERR_REFUSED, 403}, {ERR_LIMIT, 413},
+		{ERR_DATABASE, 503}, {ERR_BUSY, 503},    {ERR_PERMISSION, 503}, {ERR_MEMORY, 503},
+	};
+	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+		if (statuses[i].code == code)
+			return statuses[i].status;
+	return MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* {"error": …, "message": …}; NULL without memory. */
+static char *error_text(const char *name, const char *message)
+{
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "error", name);
+	cJSON_AddStringToObject(object, "message", message);
+	char *text = json_print(object);
+	cJSON_Delete(object);
+	return text;
+}
+
+/* Takes `bytes`, made by malloc. `allow` is for 405; may be NULL. */
+static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned status, const char *type, void *bytes,
+                                   size_t count, const char *allow)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(count, bytes, MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(bytes);
+		return MHD_NO;
+	}
+	char seconds[16];
+	snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+	if (allow)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	enum MHD_Result result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result send_error(struct MHD_Connection *connection, unsigned status, enum err_code code,
+                                  const char *message, const char *allow)
+{
+	char *text = error_text(err_name(code), message);
+	return text ? send_answer(connection, status, "application/json", text, strlen(text), allow) : MHD_NO;
+}
+
+/* What a worker could not do, told to the unit, and to whoever looks after the centre. What Postgres says stays here. */
+static void fail(struct request *request, const struct err *e)
+{
+	request->status = status_of(e->code);
+	const char *told = e->text, *path = request->route->path, *peer = request->peer->name;
+	if (request->status >= MHD_HTTP_INTERNAL_SERVER_ERROR) {
+		log_error("%s from %s: %s: %s", path, peer, err_name(e->code), e->text);
+		told = request->status == MHD_HTTP_SERVICE_UNAVAILABLE ? "the centre can't take this now: try again later"
+		                                                       : "a fault in the centre: its log says more";
+	} else {
+		log_warning("%s from %s refused: %s: %s", path, peer, err_name(e->code), e->text);
+	}
+	char *text = error_text(err_name(e->code), told);
+	buffer_free(&request->answer);
+	if (text)
+		request->answer = (struct buffer){(uint8_t *)text, strlen(text), strlen(text)};
+}
+
+/* On a worker's thread. */
+static void run_request(struct job *job, struct pg *pg, struct err *e)
+{
+	struct request *request = (struct request *)job;
+	int rc = pg ? request->route->handle(request, pg, e) : -(int)e->code;
+	if (rc)
+		fail(request, e);
+	else
+		request->status = MHD_HTTP_OK;
+	MHD_resume_connection(request->connection); /* from here on it may be gone */
+}
+
+/* ---- connections ----------------------------------------------------------------------------------------------- */
+
+static void set_deadline(struct gateway *gateway, struct peer *peer, int64_t in_ms)
+{
+	pthread_mutex_lock(&gateway->mutex);
+	peer->deadline_ms = in_ms == INT64_MAX ? INT64_MAX : clock_mono_ms() + in_ms;
+	pthread_mutex_unlock(&gateway->mutex);
+}
+
+static void connection_began(struct gateway *gateway, struct MHD_Connection *connection, void **context)
+{
+	struct peer *peer = calloc(1, sizeof *peer);
+	if (!peer)
+		return; /* without one, requests are refused */
+	const struct sockaddr *address =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+	socklen_t length = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	if (getnameinfo(address, length, peer->name, sizeof peer->name, NULL, 0, NI_NUMERICHOST))
+		snprintf(peer->name, sizeof peer->name, "?");
+	peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	peer->deadline_ms = clock_mono_ms() + HEAD_MS;
+	pthread_mutex_lock(&gateway->mutex);
+	peer->next = gateway->peers;
+	peer->from = &gateway->peers;
+	if (peer->next)
+		peer->next->from = &peer->next;
+	gateway->peers = peer;
+	pthread_mutex_unlock(&gateway->mutex);
+	*context = peer;
+}
+
+static void connection_ended(struct gateway *gateway, struct peer *peer)
+{
+	if (!peer)
+		return;
+	pthread_mutex_lock(&gateway->mutex);
+	*peer->from = peer->next;
+	if (peer->next)
+		peer->next->from = peer->from;
+	pthread_mutex_unlock(&gateway->mutex);
+	free(peer);
+}
+
+static void on_connection(void *user, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		connection_began(user, connection, context);
+	else
+		connection_ended(user, *context);
+}
+
+void gateway_tick(struct gateway *gateway)
+{
+	int64_t now = clock_mono_ms();
+	pthread_mutex_lock(&gateway->mutex);
+	for (struct peer *peer = gateway->peers; peer; peer = peer->next)
+		if (peer->deadline_ms < now) {
+			shutdown(peer->fd, SHUT_RDWR); /* MHD sees that, and closes it */
+			peer->deadline_ms = INT64_MAX;
+		}
+	pthread_mutex_unlock(&gateway->mutex);
+}
+
+/* ---- requests -------------------------------------------------------------------------------------------------- */
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* What can be said before a byte of the body is read. 0 when there is nothing; else the status, with *e filled. */
+static unsigned check_head(struct MHD_Connection *connection, struct err *e)
+{
+	static const char wanted[] = "application/octet-stream";
+	const char *type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE);
+	const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	size_t head = sizeof wanted - 1;
+	if (!type || strncasecmp(type, wanted, head) || (type[head] && type[head] != ';' && type[head] != ' ')) {
+		err_set(e, ERR_INVALID, "the body must be an envelope, as %s", wanted);
+		return MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
+	}
+	if (!length) {
+		err_set(e, ERR_INVALID, "Content-Length is missing");
+		return MHD_HTTP_LENGTH_REQUIRED;
+	}
+	if (strtoull(length, NULL, 10) > ENVELOPE_MAX) {
+		err_set(e, ERR_LIMIT, "an envelope has at most %d bytes, not %.20s", ENVELOPE_MAX, length);
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	}
+	return 0;
+}
+
+static bool enter(struct gateway *gateway)
+{
+	pthread_mutex_lock(&gateway->mutex);
+	bool room = gateway->requests < gateway->requests_most && !gateway->stopping;
+	gateway->requests += room;
+	pthread_mutex_unlock(&gateway->mutex);
+	return room;
+}
+
+static void leave(struct gateway *gateway)
+{
+	pthread_mutex_lock(&gateway->mutex);
+	gateway->requests--;
+	pthread_cond_broadcast(&gateway->fewer);
+	pthread_mutex_unlock(&gateway->mutex);
+}
+
+static enum MHD_Result refuse_route(struct MHD_Connection *connection, const char *path)
+{
+	const struct route *other = find_route(NULL, path);
+	if (other)
+		return send_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, ERR_INVALID, "not with this method", other->method);
+	return send_error(connection, MHD_HTTP_NOT_FOUND, ERR_NOT_FOUND, "there is nothing under this path", NULL);
+}
+
+static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *connection, const struct route *route,
+                             void **out)
+{
+	struct err e;
+	struct peer *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	unsigned status = route->envelope ? check_head(connection, &e) : 0;
+	if (status)
+		return send_error(connection, status, e.code, e.text, NULL);
+	struct request *request = peer && enter(gateway) ? calloc(1, sizeof *request) : NULL;
+	if (!request)
+		return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_BUSY, "too much is under way: try again later",
+		                  NULL);
+	*request = (struct request){.job.run = run_request,
+	                            .gateway = gateway,
+	                            .connection = connection,
+	                            .peer = peer,
+	                            .route = route,
+	                            .began_ms = clock_mono_ms()};
+	set_deadline(gateway, peer, BODY_MS);
+	*out = request;
+	return MHD_YES;
+}
+
+static enum MHD_Result answer(struct request *request)
+{
+	struct buffer given = request->answer;
+	const char *type =
+		request->status == MHD_HTTP_OK && request->route->envelope ? "application/octet-stream" : "application/json";
+	request->answer = (struct buffer){0};
+	set_deadline(request->gateway, request->peer, ANSWER_MS);
+	return send_answer(request->connection, request->status, type, given.bytes, given.length, NULL);
+}
+
+/* The request is complete: a worker gets it, and MHD leaves the connection alone until then. */
+static enum MHD_Result hand_over(struct request *request)
+{
+	struct gateway *gateway = request->gateway;
+	set_deadline(gateway, request->peer, INT64_MAX);
+	MHD_suspend_connection(request->connection);
+	if (workers_put(request->route->envelope ? gateway->workers : gateway->health, &request->job))
+		return MHD_YES;
+	struct err e;
+	err_set(&e, ERR_BUSY, "the workers have too much to do");
+	run_request(&request->job, NULL, &e);
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *path, const char *method,
+                                  const char *version, const char *bytes, size_t *count, void **context)
+{
+	struct request *request = *context;
+	(void)version;
+	if (!request) {
+		const struct route *route = find_route(method, path);
+		return route ? begin(user, connection, route, context) : refuse_route(connection, path);
+	}
+	if (request->status)
+		return answer(request);
+	if (!*count)
+		return hand_over(request);
+	if (!request->route->envelope || request->body.length + *count > ENVELOPE_MAX ||
+	    buffer_append(&request->body, bytes, *count, NULL))
+		return MHD_NO; /* more than was announced: no answer could be read */
+	*count = 0;
+	return MHD_YES;
+}
+
+static void on_completed(void *user, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+	struct request *request = *context;
+	(void)connection;
+	(void)how;
+	if (!request)
+		return;
+	set_deadline(user, request->peer, HEAD_MS);
+	buffer_free(&request->body);
+	buffer_free(&request->answer);
+	free(request);
+	*context = NULL;
+	leave(user);
+}
+
+/* ---- start and stop --------------------------------------------------------------------------------------------- */
+
+static void on_log(void *user, const char *format, va_list arguments)
+{
+	char line[256];
+	(void)user;
+	vsnprintf(line, sizeof line, format, arguments);
+	log_debug("libmicrohttpd: %s", line);
+}
+
+static int start_daemon(struct gateway *gateway, int fd, struct err *e)
+{
+	const struct gateway_options *options = gateway->options;
+	struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)options->certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)options->secret},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	gateway->daemon = MHD_start_daemon(
+		flags | (options->certificate ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, gateway,
+		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, gateway, MHD_OPTION_NOTIFY_COMPLETED, on_completed, gateway, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->certificate ? tls : none, MHD_OPTION_END);
+	if (gateway->daemon)
+		return 0;
+	close(fd);
+	return options->certificate
+	           ? err_set(e, ERR_CONFIG, "[server] tls_certificate and tls_key are no certificate and its key, in PEM")
+	           : err_set(e, ERR_INTERNAL, "libmicrohttpd does not start");
+}
+
+static void gateway_free(struct gateway *gateway)
+{
+	workers_stop(gateway->workers);
+	workers_stop(gateway->health);
+	if (gateway->daemon)
+		MHD_stop_daemon(gateway->daemon);
+	workers_free(gateway->workers);
+	workers_free(gateway->health);
+	pthread_mutex_destroy(&gateway->mutex);
+	pthread_cond_destroy(&gateway->fewer);
+	free(gateway);
+}
+
+int gateway_start(struct gateway **out, const struct gateway_options *options, struct err *e)
+{
+	struct gateway *gateway = calloc(1, sizeof *gateway);
+	char address[GATEWAY_ADDRESS_TEXT];
+	int fd;
+	if (!gateway)
+		return err_set(e, ERR_MEMORY, "out of memory for the gateway");
+	gateway->options = options;
+	gateway->requests_most = options->workers * REQUESTS_PER_WORKER;
+	pthread_mutex_init(&gateway->mutex, NULL);
+	pthread_cond_init(&gateway->fewer, NULL);
+	int rc = workers_start(&gateway->workers, options->workers, gateway->requests_most, options->dsn, e);
+	if (!rc)
+		rc = workers_start(&gateway->health, 1, HEALTH_QUEUE, options->dsn, e);
+	if (!rc)
+		rc = gateway_listen(options->listen, !options->certificate && !options->plain_anywhere, &fd, address, e);
+	if (!rc)
+		rc = start_daemon(gateway, fd, e);
+	if (rc) {
+		gateway_free(gateway);
+		return rc;
+	}
+	snprintf(gateway->address, sizeof gateway->address, "http%s://%s", options->certificate ? "s" : "", address);
+	*out = gateway;
+	return 0;
+}
+
+const char *gateway_address(const struct gateway *gateway)
+{
+	return gateway->address;
+}
+
+void gateway_stop(struct gateway *gateway)
+{
+	if (!gateway)
+		return;
+	int fd = MHD_quiesce_daemon(gateway->daemon);
+	if (fd >= 0)
+		close(fd);
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += STOP_MS / 1000;
+	pthread_mutex_lock(&gateway->mutex);
+	gateway->stopping = true;
+	while (gateway->requests && !pthread_cond_timedwait(&gateway->fewer, &gateway->mutex, &until)) {
+	}
+	pthread_mutex_unlock(&gateway->mutex);
+	gateway_free(gateway);
+}

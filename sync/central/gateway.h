@@ -1,0 +1,38 @@
+/* The gateway: exchanges over HTTP, by libmicrohttpd, of which gateway.c is the only user.
+ *
+ * One network thread reads and writes for all connections and never waits: a request that is complete is suspended and
+ * handed to a worker (workers.h), so that /healthz answers however busy the workers are. */
+#ifndef ALZY_SYNC_CENTRAL_GATEWAY_H
+#define ALZY_SYNC_CENTRAL_GATEWAY_H
+
+#include "hal/err.h"
+#include "sync/keys.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct gateway_options {
+	const char *listen;               /* HOST:PORT, [::1]:PORT */
+	const char *certificate, *secret; /* PEM texts; both NULL: plain HTTP */
+	bool plain_anywhere;              /* plain HTTP also where others than this machine can reach it */
+	size_t workers;
+	const char *dsn;
+	const struct key_pair *key; /* the centre's */
+};
+
+struct gateway;
+
+/* Listens and serves until gateway_stop; *options must stay until then. Postgres may be away. ERR_CONFIG: an address that is none, plain HTTP
+ * beyond loopback, a certificate that does not do; ERR_IO: the address can't be listened on. */
+int gateway_start(struct gateway **out, const struct gateway_options *options, struct err *e);
+
+/* "http://127.0.0.1:8080": what it listens on. */
+const char *gateway_address(const struct gateway *gateway);
+
+/* To be called about every second: closes connections that take too long over a request, however busily. */
+void gateway_tick(struct gateway *gateway);
+
+/* Accepts no more, finishes the requests under way (for at most some seconds), and frees it. NULL is fine. */
+void gateway_stop(struct gateway *gateway);
+
+#endif

@@ -1,0 +1,129 @@
+/* alzy-central serve: the gateway in the foreground. */
+#include "sync/central/verbs.h"
+
+#include "hal/args.h"
+#include "hal/file.h"
+#include "hal/log.h"
+#include "hal/notify.h"
+#include "sync/central/central_common.h"
+#include "sync/central/gateway.h"
+#include "sync/central/migrations.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { PEM_MAX = 256 * 1024 };
+
+/* The content of a file as a text; "" (not configured) leaves *out empty. */
+static int read_pem(const char *path, struct buffer *out, struct err *e)
+{
+	if (!*path)
+		return 0;
+	int rc = file_read(path, PEM_MAX, out, e);
+	return rc ? rc : buffer_append(out, "", 1, e);
+}
+
+static int read_tls(const struct conf_central *conf, struct buffer *certificate, struct buffer *secret, struct err *e)
+{
+	if (!*conf->tls_certificate != !*conf->tls_key)
+		return err_set(e, ERR_CONFIG, "[server] tls_certificate and tls_key: give both of them or neither");
+	int rc = read_pem(conf->tls_certificate, certificate, e);
+	return rc ? rc : read_pem(conf->tls_key, secret, e);
+}
+
+/* A database that is away comes back by itself; one of another version needs somebody. */
+static int check_database(const char *dsn, bool *out_reachable, struct err *e)
+{
+	struct pg *pg = NULL;
+	*out_reachable = !pg_open(&pg, dsn, e);
+	if (!*out_reachable) {
+		log_warning("the database can't be reached; units are asked to try again later: %s", e->text);
+		return 0;
+	}
+	int rc = migrations_check(pg, e);
+	pg_close(pg);
+	return rc;
+}
+
+/* Serves until somebody ends it. The signals are blocked, in the gateway's threads too, and taken here. */
+static void wait_for_end(struct gateway *gateway, const sigset_t *signals)
+{
+	const struct timespec tick = {.tv_sec = 1};
+	for (;;) {
+		int number = sigtimedwait(signals, NULL, &tick);
+		if (number == SIGTERM || number == SIGINT)
+			return;
+		if (number == SIGHUP)
+			log_notice("nothing of the configuration can change while running: restart to take it over");
+		gateway_tick(gateway);
+	}
+}
+
+static void block_signals(sigset_t *out)
+{
+	sigemptyset(out);
+	sigaddset(out, SIGTERM);
+	sigaddset(out, SIGINT);
+	sigaddset(out, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, out, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(const struct central *central, const struct buffer *certificate, const struct buffer *secret,
+                 struct err *e)
+{
+	const struct gateway_options options = {.listen = central->conf.listen,
+	                                        .certificate = (const char *)certificate->bytes,
+	                                        .secret = (const char *)secret->bytes,
+	                                        .plain_anywhere = central->conf.plain_http,
+	                                        .workers = (size_t)central->conf.workers,
+	                                        .dsn = central->conf.dsn,
+	                                        .key = &central->key};
+	struct gateway *gateway;
+	bool reachable;
+	char state[256];
+	sigset_t signals;
+	block_signals(&signals);
+	int rc = check_database(options.dsn, &reachable, e);
+	if (!rc)
+		rc = gateway_start(&gateway, &options, e);
+	if (rc)
+		return rc;
+	snprintf(state, sizeof state, "serving on %s, the database %s", gateway_address(gateway),
+	         reachable ? "is there" : "can't be reached yet");
+	log_notice("%s", state);
+	snprintf(state, sizeof state, "READY=1\nSTATUS=serving on %s, the database %s", gateway_address(gateway),
+	         reachable ? "was there" : "could not be reached");
+	notify_systemd(state);
+	wait_for_end(gateway, &signals);
+	notify_systemd("STOPPING=1");
+	gateway_stop(gateway);
+	log_notice("stopped");
+	return 0;
+}
+
+int central_serve(int argc, char **argv, struct err *e)
+{
+	struct central central = {0};
+	struct buffer certificate = {0}, secret = {0};
+	bool help = false;
+	int rc =
+		args_read(argc, argv, "serve", "Takes what units send, over HTTP, until it is ended", NULL, 0, NULL, &help, e);
+	if (rc || help)
+		return rc;
+	log_start("alzy-central", LOG_LEVEL_INFO);
+	rc = central_open(&central, CENTRAL_KEY, e);
+	if (!rc)
+		rc = read_tls(&central.conf, &certificate, &secret, e);
+	if (!rc)
+		rc = serve(&central, &certificate, &secret, e);
+	if (secret.bytes)
+		explicit_bzero(secret.bytes, secret.length);
+	buffer_free(&certificate);
+	buffer_free(&secret);
+	central_close(&central);
+	return rc;
+}
