@@ -310,7 +310,9 @@ static void print_tail(const struct status *s)
 		printf("Refused   %s\n", s->centre.refusal);
 	if (s->free_bytes >= 0)
 		printf("Space     %s free", text_size(s->free_bytes, a));
-	if (s->days_left >= 0)
+	if (s->days_left > 3650)
+		printf(", enough for more than ten years");
+	else if (s->days_left >= 0)
 		printf(", enough for about %" PRId64 " days", s->days_left);
 	if (s->free_bytes >= 0)
 		putchar('\n');

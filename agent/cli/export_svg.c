@@ -22,16 +22,16 @@ enum {
 	MAP_PADDING = 620,
 	GRID_MIN = 1300, /* between two lines of the graticule, at least */
 	SCALE_BAR_MAX = 2000,
-	CLASS_COUNT = 8,
-	CLASS_WIDTH = 560, /* of its field in the legend */
-	SPEED_TOP = 400,   /* km/h; faster is counted there */
+	BAND_COUNT = 8,
+	BAND_WIDTH = 560, /* of its field in the legend */
+	SPEED_TOP = 400,  /* km/h; faster is counted there */
 	MARKS_MAX = 500,
 };
 
 /* From slow to fast: the dark four fifths of the plasma ramp, even in lightness, and apart for the colour-blind. */
-static const char *const colours[CLASS_COUNT + 1] = {"#0d0887", "#46039f", "#7201a8", "#9c179e", "#bd3786",
-                                                     "#d8576b", "#ed7953", "#fb9f3a", "#8c8c8c"};
-enum { UNKNOWN = CLASS_COUNT }; /* the class of an edge whose speed is not known */
+static const char *const colours[BAND_COUNT + 1] = {"#0d0887", "#46039f", "#7201a8", "#9c179e", "#bd3786",
+                                                    "#d8576b", "#ed7953", "#fb9f3a", "#8c8c8c"};
+enum { UNKNOWN = BAND_COUNT }; /* the band of an edge whose speed is not known */
 
 struct place {
 	int64_t lng_e7;
@@ -96,17 +96,17 @@ static double round_down(double most)
 	return most >= 2 * unit ? 2 * unit : unit;
 }
 
-/* Classes wide enough that 98 % of the points are not above the last one: a wild report must not take the colours. */
-static int64_t class_step(const struct svg *svg)
+/* Bands wide enough that 98 % of the points are not above the last one: a wild report must not take the colours. */
+static int64_t band_step(const struct svg *svg)
 {
-	static const int64_t steps[] = {1, 2, 3, 5, 8, 10, 12, 15, 20, 25, 30, 40, 50};
+	static const int64_t steps[] = {1, 2, 3, 5, 10, 15, 20, 25, 30, 40, 50};
 	int64_t total = 0, below = 0, top = 0;
 	for (int kmh = 0; kmh <= SPEED_TOP; kmh++)
 		total += svg->by_speed[kmh];
 	while (top < SPEED_TOP && (below += svg->by_speed[top]) * 100 < total * 98)
 		top++;
 	size_t i = 0;
-	while (steps[i] * CLASS_COUNT <= top && i + 1 < sizeof steps / sizeof *steps)
+	while (steps[i] * BAND_COUNT <= top && i + 1 < sizeof steps / sizeof *steps)
 		i++;
 	return steps[i];
 }
@@ -131,7 +131,7 @@ static void lay_out(struct svg *svg)
 	svg->map_height = (int64_t)fmin(MAP_HEIGHT_MAX, fmax(MAP_HEIGHT_MIN, height));
 	svg->y_per_e7 = fmin((MAP_WIDTH - 2 * MAP_PADDING) / wide, (double)(svg->map_height - 2 * MAP_PADDING) / high);
 	svg->x_per_e7 = svg->y_per_e7 * k;
-	svg->step_kmh = class_step(svg);
+	svg->step_kmh = band_step(svg);
 }
 
 static long x_of(const struct svg *svg, int64_t lng_e7)
@@ -169,7 +169,7 @@ static void put_title_text(FILE *out, const struct svg *svg)
 	else
 		fputs(svg->sessions ? "Session, " : "Points outside any session, ", out);
 	bool one_day = !strncmp(first, last, 10);
-	fprintf(out, "%.16s – %s", first, one_day ? last + 11 : last);
+	fprintf(out, "%.16s – %.*s UTC", first, one_day ? 5 : 16, one_day ? last + 11 : last);
 }
 
 static void put_head(FILE *out, const struct svg *svg)
@@ -270,26 +270,26 @@ static void put_grid(FILE *out, const struct svg *svg)
 
 /* ---- the track ---- */
 
-/* The class of what leads to v (from the vertex before it, unless it is a start). */
-static int class_of(const struct svg *svg, const struct vertex *v)
+/* The band of what leads to v (from the vertex before it, unless it is a start). */
+static int band_of(const struct svg *svg, const struct vertex *v)
 {
 	int64_t speed = v->speed_cmps;
 	if (speed < 0)
 		return UNKNOWN;
 	if (!v->start && v[-1].speed_cmps >= 0)
 		speed = (speed + v[-1].speed_cmps) / 2;
-	int64_t class = speed * 36 / 1000 / svg->step_kmh;
-	return class < CLASS_COUNT ? (int)class : CLASS_COUNT - 1;
+	int64_t band = speed * 36 / 1000 / svg->step_kmh;
+	return band < BAND_COUNT ? (int)band : BAND_COUNT - 1;
 }
 
-/* All edges of a class as one path; class -1: of any. A vertex that no edge leads to or from is a dot. */
-static bool put_edges(FILE *out, const struct svg *svg, int class)
+/* All edges of a band (a class of speed) as the data of one path; -1: of any. A vertex that no edge leads to or from is a dot. */
+static bool put_edges(FILE *out, const struct svg *svg, int band)
 {
 	const struct vertex *v = svg->line.vertices;
 	bool any = false, pen_down = false;
 	for (size_t i = 0; i < svg->line.count; i++) {
 		bool alone = v[i].start && (i + 1 == svg->line.count || v[i + 1].start);
-		bool wanted = (alone || !v[i].start) && (class < 0 || class_of(svg, &v[i]) == class);
+		bool wanted = (alone || !v[i].start) && (band < 0 || band_of(svg, &v[i]) == band);
 		long x = x_of(svg, v[i].lng_e7), y = y_of(svg, v[i].lat_e7);
 		if (wanted && alone)
 			fprintf(out, "M%ld %ldh0", x, y);
@@ -303,59 +303,102 @@ static bool put_edges(FILE *out, const struct svg *svg, int class)
 	return any;
 }
 
-/* Returns whether the track has stretches of unknown speed. */
+/* From fast to slow, so that where a road was taken twice the slow one shows. Returns whether the track has stretches
+ * of unknown speed. */
 static bool put_track(FILE *out, const struct svg *svg)
 {
 	bool unknown = false;
 	fputs("<path class=\"track halo\" d=\"", out);
 	put_edges(out, svg, -1);
 	fputs("\"/>\n", out);
-	for (int class = CLASS_COUNT; class >= 0; class --) {
-		int at = class == CLASS_COUNT ? UNKNOWN : CLASS_COUNT - 1 - class;
-		fprintf(out, "<path class=\"track\" stroke=\"%s\" d=\"", colours[at]);
-		bool any = put_edges(out, svg, at);
+	for (int i = 0; i <= BAND_COUNT; i++) {
+		int band = i ? BAND_COUNT - i : UNKNOWN;
+		fprintf(out, "<path class=\"track\" stroke=\"%s\" d=\"", colours[band]);
+		bool any = put_edges(out, svg, band);
 		fputs("\"/>\n", out);
-		unknown |= any && at == UNKNOWN;
+		unknown |= any && band == UNKNOWN;
 	}
 	return unknown;
 }
 
 /* Text that stays readable on whatever is behind it. */
-static void put_label(FILE *out, long x, long y, const char *anchor, const char *text)
+static void put_label(FILE *out, long x, long y, const char *text)
 {
 	static const char *const classes[] = {"label behind", "label"};
 	for (int i = 0; i < 2; i++)
-		fprintf(out, "<text class=\"%s\" x=\"%ld\" y=\"%ld\" text-anchor=\"%s\">%s</text>\n", classes[i], x, y, anchor,
+		fprintf(out, "<text class=\"%s\" x=\"%ld\" y=\"%ld\" text-anchor=\"middle\">%s</text>\n", classes[i], x, y,
 		        text);
 }
 
-static void put_end_label(FILE *out, const struct vertex *v, const struct svg *svg, const char *what, int64_t time_ms,
-                          long down)
+struct box {
+	long left, top, right, bottom;
+};
+
+static bool overlap(const struct box *a, const struct box *b)
 {
-	char time[SHORT_TEXT], text[SHORT_TEXT * 2];
-	long x = x_of(svg, v->lng_e7);
-	bool left = x > MAP_LEFT + MAP_WIDTH * 3 / 4;
-	snprintf(text, sizeof text, "%s %.5s", what, text_time(time_ms, time) + 11);
-	put_label(out, x + (left ? -150 : 150), y_of(svg, v->lat_e7) + down, left ? "end" : "start", text);
+	return a->left < b->right && b->left < a->right && a->top < b->bottom && b->top < a->bottom;
 }
 
-static void put_markers(FILE *out, const struct svg *svg)
+/* How much a label there would hide: vertices of the track, and more than anything the edge of the map or `taken`. */
+static size_t hidden_by(const struct svg *svg, const struct box *label, const struct box *taken)
+{
+	const struct vertex *v = svg->line.vertices;
+	bool outside = label->left < MAP_LEFT || label->right > MAP_LEFT + MAP_WIDTH || label->top < MAP_TOP ||
+	               label->bottom > MAP_TOP + (long)svg->map_height;
+	size_t hidden = outside || overlap(label, taken) ? POLYLINE_MAX : 0;
+	for (size_t i = 0; i < svg->line.count; i++) {
+		long x = x_of(svg, v[i].lng_e7), y = y_of(svg, v[i].lat_e7);
+		hidden += x >= label->left && x <= label->right && y >= label->top && y <= label->bottom;
+	}
+	return hidden;
+}
+
+/* Beside its marker, where it hides least. Returns where it stands. */
+static struct box put_end_label(FILE *out, const struct svg *svg, const struct vertex *v, const char *what,
+                                int64_t time_ms, const struct box *taken)
+{
+	enum { LETTER = 112, HEIGHT = 170, AWAY = 150 };
+	static const int sides[][2] = {{1, 0}, {-1, 0}, {1, -1}, {1, 1}, {-1, -1}, {-1, 1}, {0, -1}, {0, 1}};
+	char time[SHORT_TEXT], text[SHORT_TEXT];
+	long x = x_of(svg, v->lng_e7), y = y_of(svg, v->lat_e7);
+	snprintf(text, sizeof text, "%s %.5s", what, text_time(time_ms, time) + 11);
+	long width = (long)strlen(text) * LETTER;
+	struct box best = {0};
+	size_t least = SIZE_MAX;
+	for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+		long middle = x + sides[i][0] * (AWAY + width / 2), base = y + sides[i][1] * (AWAY + HEIGHT / 2);
+		struct box box = {middle - width / 2, base - HEIGHT / 2, middle + width / 2, base + HEIGHT / 2};
+		size_t hidden = hidden_by(svg, &box, taken);
+		if (hidden < least) {
+			least = hidden;
+			best = box;
+		}
+	}
+	put_label(out, (best.left + best.right) / 2, best.bottom - 30, text);
+	return best;
+}
+
+static void put_marks(FILE *out, const struct svg *svg)
+{
+	for (size_t i = 0; i < svg->mark_count; i++)
+		fprintf(out,
+		        "<path d=\"M%ld %ldm0-95l80 95-80 95-80-95z\" fill=\"#1f78b4\" stroke=\"#fff\" stroke-width=\"22\"/>\n",
+		        x_of(svg, polyline_unwrap(svg->marks[i].lng_e7, svg->middle.lng_e7)), y_of(svg, svg->marks[i].lat_e7));
+}
+
+static void put_ends(FILE *out, const struct svg *svg)
 {
 	const struct vertex *first = svg->line.vertices, *last = first + svg->line.count - 1;
-	for (size_t i = 0; i < svg->mark_count; i++)
-		fprintf(
-			out,
-			"<path d=\"M%ld %ldm0 -95l80 95-80 95-80-95z\" fill=\"#1f78b4\" stroke=\"#fff\" stroke-width=\"22\"/>\n",
-			x_of(svg, polyline_unwrap(svg->marks[i].lng_e7, svg->middle.lng_e7)), y_of(svg, svg->marks[i].lat_e7));
+	long x = x_of(svg, last->lng_e7), y = y_of(svg, last->lat_e7);
 	fprintf(out, "<circle cx=\"%ld\" cy=\"%ld\" r=\"105\" fill=\"#1b8a3f\" stroke=\"#fff\" stroke-width=\"30\"/>\n",
 	        x_of(svg, first->lng_e7), y_of(svg, first->lat_e7));
 	fprintf(out,
 	        "<rect x=\"%ld\" y=\"%ld\" width=\"130\" height=\"130\" fill=\"#b2182b\" stroke=\"#fff\" "
 	        "stroke-width=\"30\"/>\n",
-	        x_of(svg, last->lng_e7) - 65, y_of(svg, last->lat_e7) - 65);
-	bool start_above = first->lat_e7 >= last->lat_e7;
-	put_end_label(out, first, svg, "Start", svg->first_ms, start_above ? -110 : 230);
-	put_end_label(out, last, svg, "End", svg->last_ms, start_above ? 230 : -110);
+	        x - 65, y - 65);
+	struct box taken = {x - 100, y - 100, x + 100, y + 100};
+	taken = put_end_label(out, svg, first, "Start", svg->first_ms, &taken);
+	put_end_label(out, svg, last, "End", svg->last_ms, &taken);
 }
 
 /* ---- scale and legend ---- */
@@ -377,17 +420,15 @@ static void put_scale_bar(FILE *out, const struct svg *svg)
 
 static void put_legend(FILE *out, const struct svg *svg, bool unknown)
 {
-	long left = MAP_LEFT + MAP_WIDTH - CLASS_COUNT * CLASS_WIDTH, top = MAP_TOP + (long)svg->map_height + 560;
+	long left = MAP_LEFT + MAP_WIDTH - BAND_COUNT * BAND_WIDTH, top = MAP_TOP + (long)svg->map_height + 560;
 	fprintf(out, "<text x=\"%ld\" y=\"%ld\" text-anchor=\"end\">speed in km/h</text>\n", left - 130, top + 130);
-	for (int class = 0; class < CLASS_COUNT; class ++) {
-		long x = left + class * CLASS_WIDTH;
-		fprintf(out, "<rect x=\"%ld\" y=\"%ld\" width=\"%d\" height=\"170\" fill=\"%s\"/>", x, top, CLASS_WIDTH,
-		        colours[class]);
-		fprintf(out, "<text x=\"%ld\" y=\"%ld\" text-anchor=\"%s\">%" PRId64 "</text>\n", x, top + 350,
-		        class ? "middle" : "start", class * svg->step_kmh);
+	for (int band = 0; band < BAND_COUNT; band++) {
+		long x = left + band * BAND_WIDTH;
+		fprintf(out, "<rect x=\"%ld\" y=\"%ld\" width=\"%d\" height=\"170\" fill=\"%s\"/>", x, top, BAND_WIDTH,
+		        colours[band]);
+		fprintf(out, "<text x=\"%ld\" y=\"%ld\" text-anchor=\"middle\">%" PRId64 "%s</text>\n", x, top + 350,
+		        band * svg->step_kmh, band == BAND_COUNT - 1 ? " +" : "");
 	}
-	fprintf(out, "<text x=\"%ld\" y=\"%ld\" text-anchor=\"end\">and more</text>\n", left + CLASS_COUNT * CLASS_WIDTH,
-	        top + 350);
 	if (!unknown)
 		return;
 	long x = left - 3000;
@@ -428,7 +469,8 @@ static int end(struct export *x, struct err *e)
 	put_head(x->out, svg);
 	put_grid(x->out, svg);
 	bool unknown = put_track(x->out, svg);
-	put_markers(x->out, svg);
+	put_marks(x->out, svg);
+	put_ends(x->out, svg);
 	put_scale_bar(x->out, svg);
 	put_legend(x->out, svg, unknown);
 	fputs("</svg>\n", x->out);
