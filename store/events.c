@@ -19,7 +19,10 @@ static int check_event(const struct event *event, struct err *e)
 		return err_set(e, ERR_INVALID, "the payload of an event has at most %d bytes, this one %zu", EVENT_PAYLOAD_MAX,
 		               length);
 	cJSON *value;
-	int rc = json_parse(event->payload, length, &value, e);
+	int rc = check_utf8("the payload", event->payload, e);
+	if (rc)
+		return rc;
+	rc = json_parse(event->payload, length, &value, e);
 	if (rc)
 		return err_wrap(e, "the payload of the event");
 	cJSON_Delete(value);

@@ -77,6 +77,9 @@ int event_insert(struct store *store, const struct event *event, int64_t *out_se
 /* The accounted ranges become `wanted`, writing only what differs. */
 int accounted_replace(struct store *store, enum stream stream, const struct ranges *wanted, struct err *e);
 
+/* ERR_INVALID when `text` is no UTF-8 that Postgres would take; the message says which of `what`. */
+int check_utf8(const char *what, const char *text, struct err *e);
+
 /* A random (version 4) UUID, RFC 9562. */
 int uuid_make(char out[UUID_TEXT], struct err *e);
 

@@ -135,7 +135,11 @@ int store_session_start(struct store *store, const struct session *wanted, int64
 	s.started_at_ms = at_ms;
 	s.ended_at_ms = 0;
 	s.revision = 1;
-	int rc = uuid_make(s.session_id, e);
+	int rc = check_utf8("the user's name", s.user_id, e);
+	if (!rc)
+		rc = check_utf8("the machine's name", s.machine_id, e);
+	if (!rc)
+		rc = uuid_make(s.session_id, e);
 	if (!rc)
 		rc = change_begin(store, e);
 	if (rc)

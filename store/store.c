@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
 	BUSY_TIMEOUT_MS = 5000,
@@ -107,7 +108,7 @@ static int configure(struct store *store, enum store_mode mode, struct err *e)
 	                 "PRAGMA temp_store = MEMORY",
 	                 e);
 	if (rc || mode == STORE_READ)
-		return rc;
+		return rc ? rc : sql_run(store, "PRAGMA query_only = ON", e);
 	return sql_run(store,
 	               "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;"
 	               "PRAGMA journal_size_limit = 16777216; PRAGMA secure_delete = FAST",
@@ -137,8 +138,8 @@ static int read_identity(struct store *store, struct err *e)
 
 static int connect(struct store *store, enum store_mode mode, struct err *e)
 {
-	int flags = (mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
-	if (sqlite3_open_v2(store->path, &store->db, flags, NULL))
+	/* Also for reading: the last reader then clears away the log beside the file, as every other last user does. */
+	if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL))
 		return sql_error(store->db, store->path, e);
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
@@ -155,12 +156,11 @@ static int connect(struct store *store, enum store_mode mode, struct err *e)
 
 int store_open(struct store **out, const char *path, enum store_mode mode, struct err *e)
 {
-	int rc = check_path(path, e);
-	if (rc == -ERR_NOT_FOUND && mode == STORE_CREATE) {
+	int rc = 0;
+	if (mode == STORE_CREATE && access(path, F_OK) && errno == ENOENT)
 		rc = migrate_create(path, e);
-		if (rc == -ERR_EXISTS) /* another process was faster */
-			rc = 0;
-	}
+	if (!rc || rc == -ERR_EXISTS) /* another process was faster */
+		rc = check_path(path, e);
 	if (rc)
 		return rc;
 	struct store *store = calloc(1, sizeof *store);

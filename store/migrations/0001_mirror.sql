@@ -123,7 +123,7 @@ CREATE TABLE events (
 	event_type TEXT    NOT NULL CONSTRAINT "event_type is made of a-z, 0-9 and _, and begins with a letter"
 	           CHECK (length(event_type) < 64 AND event_type GLOB '[a-z]*' AND event_type NOT GLOB '*[^a-z0-9_]*'),
 	payload    TEXT    CONSTRAINT "payload is JSON of at most 16384 bytes"
-	           CHECK (json_valid(payload) AND length(CAST(payload AS BLOB)) <= 16384)
+	           CHECK (payload IS NULL OR (json_valid(payload) AND length(CAST(payload AS BLOB)) <= 16384))
 ) STRICT;
 
 -- What the centre accounts for, as ranges of seq (a whole replacement by each receipt), and what it refused.
