@@ -63,8 +63,6 @@ static int explain_curl(const struct https *h, CURLcode code, struct err *e)
 {
 	if (h->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		return err_set(e, ERR_LIMIT, "%s: the answer is larger than any that a centre gives", h->url);
-	if (code == CURLE_OUT_OF_MEMORY)
-		return err_set(e, ERR_MEMORY, "%s: out of memory for an exchange", h->url);
 	const char *what = "the exchange failed", *check = "check the network";
 	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
 		if (failures[i].code == code) {
