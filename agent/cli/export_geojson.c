@@ -121,31 +121,39 @@ static int pour(FILE *spool, FILE *out, struct err *e)
 	return 0;
 }
 
+/* How the spools of a track become its geometry, and the times beside it. Inside them positions are apart by ",", and
+ * parts by "],[". */
+struct shape {
+	const char *type, *open, *close, *times_open, *times_close;
+};
+
+static const struct shape *shape_of(const struct geojson *g)
+{
+	static const struct shape point = {"Point", "", "", "[", "]"}, line = {"LineString", "[", "]", "[", "]"},
+							  lines = {"MultiLineString", "[[", "]]", "[[", "]]"};
+	if (g->points == 1)
+		return &point;
+	return g->parts == 1 ? &line : &lines;
+}
+
 static int end_track(struct export *x, struct err *e)
 {
 	struct geojson *g = x->own;
 	if (!g->points)
 		return 0;
-	const char *type = g->points == 1 ? "Point" : g->parts == 1 ? "LineString" : "MultiLineString";
-	/* Inside the spools each part is "p,p,p" and parts are apart by "],[". */
-	const char *open = g->points == 1  ? ""
-	                   : g->parts == 1 ? "["
-	                                   : "[[",
-			   *close = g->points == 1  ? ""
-	                    : g->parts == 1 ? "]"
-	                                    : "]]";
+	const struct shape *shape = shape_of(g);
 	char first[TIME_TEXT], last[TIME_TEXT];
 	begin_feature(x);
-	fprintf(x->out, "\"geometry\":{\"type\":\"%s\",\"coordinates\":%s", type, open);
+	fprintf(x->out, "\"geometry\":{\"type\":\"%s\",\"coordinates\":%s", shape->type, shape->open);
 	int rc = pour(g->positions, x->out, e);
 	if (rc)
 		return rc;
-	fprintf(x->out, "%s},\"properties\":{\"kind\":\"track\",", close);
+	fprintf(x->out, "%s},\"properties\":{\"kind\":\"track\",", shape->close);
 	put_session(x->out, g->in_session ? &g->session : NULL);
 	fprintf(x->out, ",\"points\":%" PRId64 ",\"first_point_at\":\"%s\",\"last_point_at\":\"%s\",\"times\":%s",
-	        g->points, time_format(g->first_ms, first), time_format(g->last_ms, last), open);
+	        g->points, time_format(g->first_ms, first), time_format(g->last_ms, last), shape->times_open);
 	rc = pour(g->times, x->out, e);
-	fprintf(x->out, "%s}}", close);
+	fprintf(x->out, "%s}}", shape->times_close);
 	return rc;
 }
 

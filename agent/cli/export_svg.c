@@ -357,7 +357,7 @@ static size_t hidden_by(const struct svg *svg, const struct box *label, const st
 static struct box put_end_label(FILE *out, const struct svg *svg, const struct vertex *v, const char *what,
                                 int64_t time_ms, const struct box *taken)
 {
-	enum { LETTER = 112, HEIGHT = 170, AWAY = 150 };
+	enum { LETTER = 112, HEIGHT = 170, AWAY = 170 };
 	static const int sides[][2] = {{1, 0}, {-1, 0}, {1, -1}, {1, 1}, {-1, -1}, {-1, 1}, {0, -1}, {0, 1}};
 	char time[SHORT_TEXT], text[SHORT_TEXT];
 	long x = x_of(svg, v->lng_e7), y = y_of(svg, v->lat_e7);
@@ -390,12 +390,12 @@ static void put_ends(FILE *out, const struct svg *svg)
 {
 	const struct vertex *first = svg->line.vertices, *last = first + svg->line.count - 1;
 	long x = x_of(svg, last->lng_e7), y = y_of(svg, last->lat_e7);
-	fprintf(out, "<circle cx=\"%ld\" cy=\"%ld\" r=\"105\" fill=\"#1b8a3f\" stroke=\"#fff\" stroke-width=\"30\"/>\n",
+	fprintf(out, "<circle cx=\"%ld\" cy=\"%ld\" r=\"125\" fill=\"#1b8a3f\" stroke=\"#fff\" stroke-width=\"30\"/>\n",
 	        x_of(svg, first->lng_e7), y_of(svg, first->lat_e7));
 	fprintf(out,
 	        "<rect x=\"%ld\" y=\"%ld\" width=\"130\" height=\"130\" fill=\"#b2182b\" stroke=\"#fff\" "
 	        "stroke-width=\"30\"/>\n",
-	        x - 65, y - 65);
+	        x - 60, y - 60);
 	struct box taken = {x - 100, y - 100, x + 100, y + 100};
 	taken = put_end_label(out, svg, first, "Start", svg->first_ms, &taken);
 	put_end_label(out, svg, last, "End", svg->last_ms, &taken);

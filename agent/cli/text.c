@@ -3,7 +3,6 @@
 #include "hal/rows.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,41 +71,14 @@ const char *text_time(int64_t time_ms, char out[SHORT_TEXT])
 	return out;
 }
 
-/* The length of the UTF-8 sequence at `text`, 0 when it is none (RFC 3629: shortest form, no surrogates). */
-static size_t utf8_length(const unsigned char *text)
-{
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t least;
-	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-	for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
-		if ((text[0] & forms[form].mask) != forms[form].lead)
-			continue;
-		uint32_t code = text[0] & (unsigned char)~forms[form].mask;
-		for (size_t i = 1; i <= form; i++) {
-			if ((text[i] & 0xc0) != 0x80)
-				return 0;
-			code = code << 6 | (text[i] & 0x3f);
-		}
-		bool surrogate = code >= 0xd800 && code <= 0xdfff;
-		return code < forms[form].least || code > 0x10ffff || surrogate ? 0 : form + 1;
-	}
-	return 0;
-}
-
 int text_check(const char *what, const char *text, size_t size, struct err *e)
 {
 	if (!*text)
 		return err_set(e, ERR_INVALID, "%s is empty", what);
 	if (strlen(text) >= size)
 		return err_set(e, ERR_INVALID, "%s is longer than %zu bytes", what, size - 1);
-	for (const unsigned char *c = (const unsigned char *)text; *c;) {
-		size_t length = utf8_length(c);
-		if (!length)
-			return err_set(e, ERR_INVALID, "%s is not UTF-8", what);
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
 		if (*c < 0x20 || *c == 0x7f)
 			return err_set(e, ERR_INVALID, "%s has a control character in it", what);
-		c += length;
-	}
 	return 0;
 }

@@ -25,8 +25,8 @@ const char *text_size(int64_t bytes, char out[SHORT_TEXT]);
 /* "2026-11-21 23:58:57 UTC" */
 const char *text_time(int64_t time_ms, char out[SHORT_TEXT]);
 
-/* Whether `text` can be a name or a note: UTF-8 without control characters, not empty, shorter than `size` bytes.
- * ERR_INVALID names `what`. */
+/* Whether `text` can be a name or a note: not empty, shorter than `size` bytes, without control characters (that it is
+ * UTF-8 is for the store to check). ERR_INVALID names `what`. */
 int text_check(const char *what, const char *text, size_t size, struct err *e);
 
 #endif
