@@ -9,13 +9,13 @@ die() {
 	said_last="demo: failed: $*"
 	exit 1
 }
-diag() { printf '    %s\n' "$*" >&2; }
+diag() { printf '    %s\n' "$*" >&8; }
 demo_end() {
 	local status=$?
-	[ $status = 0 ] || [ "$said_last" ] || said_last="demo: failed: stopped before its end"
-	trap "printf '%s\n' \"\$said_last\"" EXIT
-	(exit $status)
 	rig_end
+	[ $status = 0 ] || case $said_last in demo:\ failed:*) ;; *) said_last="demo: failed: stopped before its end" ;; esac
+	echo "$said_last" >&8
+	exit $status
 }
 trap demo_end EXIT
 
@@ -29,7 +29,7 @@ alzy() { on car "$@"; }
 alzy-central() { central "$@"; }
 table() { # TITLE SQL
 	printf '    %s\n' "$1"
-	psql -qX -P footer=off -P null=- -v ON_ERROR_STOP=1 -d "$DSN" -c "$2" | sed 's/^/    /' || die "$1 can't be read"
+	psql -qX -P footer=off -P null=- -v ON_ERROR_STOP=1 -d "$DSN" -c "$2" | sed '/^$/d; s/^/    /' || die "$1 can't be read"
 }
 
 PICTURE=$BUILD/demo/drive.svg

@@ -29,4 +29,4 @@ for my $i (0 .. ($#reported > $#held ? $#reported : $#held)) {
 	print "row ", $i + 1, ", $what: reported @{$reported[$i] // []}, held @{$held[$i] // []}\n" if ++$bad <= 5;
 }
 print scalar(@reported), " reported, ", scalar(@held), " held, $bad differ\n";
-exit($bad > 0 || !@reported);
+exit($bad > 0);

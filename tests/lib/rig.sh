@@ -30,12 +30,13 @@ case $BUILD in *sanitize*) SLOWER=3 ;; *) SLOWER=1 ;; esac
 
 # ---- TAP ------------------------------------------------------------------------------------------------------
 
+exec 8>&1 # TAP goes there, whatever the command that is under way has done to its output
 TAP_COUNT=0 TAP_FAILED=0
-diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
+diag() { printf '%s\n' "$*" | sed 's/^/# /' >&8; }
 tap() { # STATUS DESCRIPTION
 	TAP_COUNT=$((TAP_COUNT + 1))
-	[ "$1" = 0 ] && echo "ok $TAP_COUNT - $2" && return 0
-	echo "not ok $TAP_COUNT - $2"
+	[ "$1" = 0 ] && echo "ok $TAP_COUNT - $2" >&8 && return 0
+	echo "not ok $TAP_COUNT - $2" >&8
 	TAP_FAILED=$((TAP_FAILED + 1))
 	return 1
 }
@@ -98,7 +99,7 @@ own() {
 	if [ "${RUN_AS:-}" ] && [ "$(id -u)" = 0 ]; then
 		set -- --reuid="$RUN_AS" --regid="$(id -g "$RUN_AS")" --clear-groups "$@"
 	fi
-	exec setpriv --pdeathsig "${DEATH:-KILL}" "$@"
+	exec setpriv --pdeathsig "${DEATH:-KILL}" "$@" 8>&-
 }
 start() { # NAME COMMAND…: in the background, with its output in $SCRATCH/NAME.log
 	local name=$1
@@ -133,10 +134,9 @@ stop() { # NAME [SIGNAL]: sends it, waits for the end, returns the exit status o
 }
 kill9() { stop "$1" KILL 2>/dev/null || :; }
 
-rig_end() {
+rig_end() { # ends everything, and keeps the exit status
 	local status=$? file
 	trap '' INT TERM HUP
-	trap - EXIT
 	if [ "${ALZY_SHOW:-}" ] && [ $((TAP_FAILED + status)) -gt 0 ]; then
 		for file in "$SCRATCH"/*.log; do diag "---- $file"; diag "$(tail -n 30 "$file")"; done
 	fi
@@ -144,7 +144,7 @@ rig_end() {
 		case $file in postgres) stop postgres INT ;; *) AWAIT_SECONDS=5 stop "$file" ;; esac
 	done >/dev/null 2>&1
 	if [ "${ALZY_KEEP:-}" ]; then diag "kept: $SCRATCH"; else rm -rf "$SCRATCH"; fi
-	exit $status
+	return $status
 }
 trap rig_end EXIT
 trap 'exit 130' INT
