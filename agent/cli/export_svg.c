@@ -270,15 +270,12 @@ static void put_grid(FILE *out, const struct svg *svg)
 
 /* ---- the track ---- */
 
-/* The band of what leads to v (from the vertex before it, unless it is a start). */
+/* The band of what leads to `v`. */
 static int band_of(const struct svg *svg, const struct vertex *v)
 {
-	int64_t speed = v->speed_cmps;
-	if (speed < 0)
+	if (v->speed_cmps < 0)
 		return UNKNOWN;
-	if (!v->start && v[-1].speed_cmps >= 0)
-		speed = (speed + v[-1].speed_cmps) / 2;
-	int64_t band = speed * 36 / 1000 / svg->step_kmh;
+	int64_t band = (int64_t)v->speed_cmps * 36 / 1000 / svg->step_kmh;
 	return band < BAND_COUNT ? (int)band : BAND_COUNT - 1;
 }
 
