@@ -63,8 +63,13 @@ static const struct addition additions[] = {
 			.summary = "Lets a user use an application.",
 			.key = "application_user_id",
 			.key_type = ARG_COUNT,
-			.sql = "INSERT INTO public.application_users (application_id, user_id) VALUES ($1, $2)"
-				   " RETURNING application_user_id",
+			.sql =
+				"WITH there AS ("
+				" SELECT application_user_id FROM public.application_users WHERE application_id = $1 AND user_id = $2"
+				"), added AS ("
+				" INSERT INTO public.application_users (application_id, user_id)"
+				" SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM there) RETURNING application_user_id"
+				") SELECT * FROM there UNION ALL SELECT * FROM added LIMIT 1",
 			.fields =
 				{
 					{"--application", ARG_COUNT, "ID", "the application", true, NULL},
@@ -169,7 +174,7 @@ static const struct listing listings[] = {
 			.verb = "user list",
 			.summary = "Lists the users, and the applications that they may use.",
 			.sql = "SELECT user_id, full_name, organization_id, ARRAY(SELECT application_id FROM "
-                   "public.application_users a"
+				   "public.application_users a"
 				   " WHERE a.user_id = u.user_id ORDER BY 1) AS applications FROM public.users u ORDER BY 1",
 		},
 	[LIST_machine] =

@@ -135,7 +135,8 @@ sql 'CREATE ROLE plain LOGIN; ALTER DATABASE plain OWNER TO plain'
 DSN="host=$PG dbname=plain user=plain" central_conf
 refuses 'PostGIS is missing: says what a superuser must run' 11 'CREATE EXTENSION IF NOT EXISTS postgis' central migrate
 is "$(sql "SELECT to_regnamespace('alzy') IS NULL")" t 'nothing was made'
-sql 'CREATE SCHEMA gis; CREATE EXTENSION postgis SCHEMA gis; SET search_path = gis; CREATE EXTENSION postgis_topology'
+sql 'CREATE SCHEMA gis; CREATE EXTENSION postgis SCHEMA gis; ALTER DATABASE plain SET search_path = public, gis'
+sql 'CREATE EXTENSION postgis_topology' 2>/dev/null
 sql 'GRANT USAGE ON SCHEMA gis TO plain'
 ok 'with PostGIS there, wherever it is, no superuser is needed' central migrate
 
@@ -191,15 +192,15 @@ sql "INSERT INTO alzy.devices (user_id, name) VALUES (1, 'going') RETURNING id" 
 going=$(cat "$SCRATCH/going")
 mkfifo "$SCRATCH/adder"
 start adder psql -qXAtd "$DSN" -f "$SCRATCH/adder"
-exec 8>"$SCRATCH/adder"
-echo "BEGIN; $(point "$going" NULL 1);" >&8
+exec {adder}>"$SCRATCH/adder"
+echo "BEGIN; $(point "$going" NULL 1);" >&$adder
 adding() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")" = 1 ]; }
 await adding
 start deleter psql -qXAtd "$DSN" -v ON_ERROR_STOP=1 -c "DELETE FROM alzy.devices WHERE id = $going"
 waiting() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")" = 1 ]; }
 ok 'deleting a device waits for who adds points of it' await waiting
-echo 'COMMIT;' >&8
-exec 8>&-
+echo 'COMMIT;' >&$adder
+exec {adder}>&-
 await gone deleter
 like "$(log_of deleter)" 'there are points' 'and is then refused'
 
