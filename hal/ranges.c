@@ -17,10 +17,10 @@ void ranges_free(struct ranges *set)
 
 static int reserve_one(struct ranges *set, struct err *e)
 {
-	if (set->count < set->capacity)
-		return 0;
 	if (set->count >= RANGES_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d separate ranges of seq", RANGES_MAX);
+	if (set->count < set->capacity)
+		return 0;
 	size_t capacity = set->capacity ? set->capacity * 2 : 8;
 	struct range *items = realloc(set->items, capacity * sizeof *items);
 	if (!items)

@@ -108,7 +108,7 @@ static inline struct point rig_point(int64_t number)
 	                      .accuracy_dm = 35,
 	                      .speed_cmps = (int32_t)(number % 3000),
 	                      .heading_ddeg = (int32_t)(number % 3601),
-	                      .altitude_dm = ROW_ABSENT};
+	                      .altitude_dm = 545};
 }
 
 static inline void rig_append(struct rig *rig, size_t count, int64_t session)
