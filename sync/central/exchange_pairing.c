@@ -94,7 +94,7 @@ static int pair(struct pg *pg, const struct pairing_request *request, struct can
 	char token_hash[KEY_HASH_TEXT], key_hash[KEY_HASH_TEXT];
 	pairing_token_hash(request->token, token_hash);
 	keys_hash(request->sender, key_hash);
-	int rc = pg_script(pg, "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL synchronous_commit = on", e);
+	int rc = pg_script(pg, "BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL synchronous_commit = on", e);
 	if (!rc)
 		rc = find_candidate(pg, token_hash, key_hash, out, e);
 	if (!rc)

@@ -181,12 +181,12 @@ static void fail(struct request *request, const struct err *e)
 {
 	request->status = status_of(e->code);
 	const char *told = e->text, *path = request->route->path, *peer = request->peer->name;
-	if (request->status >= MHD_HTTP_INTERNAL_SERVER_ERROR) {
-		log_error("%s from %s: %s: %s", path, peer, err_name(e->code), e->text);
+	if (request->status < MHD_HTTP_INTERNAL_SERVER_ERROR) {
+		log_warning("%s from %s refused: %s: %s", path, peer, err_name(e->code), e->text);
+	} else {
+		(e->code == ERR_BUSY ? log_warning : log_error)("%s from %s: %s: %s", path, peer, err_name(e->code), e->text);
 		told = request->status == MHD_HTTP_SERVICE_UNAVAILABLE ? "the centre can't take this now: try again later"
 		                                                       : "a fault in the centre: its log says more";
-	} else {
-		log_warning("%s from %s refused: %s: %s", path, peer, err_name(e->code), e->text);
 	}
 	char *text = error_text(err_name(e->code), told);
 	buffer_free(&request->answer);

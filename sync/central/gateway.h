@@ -22,8 +22,8 @@ struct gateway_options {
 
 struct gateway;
 
-/* Listens and serves until gateway_stop; *options must stay until then. Postgres may be away. ERR_CONFIG: an address that is none, plain HTTP
- * beyond loopback, a certificate that does not do; ERR_IO: the address can't be listened on. */
+/* Listens and serves until gateway_stop; *options must stay until then. Postgres may be away. ERR_CONFIG: an address
+ * that is none, plain HTTP beyond loopback, a certificate that does not do; ERR_IO: the address can't be listened on. */
 int gateway_start(struct gateway **out, const struct gateway_options *options, struct err *e);
 
 /* "http://127.0.0.1:8080": what it listens on. */

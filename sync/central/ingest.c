@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* A lock is never waited for long: a worker that waits serves nobody. */
-static const char begin_sql[] = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '60s';"
+static const char begin_sql[] = "BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '60s';"
 								" SET LOCAL synchronous_commit = on";
 
 /* ---- the store's row ------------------------------------------------------------------------------------------ */

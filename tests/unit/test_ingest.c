@@ -1,0 +1,687 @@
+/* Batches made by the real codecs, taken by the real ingest, in a real Postgres. */
+#include "tests/unit/ingest_rig.h"
+
+#include <pthread.h>
+
+/* Rows of the unit's store in alzy.points. */
+static const char *points_of(const struct unit *unit)
+{
+	return rig_ask("SELECT count(*) FROM alzy.points p JOIN alzy.stores s ON p.id >> 40 = s.number"
+	               " WHERE s.store_id = $1::uuid",
+	               unit->store_id);
+}
+
+static const char *events_of(const struct unit *unit)
+{
+	return rig_ask("SELECT count(*) FROM public.events v JOIN alzy.stores s ON v.event_id >> 40 = s.number"
+	               " WHERE s.store_id = $1::uuid",
+	               unit->store_id);
+}
+
+static const char *rejected_of(const struct unit *unit)
+{
+	return rig_ask(
+		"SELECT string_agg(concat_ws(' ', stream, seq, code), ', ' ORDER BY stream, seq) FROM alzy.rejected r"
+		" JOIN alzy.stores s ON s.number = r.store_number WHERE s.store_id = $1::uuid",
+		unit->store_id);
+}
+
+static const char *stretches_of(const struct unit *unit)
+{
+	return rig_ask("SELECT string_agg(concat_ws(' ', stream, first_seq, last_seq), ', ' ORDER BY stream, first_seq)"
+	               " FROM alzy.stretches r JOIN alzy.stores s ON s.number = r.store_number"
+	               " WHERE s.store_id = $1::uuid",
+	               unit->store_id);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------- */
+
+static const char one_row[] =
+	"SELECT concat_ws(' ', p.id & ((1::bigint << 40) - 1), p.device_id = st.device_id, p.lat, p.lng, "
+    "coalesce(accuracy::text,"
+	" '-'), coalesce(speed::text, '-'), coalesce(heading::text, '-'), coalesce(altitude::text, '-'), source,"
+	" to_char(recorded_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), coalesce(s.session_id = $1, false),"
+	" received_at BETWEEN now() - interval '1 minute' AND now() + interval '1 second', ST_X(geom), ST_Y(geom))"
+	" FROM alzy.points p JOIN alzy.stores st ON st.number = p.id >> 40 LEFT JOIN alzy.sessions s ON s.id = p.session_id"
+	" WHERE st.device_id = (SELECT device_id FROM alzy.sessions WHERE session_id = $1) ORDER BY p.id OFFSET ";
+
+static void rows_arrive_exactly(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 4);
+	(void)state;
+	batch.points[0] = (struct point){.recorded_at_ms = RIG_TIME_MS + 1,
+	                                 .lat_e7 = 521234567,
+	                                 .lng_e7 = -1,
+	                                 .accuracy_dm = 37,
+	                                 .speed_cmps = 1234,
+	                                 .heading_ddeg = 3599,
+	                                 .altitude_dm = -43,
+	                                 .session = 1,
+	                                 .source = POINT_FUSED};
+	batch.points[1] = (struct point){.recorded_at_ms = RIG_TIME_MS - 1,
+	                                 .lat_e7 = -900000000,
+	                                 .lng_e7 = 1800000000,
+	                                 .accuracy_dm = ROW_ABSENT,
+	                                 .speed_cmps = ROW_ABSENT,
+	                                 .heading_ddeg = ROW_ABSENT,
+	                                 .altitude_dm = ROW_ABSENT,
+	                                 .source = POINT_MANUAL};
+	batch.points[2] = (struct point){.recorded_at_ms = 0, .source = POINT_NETWORK};
+	batch.points[3] =
+		(struct point){.recorded_at_ms = TIME_MS_MAX, .lat_e7 = 10000, .lng_e7 = -1799999999, .session = 1};
+	for (int i = 0; i < 4; i++)
+		batch.points[i].seq = i + 1;
+	rig_add_event(&batch, 1, "agent_start", "{\"version\":\"ü \\\\ \\u0000\"}", "");
+	rig_add_event(&batch, 2, "session_start", NULL, unit.session_id);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+
+	static const char *const wanted[] = {
+		"1 t 52.1234567 -0.0000001 3.7 12.34 359.9 -4.3 fused 2026-11-21T10:00:00.001000 t t -1e-07 52.1234567",
+		"2 t -90.0000000 180.0000000 - - - - manual 2026-11-21T09:59:59.999000 f t 180 -90",
+		"3 t 0.0000000 0.0000000 0 0 0 0 network 1970-01-01T00:00:00.000000 f t 0 0",
+		"4 t 0.0010000 -179.9999999 0 0 0 0 gps 9999-12-31T23:59:59.999000 t t -179.9999999 0.001",
+	};
+	for (int i = 0; i < 4; i++) {
+		char sql[2048];
+		snprintf(sql, sizeof sql, "%s%d", one_row, i);
+		assert_string_equal(rig_ask(sql, unit.session_id), wanted[i]);
+	}
+	assert_string_equal(
+		rig_ask("SELECT string_agg(concat_ws(' ', event_id & ((1::bigint << 40) - 1), event_type,"
+	            " coalesce(payload, '-'), coalesce(v.session_id, '-') = $1,"
+	            " to_char(event_at, 'HH24:MI:SS.US')), ', ' ORDER BY event_id) FROM public.events v"
+	            " JOIN alzy.stores s ON s.number = event_id >> 40 JOIN alzy.sessions a USING (device_id)"
+	            " WHERE a.session_id = $1",
+	            unit.session_id),
+		"1 agent_start {\"version\":\"ü \\\\ \\u0000\"} f 10:00:00.001000, "
+		"2 session_start - t 10:00:00.002000");
+	assert_string_equal(stretches_of(&unit), "events 1 2, points 1 4");
+	assert_string_equal(receipt.store_id, unit.store_id);
+	assert_int_equal(receipt.exchange, 1);
+	assert_string_equal(receipt.device_name, "van");
+	assert_string_equal(receipt.device_color, "blue");
+	assert_true(receipt.device_active);
+	assert_true(llabs(receipt.centre_ms - clock_wall_ms()) < 60000);
+	assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-4");
+	assert_ranges(receipt.streams[STREAM_POINTS].missing, "none");
+	assert_ranges(receipt.streams[STREAM_EVENTS].accounted, "1-2");
+	assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 4);
+	assert_int_equal(receipt.streams[STREAM_POINTS].known, 0);
+	receipt_free(&receipt);
+}
+
+static void the_same_again_changes_nothing(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 300);
+	(void)state;
+	rig_add_event(&batch, 1, "agent_start", "{}", "");
+	struct buffer envelope = rig_envelope(&unit, &batch);
+	batch_free(&batch);
+	for (int i = 0; i < 3; i++) {
+		struct receipt receipt = {0};
+		struct err e = {0};
+		assert_int_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), 0);
+		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, i ? 0 : 300);
+		assert_int_equal(receipt.streams[STREAM_POINTS].known, i ? 300 : 0);
+		assert_int_equal(receipt.streams[STREAM_EVENTS].known, i ? 1 : 0);
+		assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-300");
+		receipt_free(&receipt);
+	}
+	assert_string_equal(points_of(&unit), "300");
+	assert_string_equal(events_of(&unit), "1");
+	assert_string_equal(rejected_of(&unit), "");
+	assert_string_equal(stretches_of(&unit), "events 1 1, points 1 300");
+	buffer_free(&envelope);
+}
+
+static void overlaps_bring_only_what_is_new(void **state)
+{
+	struct unit unit = rig_unit();
+	(void)state;
+	static const struct {
+		int64_t first;
+		size_t count;
+		int64_t fresh;
+		const char *accounted, *missing;
+	} steps[] = {
+		{101, 100, 100, "101-200", "1-100"},
+		{151, 100, 50, "101-250", "1-100"},
+		{301, 10, 10, "101-250, 301-310", "1-100, 251-300"},
+		{1, 320, 160, "1-320", "none"},
+		{1, 320, 0, "1-320", "none"},
+		{120, 7, 0, "1-320", "none"},
+	};
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		struct batch batch = rig_batch(&unit, steps[i].first, steps[i].count);
+		struct receipt receipt = rig_exchange(&unit, &batch);
+		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, steps[i].fresh);
+		assert_ranges(receipt.streams[STREAM_POINTS].accounted, steps[i].accounted);
+		assert_ranges(receipt.streams[STREAM_POINTS].missing, steps[i].missing);
+		receipt_free(&receipt);
+	}
+	assert_string_equal(points_of(&unit), "320");
+	assert_string_equal(rejected_of(&unit), "");
+}
+
+static void other_content_is_a_conflict(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 50);
+	(void)state;
+	for (int64_t seq = 1; seq <= 3; seq++)
+		rig_add_event(&batch, seq, "note", "{\"text\":\"first\"}", unit.session_id);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+
+	for (int again = 0; again < 2; again++) {
+		batch = rig_batch(&unit, 1, 60);
+		batch.points[9].altitude_dm = 5;
+		batch.points[19].session = 0;
+		batch.points[29].recorded_at_ms += 40 * INT64_C(86400000);
+		batch.points[39].lat_e7++;
+		for (int64_t seq = 1; seq <= 3; seq++)
+			rig_add_event(&batch, seq, "note", seq == 2 ? NULL : "{\"text\":\"first\"}", unit.session_id);
+		receipt = rig_exchange(&unit, &batch);
+		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, again ? 0 : 10);
+		assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-60");
+		assert_int_equal(receipt.streams[STREAM_POINTS].rejected_total, 4);
+		assert_int_equal(receipt.streams[STREAM_POINTS].rejected[0].seq, 40);
+		assert_string_equal(receipt.streams[STREAM_POINTS].rejected[0].code, "conflict");
+		assert_int_equal(receipt.streams[STREAM_EVENTS].rejected_total, 1);
+		receipt_free(&receipt);
+		assert_string_equal(rejected_of(&unit), "events 2 conflict, points 10 conflict, points 20 conflict,"
+		                                        " points 30 conflict, points 40 conflict");
+	}
+	assert_string_equal(points_of(&unit), "60");
+	assert_string_equal(rig_ask("SELECT count(*) FROM alzy.points p JOIN alzy.stores s ON p.id >> 40 = s.number"
+	                            " WHERE s.store_id = $1::uuid AND altitude IS NOT NULL",
+	                            unit.store_id),
+	                    "0");
+	assert_string_equal(rig_ask("SELECT content->>'altitude' FROM alzy.rejected r JOIN alzy.stores s"
+	                            " ON s.number = r.store_number WHERE s.store_id = $1::uuid AND seq = 10",
+	                            unit.store_id),
+	                    "0.5");
+}
+
+static void refused_rows_block_nothing(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 1000);
+	(void)state;
+	rig_do("ALTER TABLE alzy.points ADD CONSTRAINT test CHECK (speed < 1000) NOT VALID;"
+	       "ALTER TABLE public.events ADD CONSTRAINT test CHECK (event_type <> 'bad') NOT VALID");
+	batch.points[0].speed_cmps = batch.points[499].speed_cmps = batch.points[500].speed_cmps = 100000;
+	batch.points[999].speed_cmps = 100001;
+	rig_add_event(&batch, 1, "bad", "{\"a\":[\"ü\"]}", unit.session_id);
+	rig_add_event(&batch, 2, "good", NULL, "");
+	struct buffer envelope = rig_envelope(&unit, &batch);
+	batch_free(&batch);
+	for (int i = 0; i < 2; i++) {
+		struct receipt receipt = {0};
+		struct err e = {0};
+		if (rig_send(rig_pg, &unit, &envelope, &receipt, &e))
+			fail_msg("%s", e.text);
+		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, i ? 0 : 996);
+		assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-1000");
+		assert_ranges(receipt.streams[STREAM_POINTS].missing, "none");
+		assert_int_equal(receipt.streams[STREAM_POINTS].rejected_count, 4);
+		assert_int_equal(receipt.streams[STREAM_POINTS].rejected[0].seq, 1000);
+		assert_string_equal(receipt.streams[STREAM_POINTS].rejected[0].code, "23514");
+		assert_non_null(strstr(receipt.streams[STREAM_POINTS].rejected[0].reason, "check constraint \"test\""));
+		assert_int_equal(receipt.streams[STREAM_EVENTS].rejected_count, 1);
+		receipt_free(&receipt);
+	}
+	rig_do("ALTER TABLE alzy.points DROP CONSTRAINT test; ALTER TABLE public.events DROP CONSTRAINT test");
+	assert_string_equal(points_of(&unit), "996");
+	assert_string_equal(rejected_of(&unit),
+	                    "events 1 23514, points 1 23514, points 500 23514, points 501 23514, points 1000 23514");
+	assert_string_equal(stretches_of(&unit), "events 2 2, points 2 499, points 502 999");
+	assert_string_equal(rig_ask("SELECT points_rejected::text || points_held::text FROM alzy.stores"
+	                            " WHERE store_id = $1::uuid",
+	                            unit.store_id),
+	                    "{[1,2),[500,502),[1000,1001)}{[2,500),[502,1000)}");
+	assert_string_equal(rig_ask("SELECT content->>'payload' FROM alzy.rejected r JOIN alzy.stores s"
+	                            " ON s.number = r.store_number WHERE s.store_id = $1::uuid AND stream = 'events'",
+	                            unit.store_id),
+	                    "{\"a\":[\"ü\"]}");
+	buffer_free(&envelope);
+}
+
+static void a_month_gets_its_partition(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 4);
+	(void)state;
+	batch.points[0].recorded_at_ms = INT64_C(1262304000000); /* 2010-01-01 */
+	batch.points[1].recorded_at_ms = INT64_C(1264982399999); /* its last ms */
+	batch.points[2].recorded_at_ms = -1;
+	batch.points[3].recorded_at_ms = INT64_C(4102444800000); /* 2100-01-01 */
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 4);
+	receipt_free(&receipt);
+	assert_string_equal(rig_ask("SELECT string_agg(p.tableoid::regclass::text, ' ' ORDER BY p.id) FROM alzy.points p"
+	                            " JOIN alzy.stores s ON p.id >> 40 = s.number WHERE s.store_id = $1::uuid",
+	                            unit.store_id),
+	                    "alzy.points_2010_01 alzy.points_2010_01 alzy.points_default alzy.points_default");
+}
+
+static void last_position_is_the_newest_believable(void **state)
+{
+	struct unit unit = rig_unit();
+	const char sql[] = "SELECT (point_id & ((1::bigint << 40) - 1)) || ' ' || lat FROM alzy.last_positions"
+					   " WHERE device_id = $1::int";
+	int64_t now = clock_wall_ms();
+	struct batch batch = rig_batch(&unit, 1, 3);
+	(void)state;
+	batch.points[0].recorded_at_ms = now - 1000;
+	batch.points[0].lat_e7 = 123456789;
+	batch.points[1].recorded_at_ms = now + 3 * INT64_C(86400000);
+	batch.points[2].recorded_at_ms = now - 2000;
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+	assert_string_equal(rig_ask(sql, unit.device), "1 12.3456789");
+	batch = rig_batch(&unit, 4, 1);
+	batch.points[0].recorded_at_ms = now - 5000;
+	receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+	assert_string_equal(rig_ask(sql, unit.device), "1 12.3456789");
+	assert_string_equal(
+		rig_ask("SELECT last_seen_at > now() - interval '1 minute' FROM alzy.devices WHERE id = $1::int", unit.device),
+		"t");
+}
+
+/* ---- sessions ------------------------------------------------------------------------------------------------ */
+
+static const char *journey_of(const struct unit *unit)
+{
+	return rig_ask("SELECT concat_ws(' ', s.status, s.revision, coalesce(p.user_id, '-'), coalesce(p.machine_id, '-'),"
+	               " coalesce(p.application_id::text, '-'), to_char(p.start_at, 'HH24:MI:SS'),"
+	               " coalesce(to_char(p.end_at, 'HH24:MI:SS'), '-'),"
+	               " p.end_at IS NOT DISTINCT FROM s.ended_at AT TIME ZONE 'UTC', coalesce(s.lost_references, '-'))"
+	               " FROM alzy.sessions s JOIN public.sessions p USING (session_id) WHERE session_id = $1",
+	               unit->session_id);
+}
+
+static void send_session(struct unit *unit, enum session_status status, int64_t revision, const char *user,
+                         const char *machine, int64_t application, const char *lost)
+{
+	struct batch batch = rig_batch(unit, 1, 0);
+	struct session *session = &batch.sessions[0];
+	session->status = status;
+	session->revision = revision;
+	session->application_id = application;
+	session->ended_at_ms = status == SESSION_ENDED ? RIG_TIME_MS + 60000 : 0;
+	snprintf(session->user_id, sizeof session->user_id, "%s", user);
+	snprintf(session->machine_id, sizeof session->machine_id, "%s", machine);
+	struct receipt receipt = rig_exchange(unit, &batch);
+	assert_int_equal(receipt.session_count, 1);
+	assert_string_equal(receipt.sessions[0].session_id, unit->session_id);
+	assert_string_equal(receipt.sessions[0].lost, lost);
+	assert_true(receipt.sessions[0].revision >= revision);
+	receipt_free(&receipt);
+}
+
+static void sessions_follow_their_revision(void **state)
+{
+	struct unit unit = rig_unit();
+	(void)state;
+	rig_do(
+		"INSERT INTO public.organizations (organization_id, organization_name) VALUES (77, 'o') ON CONFLICT DO NOTHING;"
+		"INSERT INTO public.users (user_id, full_name, organization_id) VALUES ('ann', 'Ann', 77) ON CONFLICT DO "
+	    "NOTHING;"
+		"INSERT INTO public.machines (machine_id) VALUES ('digger') ON CONFLICT DO NOTHING;"
+		"INSERT INTO public.applications (application_id, name) VALUES (77, 'a') ON CONFLICT DO NOTHING");
+	send_session(&unit, SESSION_ACTIVE, 1, "ann", "digger", 77, "");
+	assert_string_equal(journey_of(&unit), "active 1 ann digger 77 10:00:00 - t -");
+	send_session(&unit, SESSION_PAUSED, 2, "nobody", "digger", INT64_C(1) << 40, "user_id application_id");
+	assert_string_equal(journey_of(&unit), "paused 2 - digger - 10:00:00 - t user_id application_id");
+	send_session(&unit, SESSION_ACTIVE, 2, "ann", "nothing", 0, "user_id application_id");
+	assert_string_equal(journey_of(&unit), "paused 2 - digger - 10:00:00 - t user_id application_id");
+	send_session(&unit, SESSION_ENDED, 5, "ann", "", 0, "");
+	assert_string_equal(journey_of(&unit), "ended 5 ann - - 10:00:00 10:01:00 t -");
+	send_session(&unit, SESSION_ACTIVE, 3, "", "", 0, "");
+	send_session(&unit, SESSION_ACTIVE, 6, "ann", "digger", 0, "");
+	assert_string_equal(journey_of(&unit), "ended 6 ann digger - 10:00:00 10:01:00 t -");
+	assert_string_equal(
+		rig_ask("SELECT s.user_id = d.user_id FROM alzy.sessions s JOIN alzy.devices d ON d.id = device_id"
+	            " WHERE session_id = $1",
+	            unit.session_id),
+		"t");
+}
+
+static void what_belongs_to_others_is_refused(void **state)
+{
+	struct unit owner = rig_unit(), other = rig_unit();
+	struct batch batch = rig_batch(&owner, 1, 5);
+	(void)state;
+	struct receipt receipt = rig_exchange(&owner, &batch);
+	receipt_free(&receipt);
+	struct unit thief = other;
+	memcpy(thief.store_id, owner.store_id, sizeof thief.store_id);
+	batch = rig_batch(&thief, 6, 5);
+	rig_refused(&thief, &batch, ERR_REFUSED, "belongs to another device");
+	thief = other;
+	memcpy(thief.session_id, owner.session_id, sizeof thief.session_id);
+	batch = rig_batch(&thief, 1, 5);
+	rig_refused(&thief, &batch, ERR_REFUSED, "belongs to another device");
+	assert_string_equal(points_of(&owner), "5");
+	assert_string_equal(rig_ask("SELECT count(*) FROM alzy.stores WHERE store_id = $1::uuid", other.store_id), "0");
+	/* A session that the batch does not bring can't be named by an event either. */
+	batch = rig_batch(&other, 1, 1);
+	rig_add_event(&batch, 1, "note", NULL, owner.session_id);
+	rig_refused(&other, &batch, ERR_INVALID, "session");
+	/* One that is in public.sessions alone came from elsewhere. */
+	rig_ask("INSERT INTO public.sessions (session_id) VALUES ($1)", other.session_id);
+	batch = rig_batch(&other, 1, 1);
+	rig_refused(&other, &batch, ERR_REFUSED, "no device");
+}
+
+/* ---- senders ------------------------------------------------------------------------------------------------- */
+
+static void only_known_senders_are_served(void **state)
+{
+	struct unit unit = rig_unit(), stranger = unit;
+	struct batch batch = rig_batch(&unit, 1, 1);
+	struct receipt receipt = {0};
+	struct err e = {0};
+	(void)state;
+	keys_generate(&stranger.keys);
+	struct batch forged = rig_batch(&stranger, 1, 1);
+	rig_refused(&stranger, &forged, ERR_FORGED, "stranger");
+	forged = rig_batch(&unit, 1, 1);
+	memcpy(forged.sender, stranger.keys.public_key, sizeof forged.sender);
+	rig_refused(&unit, &forged, ERR_FORGED, "another");
+
+	struct buffer envelope = rig_envelope(&unit, &batch);
+	for (size_t cut = 0; cut < envelope.length; cut += 7) {
+		struct buffer less = {envelope.bytes, cut, cut};
+		assert_int_not_equal(rig_send(rig_pg, &unit, &less, &receipt, &e), 0);
+	}
+	for (size_t at = 0; at < envelope.length; at += 5) {
+		envelope.bytes[at] ^= 1;
+		assert_int_not_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), 0);
+		envelope.bytes[at] ^= 1;
+	}
+	assert_string_equal(points_of(&unit), "0");
+	rig_ask("UPDATE alzy.devices SET is_active = false WHERE id = $1::int RETURNING 1", unit.device);
+	assert_int_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), -ERR_REFUSED);
+	assert_non_null(strstr(e.text, "deactivated"));
+	rig_ask("UPDATE alzy.devices SET is_active = true, deleted_at = now() WHERE id = $1::int RETURNING 1", unit.device);
+	assert_int_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), -ERR_REFUSED);
+	assert_non_null(strstr(e.text, "deleted"));
+	rig_ask("UPDATE alzy.devices SET deleted_at = NULL WHERE id = $1::int RETURNING 1", unit.device);
+	/* A key that was superseded still opens old sticks. */
+	rig_ask(
+		"WITH d AS (SELECT id, device_key_hash AS hash FROM alzy.devices WHERE id = $1::int), u AS (UPDATE alzy.devices"
+		" SET device_key_hash = NULL WHERE id = $1::int) INSERT INTO alzy.device_keys (key_hash, device_id)"
+		" SELECT hash, id FROM d RETURNING 1",
+		unit.device);
+	assert_int_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), 0);
+	receipt_free(&receipt);
+	assert_string_equal(points_of(&unit), "1");
+	buffer_free(&envelope);
+	batch_free(&batch);
+}
+
+static int pair(const struct key_pair *keys, const uint8_t token[PAIRING_TOKEN], struct pairing_answer *out,
+                struct err *e)
+{
+	struct pairing_request request = {.host_name = "pi"};
+	struct buffer document = {0}, envelope = {0}, answer = {0}, opened = {0};
+	memcpy(request.sender, keys->public_key, sizeof request.sender);
+	memcpy(request.token, token, sizeof request.token);
+	rig_uuid(request.store_id);
+	assert_int_equal(pairing_request_encode(&request, &document, e), 0);
+	assert_int_equal(
+		envelope_seal(ENVELOPE_PAIRING, keys, rig_centre.public_key, document.bytes, document.length, &envelope, e), 0);
+	int rc = exchange_pairing(rig_pg, &rig_centre, envelope.bytes, envelope.length, &answer, e);
+	if (!rc) {
+		assert_int_equal(
+			envelope_open(answer.bytes, answer.length, ENVELOPE_PAIRED, keys, rig_centre.public_key, &opened, e), 0);
+		assert_int_equal(pairing_answer_decode(opened.bytes, opened.length, out, e), 0);
+		assert_memory_equal(out->token, token, PAIRING_TOKEN);
+	}
+	buffer_free(&document);
+	buffer_free(&envelope);
+	buffer_free(&answer);
+	buffer_free(&opened);
+	return rc;
+}
+
+static void refuses_pairing(const struct key_pair *keys, const uint8_t token[PAIRING_TOKEN], const char *why)
+{
+	struct pairing_answer answer;
+	struct err e = {0};
+	int rc = pair(keys, token, &answer, &e);
+	if (rc != -ERR_REFUSED || !strstr(e.text, why))
+		fail_msg("wanted a refusal with \"%s\", got %d %s", why, rc, e.text);
+}
+
+static void make_token(const char *device, const char *valid, uint8_t token[PAIRING_TOKEN])
+{
+	char hash[KEY_HASH_TEXT], sql[256];
+	keys_random(token, PAIRING_TOKEN);
+	pairing_token_hash(token, hash);
+	snprintf(sql, sizeof sql,
+	         "UPDATE alzy.devices SET pairing_token_hash = $1, pairing_expires_at = now() + interval '%s' WHERE id = %s"
+	         " RETURNING 1",
+	         valid, device);
+	assert_string_equal(rig_ask(sql, hash), "1");
+}
+
+static void pairing_takes_one_key(void **state)
+{
+	struct unit unit = rig_unit(), elsewhere = rig_unit();
+	struct key_pair first, second;
+	uint8_t token[PAIRING_TOKEN], old_token[PAIRING_TOKEN];
+	struct pairing_answer answer;
+	struct err e = {0};
+	char hash[KEY_HASH_TEXT];
+	(void)state;
+	keys_generate(&first);
+	keys_generate(&second);
+	keys_random(token, sizeof token);
+	refuses_pairing(&first, token, "not known");
+	make_token(unit.device, "-1 second", token);
+	refuses_pairing(&first, token, "expired");
+	make_token(unit.device, "1 hour", old_token);
+	refuses_pairing(&elsewhere.keys, old_token, "another device");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pair(&first, old_token, &answer, &e), 0);
+		assert_int_equal(answer.device_id, atoll(unit.device));
+		assert_string_equal(answer.device_name, "van");
+		refuses_pairing(&second, old_token, "used already");
+	}
+	keys_hash(first.public_key, hash);
+	assert_string_equal(
+		rig_ask("SELECT id FROM alzy.devices WHERE device_key_hash = $1 AND paired_at IS NOT NULL", hash), unit.device);
+	make_token(unit.device, "1 hour", token);
+	refuses_pairing(&first, old_token, "not known");
+	assert_int_equal(pair(&second, token, &answer, &e), 0);
+	assert_string_equal(rig_ask("SELECT device_id FROM alzy.device_keys WHERE key_hash = $1", hash), unit.device);
+	/* Both keys work now: the one that the device came with is superseded, too. */
+	struct batch batch = rig_batch(&unit, 1, 1);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+	make_token(unit.device, "1 hour", token);
+	assert_int_equal(pair(&first, token, &answer, &e), 0);
+	assert_string_equal(rig_ask("SELECT device_id FROM alzy.device_keys WHERE key_hash = $1", hash), "");
+	make_token(unit.device, "1 hour", token);
+	rig_ask("UPDATE alzy.devices SET is_active = false WHERE id = $1::int RETURNING 1", unit.device);
+	refuses_pairing(&first, token, "deactivated");
+}
+
+/* ---- trouble ------------------------------------------------------------------------------------------------- */
+
+static void trouble_changes_nothing(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 100);
+	struct receipt receipt = {0};
+	struct err e = {0};
+	struct pg *other;
+	(void)state;
+	rig_add_event(&batch, 1, "agent_start", NULL, "");
+	struct buffer envelope = rig_envelope(&unit, &batch);
+	batch_free(&batch);
+	rig_do("ALTER TABLE public.events RENAME TO away");
+	assert_int_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), -ERR_DATABASE);
+	rig_do("ALTER TABLE public.away RENAME TO events");
+	assert_string_equal(points_of(&unit), "0");
+	assert_string_equal(rig_ask("SELECT count(*) FROM public.sessions WHERE session_id = $1", unit.session_id), "0");
+	assert_int_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), 0);
+	receipt_free(&receipt);
+
+	assert_int_equal(pg_open(&other, getenv("ALZY_TEST_DSN"), &e), 0);
+	assert_int_equal(pg_script(other, "BEGIN; SELECT 1 FROM alzy.stores FOR UPDATE", &e), 0);
+	int64_t began = clock_mono_ms();
+	assert_int_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), -ERR_BUSY);
+	assert_true(clock_mono_ms() - began < 10000);
+	assert_int_equal(pg_script(other, "ROLLBACK", &e), 0);
+	pg_close(other);
+	assert_int_equal(rig_send(rig_pg, &unit, &envelope, &receipt, &e), 0);
+	receipt_free(&receipt);
+	assert_string_equal(points_of(&unit), "100");
+	buffer_free(&envelope);
+}
+
+struct sender {
+	const struct unit *unit;
+	const struct buffer *envelopes;
+	size_t count;
+	unsigned seed;
+};
+
+static void *send_all(void *user)
+{
+	struct sender *sender = user;
+	struct err e = {0};
+	struct pg *pg;
+	if (pg_open(&pg, getenv("ALZY_TEST_DSN"), &e))
+		return strdup(e.text);
+	char *failed = NULL;
+	for (size_t i = 0; i < 3 * sender->count && !failed; i++) {
+		struct receipt receipt = {0};
+		size_t which = (size_t)rand_r(&sender->seed) % sender->count;
+		if (rig_send(pg, sender->unit, &sender->envelopes[which], &receipt, &e) && e.code != ERR_BUSY)
+			failed = strdup(e.text);
+		receipt_free(&receipt);
+	}
+	pg_close(pg);
+	return failed;
+}
+
+/* The same batches, overlapping, in any order, from several gateways at once. */
+static void any_order_from_anywhere_is_the_same(void **state)
+{
+	enum { BATCHES = 20, GATEWAYS = 4 };
+	struct unit unit = rig_unit();
+	struct buffer envelopes[BATCHES];
+	struct sender senders[GATEWAYS];
+	pthread_t threads[GATEWAYS];
+	(void)state;
+	for (int i = 0; i < BATCHES; i++) {
+		struct batch batch = rig_batch(&unit, 1 + 40 * i, 100);
+		rig_add_event(&batch, 1 + i / 2, "note", NULL, unit.session_id);
+		batch.sessions[0].revision = 1 + i;
+		envelopes[i] = rig_envelope(&unit, &batch);
+		batch_free(&batch);
+	}
+	for (unsigned i = 0; i < GATEWAYS; i++) {
+		senders[i] = (struct sender){&unit, envelopes, BATCHES, i + 1};
+		assert_int_equal(pthread_create(&threads[i], NULL, send_all, &senders[i]), 0);
+	}
+	for (int i = 0; i < GATEWAYS; i++) {
+		void *failed;
+		pthread_join(threads[i], &failed);
+		if (failed)
+			fail_msg("%s", (char *)failed);
+	}
+	for (int i = 0; i < BATCHES; i++) {
+		struct receipt receipt = {0};
+		assert_int_equal(rig_send(rig_pg, &unit, &envelopes[i], &receipt, NULL), 0);
+		if (i == BATCHES - 1) {
+			assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-860");
+			assert_ranges(receipt.streams[STREAM_EVENTS].accounted, "1-10");
+			assert_int_equal(receipt.sessions[0].revision, BATCHES);
+		}
+		receipt_free(&receipt);
+		buffer_free(&envelopes[i]);
+	}
+	assert_string_equal(points_of(&unit), "860");
+	assert_string_equal(events_of(&unit), "10");
+	assert_string_equal(rejected_of(&unit), "");
+	assert_string_equal(rig_ask("SELECT sum(last_seq - first_seq + 1) FROM alzy.stretches r JOIN alzy.stores s"
+	                            " ON s.number = r.store_number WHERE s.store_id = $1::uuid AND stream = 'points'",
+	                            unit.store_id),
+	                    "860");
+}
+
+/* ---- envelopes for those who try the gateway from outside ------------------------------------------------------ */
+
+static void write_envelope(const char *name, const struct buffer *envelope)
+{
+	char path[1024];
+	snprintf(path, sizeof path, "%s/%s", getenv("ALZY_TEST_OUT"), name);
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(envelope->bytes, 1, envelope->length, file), envelope->length);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void envelopes_to_try(void **state)
+{
+	struct unit unit = rig_unit(), stranger = unit, inactive = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 2000);
+	(void)state;
+	if (!getenv("ALZY_TEST_OUT"))
+		skip();
+	struct buffer envelope = rig_envelope(&unit, &batch);
+	write_envelope("batch", &envelope);
+	write_envelope("truncated", &(struct buffer){envelope.bytes, envelope.length / 2, 0});
+	envelope.bytes[4]++;
+	write_envelope("newer", &envelope);
+	buffer_free(&envelope);
+	batch_free(&batch);
+	keys_generate(&stranger.keys);
+	batch = rig_batch(&stranger, 1, 1);
+	envelope = rig_envelope(&stranger, &batch);
+	write_envelope("stranger", &envelope);
+	buffer_free(&envelope);
+	batch_free(&batch);
+	batch = rig_batch(&inactive, 1, 1);
+	envelope = rig_envelope(&inactive, &batch);
+	write_envelope("inactive", &envelope);
+	rig_ask("UPDATE alzy.devices SET is_active = false WHERE id = $1::int RETURNING 1", inactive.device);
+	buffer_free(&envelope);
+	batch_free(&batch);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_arrive_exactly),
+		cmocka_unit_test(the_same_again_changes_nothing),
+		cmocka_unit_test(overlaps_bring_only_what_is_new),
+		cmocka_unit_test(other_content_is_a_conflict),
+		cmocka_unit_test(refused_rows_block_nothing),
+		cmocka_unit_test(a_month_gets_its_partition),
+		cmocka_unit_test(last_position_is_the_newest_believable),
+		cmocka_unit_test(sessions_follow_their_revision),
+		cmocka_unit_test(what_belongs_to_others_is_refused),
+		cmocka_unit_test(only_known_senders_are_served),
+		cmocka_unit_test(pairing_takes_one_key),
+		cmocka_unit_test(trouble_changes_nothing),
+		cmocka_unit_test(any_order_from_anywhere_is_the_same),
+		cmocka_unit_test(envelopes_to_try),
+	};
+	if (!rig_start()) {
+		puts("1..0 # SKIP tests/e2e/ingest.t runs this against a Postgres of its own");
+		return 0;
+	}
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	pg_close(rig_pg);
+	return failed;
+}
