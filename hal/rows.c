@@ -34,7 +34,7 @@ const char *time_format(int64_t time_ms, char out[TIME_TEXT])
 	int64_t ms = ((time_ms % 1000) + 1000) % 1000;
 	/* gmtime_r takes a time_t, which is 4 bytes on some 32-bit systems: days are counted by hand instead
 	 * (civil_from_days, http://howardhinnant.github.io/date_algorithms.html). */
-	int64_t seconds = (time_ms - ms) / 1000;
+	int64_t seconds = time_ms / 1000 - (time_ms % 1000 < 0);
 	int64_t of_day = ((seconds % 86400) + 86400) % 86400;
 	int64_t z = (seconds - of_day) / 86400 + 719468;
 	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
