@@ -133,12 +133,14 @@ static bool add_sessions(cJSON *root, const struct batch *batch)
 
 static bool add_state(cJSON *root, const struct unit_state *state)
 {
+	/* Some file systems claim to have any amount. */
+	int64_t free_bytes = state->free_bytes < DOCUMENT_INT_MAX ? state->free_bytes : DOCUMENT_INT_MAX;
 	cJSON *object = cJSON_AddObjectToObject(root, "state");
 	return object && document_add_text_unless_empty(object, "version", state->version) &&
 	       document_add_int_unless(object, "unsent_points", state->unsent_points, 0) &&
 	       document_add_int_unless(object, "unsent_events", state->unsent_events, 0) &&
 	       document_add_int_unless(object, "oldest_unsent_ms", state->oldest_unsent_ms, 0) &&
-	       document_add_int_unless(object, "free_bytes", state->free_bytes, -1) &&
+	       document_add_int_unless(object, "free_bytes", free_bytes, -1) &&
 	       document_add_int(object, "clock_ms", state->clock_ms);
 }
 

@@ -16,8 +16,8 @@ enum {
 	DOCUMENT_DEPTH_MAX = 8,
 };
 
-/* The greatest whole number that every reader of JSON holds exactly. */
-#define DOCUMENT_INT_MAX (INT64_C(1) << 53)
+/* cJSON writes 15 digits exactly, and not always more. */
+#define DOCUMENT_INT_MAX INT64_C(999999999999999)
 
 /* Reads one JSON object from outside. Before memory is taken for it: the number of values and the depth are bounded,
  * all of it is UTF-8, and no text has a NUL or a control character in it. ERR_INVALID, ERR_LIMIT. The caller frees it
