@@ -302,9 +302,9 @@ static void test_a_transaction_is_all_or_nothing(void **state)
 	assert_int_equal(rig_last(rig, STREAM_EVENTS), 0);
 	OK(store_begin(rig->store, &e));
 	rig_append(rig, 3, 0);
-	struct point bad = rig_point(1);
-	bad.lat_e7 = INT32_MAX;
-	FAILS(ERR_INVALID, store_append_points(rig->store, &bad, 1, &e)); /* undoes itself, not the rest */
+	struct point half_bad[] = {rig_point(1), rig_point(2)};
+	half_bad[1].lat_e7 = INT32_MAX;
+	FAILS(ERR_INVALID, store_append_points(rig->store, half_bad, 2, &e)); /* undoes itself, not the rest */
 	rig_event(rig, "mark", NULL);
 	assert_string_equal(rig_ask(rig, "SELECT count(*) FROM points"), "0");
 	OK(store_commit(rig->store, &e));
