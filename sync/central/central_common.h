@@ -11,14 +11,14 @@
 
 struct central {
 	struct conf_central conf;
-	struct pg *pg;		 /* NULL when not asked for */
+	struct pg *pg;       /* NULL when not asked for */
 	struct key_pair key; /* zero when not asked for */
 };
 
 enum {
-	CENTRAL_KEY = 1,		/* the centre's key, which must exist */
+	CENTRAL_KEY = 1,        /* the centre's key, which must exist */
 	CENTRAL_CONNECTION = 2, /* Postgres, in whatever state its schema is */
-	CENTRAL_DATABASE = 4,	/* Postgres, with exactly this version's schema (migrations_check) */
+	CENTRAL_DATABASE = 4,   /* Postgres, with exactly this version's schema (migrations_check) */
 };
 
 /* Loads central.conf and opens what `needs` names (a sum of the above; 0: the configuration alone). On failure nothing

@@ -164,11 +164,19 @@ fails 'not before 1970' '22023' "SELECT alzy.ensure_partitions('1969-12-31 23:59
 fails 'not from 2100 on' '22023' "SELECT alzy.ensure_partitions('2100-01-01', '2100-01-01')"
 fails 'not backwards' '22023' "SELECT alzy.ensure_partitions('2026-02-01', '2026-01-01')"
 fails 'not for ever' '22' "SELECT alzy.ensure_partitions('-infinity', 'infinity')"
-sql "CREATE ROLE gateway LOGIN; GRANT USAGE ON SCHEMA alzy TO gateway; GRANT SELECT, INSERT ON alzy.points TO gateway;
-	GRANT EXECUTE ON FUNCTION alzy.ensure_partitions TO gateway"
+sql 'CREATE ROLE gateway LOGIN'
+sql "$(sed -n '/^GRANT .* gateway;$/p' "$TOP/docs/schema.md")"
 DSN="host=$PG dbname=alzy user=gateway" sql "SELECT alzy.ensure_partitions('2027-01-01', '2027-01-01')" >/dev/null
 ok 'a role that owns nothing makes partitions, and may write to them' sql "SET ROLE gateway;
 	INSERT INTO alzy.points_2027_01 (id, device_id, lat, lng, recorded_at) VALUES (1000000, 1, 0, 0, '2027-01-01Z')"
+
+DSN="host=$PG dbname=alzy user=gateway" central_conf
+administer() {
+	central device add --account 1 --name spare && central device pair 2 && central device list && central status &&
+		central organization add --name Acme && central user add --id u --name U --organization 1
+}
+ok 'and does what administration does' administer
+central_conf
 
 # ---- references, guards, checks ------------------------------------------------------------------------------------
 
