@@ -1,3 +1,4 @@
+#include "hal/file.h"
 #include "sync/dictionary.h"
 #include "sync/envelope.h"
 #include "tests/unit/random.h"
@@ -334,6 +335,26 @@ static void the_dictionary_is_that_of_version_1(void **state)
 	assert_string_equal(hex, "d22ae19d4e81dabac69f8a0c206ad289a00451906d3c3fcf02a862693a2d0dfe");
 }
 
+/* Whoever writes another implementation has the dictionary from there. */
+static void the_manual_has_the_dictionary(void **state)
+{
+	(void)state;
+	static const char head[] = "```dictionary\n";
+	struct err e;
+	struct buffer manual = {0};
+	if (file_read("docs/protocol.md", 1 << 20, &manual, &e))
+		skip(); /* not run from the root of the tree */
+	assert_int_equal(buffer_append(&manual, "", 1, &e), 0);
+	const char *at = strstr((const char *)manual.bytes, head);
+	assert_non_null(at);
+	at += strlen(head);
+	for (size_t i = 0; i < dictionary_length; at++)
+		if (*at != '\n')
+			assert_int_equal(*at, dictionary[i++]);
+	assert_int_equal(strncmp(at, "\n```", 4), 0);
+	buffer_free(&manual);
+}
+
 static void digests_are_blake2b(void **state)
 {
 	(void)state;
@@ -362,6 +383,7 @@ int main(void)
 		cmocka_unit_test(bodies_that_are_no_frame_are_refused),
 		cmocka_unit_test(keys_that_are_no_points_are_refused),
 		cmocka_unit_test(the_dictionary_is_that_of_version_1),
+		cmocka_unit_test(the_manual_has_the_dictionary),
 		cmocka_unit_test(digests_are_blake2b),
 	};
 	if (keys_start(&e))
