@@ -14,7 +14,6 @@
 #include "store/store.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -30,6 +29,8 @@ enum {
 	/* What gpsd can send in two seconds at its fastest (66,000 reports a second): as long may the store stall. */
 	RING_REPORTS = 160000,
 	TAKE_MOST = 64,
+	/* The ring is looked into at least so often; more often with a commit_interval below four times that. */
+	LOOK_MS = 5000,
 	READ_TIMEOUT_MS = 3600000,
 	/* gps_open may hang in a connect or a name lookup; the agent does not wait for it at its end. */
 	JOIN_MS = 300,
@@ -206,7 +207,7 @@ static int take_signals(struct agent *agent, struct err *e)
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
-static void take_reports(struct agent *agent)
+static size_t take_reports(struct agent *agent)
 {
 	struct gnss_report reports[TAKE_MOST];
 	size_t count = ring_take(agent->ring, reports, TAKE_MOST);
@@ -223,14 +224,17 @@ static void take_reports(struct agent *agent)
 		log_warning("%" PRId64 " reports were lost: the store was too slow for too long", dropped);
 		capture_overrun(agent->capture, dropped);
 	}
+	return count;
 }
 
-static int timeout_until(int64_t deadline_ms)
+/* Until capture has something to do, or the ring is to be looked into. */
+static int poll_timeout(const struct agent *agent)
 {
-	int64_t now_ms = clock_mono_ms();
+	int64_t look_ms = agent->conf.commit_interval_ms / 4 < LOOK_MS ? agent->conf.commit_interval_ms / 4 : LOOK_MS;
+	int64_t deadline_ms = capture_deadline(agent->capture), now_ms = clock_mono_ms();
 	if (deadline_ms <= now_ms)
 		return 0;
-	return deadline_ms - now_ms < INT_MAX ? (int)(deadline_ms - now_ms) : -1;
+	return (int)(deadline_ms - now_ms < look_ms ? deadline_ms - now_ms : look_ms);
 }
 
 static void run(struct agent *agent)
@@ -239,7 +243,7 @@ static void run(struct agent *agent)
 	while (!agent->stop_reason) {
 		publish(agent);
 		tell_session(agent);
-		if (poll(fds, 2, timeout_until(capture_deadline(agent->capture))) < 0)
+		if (poll(fds, 2, poll_timeout(agent)) < 0)
 			continue;
 		if (fds[0].revents)
 			handle_signal(agent);
@@ -255,8 +259,8 @@ static int stop(struct agent *agent, struct err *e)
 {
 	notify_systemd("STOPPING=1");
 	stop_reader(agent);
-	while (poll(&(struct pollfd){.fd = ring_fd(agent->ring), .events = POLLIN}, 1, 0) > 0)
-		take_reports(agent);
+	while (take_reports(agent))
+		;
 	int rc = capture_stop(agent->capture, agent->stop_reason, clock_mono_ms(), e);
 	tell_session(agent);
 	tell_summary(agent);

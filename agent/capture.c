@@ -326,7 +326,7 @@ static int commit(struct capture *c, int64_t now_mono_ms, struct err *e)
 	return rc;
 }
 
-static int64_t commit_deadline(const struct capture *c)
+int64_t capture_deadline(const struct capture *c)
 {
 	int64_t due_ms = INT64_MAX;
 	if (c->event_count || c->opening || (int64_t)c->point_count >= c->conf->commit_points)
@@ -338,7 +338,7 @@ static int64_t commit_deadline(const struct capture *c)
 
 static int commit_if_due(struct capture *c, int64_t now_mono_ms, struct err *e)
 {
-	return now_mono_ms >= commit_deadline(c) ? commit(c, now_mono_ms, e) : 0;
+	return now_mono_ms >= capture_deadline(c) ? commit(c, now_mono_ms, e) : 0;
 }
 
 /* ---- reports -------------------------------------------------------------------------------------------------- */
@@ -418,12 +418,6 @@ int capture_tick(struct capture *c, int64_t now_mono_ms, struct err *e)
 	if (epoch_tick(&c->epoch, now_mono_ms, &fix))
 		take_fix(c, &fix);
 	return commit_if_due(c, now_mono_ms, e);
-}
-
-int64_t capture_deadline(const struct capture *c)
-{
-	int64_t epoch_ms = epoch_deadline(&c->epoch), commit_ms = commit_deadline(c);
-	return epoch_ms < commit_ms ? epoch_ms : commit_ms;
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------- */

@@ -37,10 +37,11 @@ void capture_free(struct capture *capture); /* writes nothing; NULL is fine */
  * by it, and capture goes on. */
 int capture_feed(struct capture *capture, const struct gnss_report *report, struct err *e);
 
-/* Closes an epoch by silence and commits what is due at now_mono_ms. Errors as above. */
+/* To be called at capture_deadline, and else every few seconds: commits what is due at now_mono_ms, and closes an epoch
+ * by silence. Errors as above. */
 int capture_tick(struct capture *capture, int64_t now_mono_ms, struct err *e);
 
-/* When capture_tick next has something to do, monotonic; INT64_MAX: not before the next report. */
+/* When a commit is due, monotonic; INT64_MAX: nothing waits for one. */
 int64_t capture_deadline(const struct capture *capture);
 
 /* Tells of reports that were lost before they could be fed. */

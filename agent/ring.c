@@ -8,6 +8,7 @@
 
 enum {
 	NEWS_PLACES = 16,      /* for what is no position: gone, back, end */
+	HURRY = 64,            /* so many reports are worth a wake-up */
 	KEPT_BYTES = 64 << 10, /* touched memory that is not worth giving back */
 };
 
@@ -18,8 +19,9 @@ struct ring {
 	size_t capacity, first, count;
 	size_t touched; /* places in use since memory was last given back */
 	int64_t dropped;
-	int fd;
+	enum gnss_report_kind last_kind; /* of what was pushed last, satellites aside */
 	bool signalled, stopped;
+	int fd;
 };
 
 int ring_open(struct ring **out, size_t capacity, struct err *e)
@@ -28,6 +30,7 @@ int ring_open(struct ring **out, size_t capacity, struct err *e)
 	if (!ring)
 		return err_set(e, ERR_MEMORY, "out of memory for the ring of reports");
 	ring->capacity = capacity + NEWS_PLACES;
+	ring->last_kind = GNSS_END;
 	ring->reports = mmap(NULL, ring->capacity * sizeof *ring->reports, PROT_READ | PROT_WRITE,
 	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ring->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -69,15 +72,25 @@ static bool has_room(const struct ring *ring, const struct gnss_report *report)
 	return ring->count < ring->capacity - (is_news(report) ? 0 : NEWS_PLACES);
 }
 
-static void put(struct ring *ring, const struct gnss_report *report)
+static bool is_urgent(struct ring *ring, const struct gnss_report *report)
+{
+	bool changed = report->kind != GNSS_SKY && report->kind != ring->last_kind;
+	if (changed)
+		ring->last_kind = report->kind;
+	return changed || ring->count >= HURRY;
+}
+
+/* Returns whether fd is to be made readable. */
+static bool put(struct ring *ring, const struct gnss_report *report)
 {
 	size_t place = (ring->first + ring->count) % ring->capacity;
 	ring->reports[place] = *report;
 	ring->count++;
 	if (place >= ring->touched)
 		ring->touched = place + 1;
-	if (!ring->signalled && report->kind != GNSS_SKY)
-		ring->signalled = write(ring->fd, &(uint64_t){1}, sizeof(uint64_t)) > 0;
+	bool signals = is_urgent(ring, report) && !ring->signalled;
+	ring->signalled |= signals;
+	return signals;
 }
 
 bool ring_push(struct ring *ring, const struct gnss_report *report, bool wait)
@@ -85,12 +98,16 @@ bool ring_push(struct ring *ring, const struct gnss_report *report, bool wait)
 	pthread_mutex_lock(&ring->mutex);
 	while (wait && !ring->stopped && !has_room(ring, report))
 		pthread_cond_wait(&ring->room, &ring->mutex);
-	bool room = has_room(ring, report);
+	bool room = has_room(ring, report), signals = false;
 	if (room)
-		put(ring, report);
+		signals = put(ring, report);
 	else
 		ring->dropped++;
 	pthread_mutex_unlock(&ring->mutex);
+	/* Not while holding the mutex, which the other thread, once awake, wants at once. When that one has emptied the ring
+	 * already, it is woken in vain; never the other way round. */
+	if (signals)
+		(void)!write(ring->fd, &(uint64_t){1}, sizeof(uint64_t));
 	return room;
 }
 
@@ -106,6 +123,7 @@ static void begin_again(struct ring *ring)
 {
 	uint64_t times;
 	ring->first = 0;
+	/* Fails when it was to become readable and is not yet; then it is read the next time. */
 	if (ring->signalled)
 		ring->signalled = read(ring->fd, &times, sizeof times) < 0;
 	if (ring->touched * sizeof *ring->reports > KEPT_BYTES) {

@@ -33,8 +33,9 @@ size_t ring_take(struct ring *ring, struct gnss_report *out, size_t most);
 /* How many reports were dropped since the last call. */
 int64_t ring_dropped(struct ring *ring);
 
-/* An eventfd for poll(2): readable while there is something to act on. What only the live page shows (GNSS_SKY) does not
- * make it readable by itself, so that a second has one wake-up and not two. */
+/* An eventfd for poll(2), so that a quiet second costs one wake-up of the reader and none of the writer: it becomes
+ * readable for a report of another kind than the one before (satellites do not count), and when many are waiting, and
+ * stays so until the ring is empty. Whoever waits for it also looks into the ring now and then. */
 int ring_fd(const struct ring *ring);
 
 #endif

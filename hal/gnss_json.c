@@ -46,12 +46,13 @@ static int digits(const char **text, int count)
 static bool read_time(const char *text, int64_t *out_ms)
 {
 	struct tm tm = {0};
+	int second;
 	const struct {
 		int *field, digits, least, most, minus;
 		char behind;
 	} parts[] = {
 		{&tm.tm_year, 4, 1970, 9999, 1900, '-'}, {&tm.tm_mon, 2, 1, 12, 1, '-'}, {&tm.tm_mday, 2, 1, 31, 0, 'T'},
-		{&tm.tm_hour, 2, 0, 23, 0, ':'},         {&tm.tm_min, 2, 0, 59, 0, ':'}, {&tm.tm_sec, 2, 0, 60, 0, '\0'},
+		{&tm.tm_hour, 2, 0, 23, 0, ':'},         {&tm.tm_min, 2, 0, 59, 0, ':'}, {&second, 2, 0, 60, 0, '\0'},
 	};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		int value = digits(&text, parts[i].digits);
@@ -67,8 +68,9 @@ static bool read_time(const char *text, int64_t *out_ms)
 	}
 	if (strcmp(text, "Z"))
 		return false;
-	int64_t ms = (int64_t)timegm(&tm) * 1000 + llround(fraction * 1000);
-	if (ms <= 0 || ms > TIME_MS_MAX)
+	int day = tm.tm_mday; /* timegm makes the 2nd of March of the 30th of February */
+	int64_t ms = ((int64_t)timegm(&tm) + second) * 1000 + llround(fraction * 1000);
+	if (tm.tm_mday != day || ms <= 0 || ms > TIME_MS_MAX)
 		return false;
 	*out_ms = ms;
 	return true;
