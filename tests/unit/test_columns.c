@@ -244,7 +244,7 @@ static void values_out_of_bounds_are_refused(void **state)
 		{"1 cm more", {0, 0x82, 0xa4, 0xa7, 0xda, 0x6, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, 19, -ERR_INVALID},
 		{"0 in two bytes", {0x80, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, 16, -ERR_INVALID},
 		{"65 bits",
-	     {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 3, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1},
+	     {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1},
 	     24,
 	     -ERR_INVALID},
 		{"11 bytes",
