@@ -157,7 +157,8 @@ refuses "a full disk is told" 10 'No space left' bash -c '"$@" >/dev/full' - env
 refuses "… also by status" 10 "can't write" bash -c '"$@" >/dev/full' - env ALZY_CONFIG="$SCRATCH/drive/alzy.conf" \
 	"$BUILD/alzy" status
 cp "$SCRATCH/drive.csv" "$SCRATCH/kept"
-refuses "a file that becomes too large" 10 "can't write" bash -c 'trap "" XFSZ; ulimit -f 200; "$@"' - \
+tail=$((($(stat -c %s "$SCRATCH/drive.gpx") - 1) / 1024)) # only the last of it does not fit
+refuses "a file that becomes too large" 10 "can't write" bash -c 'trap "" XFSZ; ulimit -f $0; "$@"' $tail \
 	env ALZY_CONFIG="$SCRATCH/drive/alzy.conf" "$BUILD/alzy" export --format gpx -o "$SCRATCH/kept"
 ok "… leaves the old one" cmp "$SCRATCH/kept" "$SCRATCH/drive.csv"
 is "$(ls "$SCRATCH" | grep -c '\.tmp$')" 0 "no temporary file is left"
