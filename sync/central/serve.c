@@ -28,8 +28,6 @@ static int read_pem(const char *path, struct buffer *out, struct err *e)
 
 static int read_tls(const struct conf_central *conf, struct buffer *certificate, struct buffer *secret, struct err *e)
 {
-	if (!*conf->tls_certificate != !*conf->tls_key)
-		return err_set(e, ERR_CONFIG, "[server] tls_certificate and tls_key: give both of them or neither");
 	int rc = read_pem(conf->tls_certificate, certificate, e);
 	return rc ? rc : read_pem(conf->tls_key, secret, e);
 }

@@ -38,7 +38,7 @@ static const char *stretches_of(const struct unit *unit)
 
 static const char one_row[] =
 	"SELECT concat_ws(' ', p.id & ((1::bigint << 40) - 1), p.device_id = st.device_id, p.lat, p.lng, "
-    "coalesce(accuracy::text,"
+	"coalesce(accuracy::text,"
 	" '-'), coalesce(speed::text, '-'), coalesce(heading::text, '-'), coalesce(altitude::text, '-'), source,"
 	" to_char(recorded_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), coalesce(s.session_id = $1, false),"
 	" received_at BETWEEN now() - interval '1 minute' AND now() + interval '1 second', ST_X(geom), ST_Y(geom))"
@@ -330,7 +330,7 @@ static void sessions_follow_their_revision(void **state)
 	rig_do(
 		"INSERT INTO public.organizations (organization_id, organization_name) VALUES (77, 'o') ON CONFLICT DO NOTHING;"
 		"INSERT INTO public.users (user_id, full_name, organization_id) VALUES ('ann', 'Ann', 77) ON CONFLICT DO "
-	    "NOTHING;"
+		"NOTHING;"
 		"INSERT INTO public.machines (machine_id) VALUES ('digger') ON CONFLICT DO NOTHING;"
 		"INSERT INTO public.applications (application_id, name) VALUES (77, 'a') ON CONFLICT DO NOTHING");
 	send_session(&unit, SESSION_ACTIVE, 1, "ann", "digger", 77, "");
@@ -619,7 +619,7 @@ static void any_order_from_anywhere_is_the_same(void **state)
 	                    "860");
 }
 
-/* ---- envelopes for those who try the gateway from outside ------------------------------------------------------ */
+/* ---- envelopes for those who try the gateway from outside: tests/e2e/gateway.t ----------------------------------- */
 
 static void write_envelope(const char *name, const struct buffer *envelope)
 {
@@ -636,8 +636,6 @@ static void envelopes_to_try(void **state)
 	struct unit unit = rig_unit(), stranger = unit, inactive = rig_unit();
 	struct batch batch = rig_batch(&unit, 1, 2000);
 	(void)state;
-	if (!getenv("ALZY_TEST_OUT"))
-		skip();
 	struct buffer envelope = rig_envelope(&unit, &batch);
 	write_envelope("batch", &envelope);
 	write_envelope("truncated", &(struct buffer){envelope.bytes, envelope.length / 2, 0});
@@ -675,13 +673,14 @@ int main(void)
 		cmocka_unit_test(pairing_takes_one_key),
 		cmocka_unit_test(trouble_changes_nothing),
 		cmocka_unit_test(any_order_from_anywhere_is_the_same),
-		cmocka_unit_test(envelopes_to_try),
 	};
+	const struct CMUnitTest out[] = {cmocka_unit_test(envelopes_to_try)};
 	if (!rig_start()) {
 		puts("1..0 # SKIP tests/e2e/ingest.t runs this against a Postgres of its own");
 		return 0;
 	}
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed =
+		getenv("ALZY_TEST_OUT") ? cmocka_run_group_tests(out, NULL, NULL) : cmocka_run_group_tests(tests, NULL, NULL);
 	pg_close(rig_pg);
 	return failed;
 }
