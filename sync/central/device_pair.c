@@ -19,7 +19,7 @@ static const int64_t valid_min_ms = 60 * 1000, valid_max_ms = INT64_C(30) * 8640
 /* Where units reach the gateway: public_url, else what listen says. */
 static int public_url(const struct conf_central *conf, char *out, size_t size, struct err *e)
 {
-	static const char *const every[] = {"0.0.0.0:", "[::]:", "*:"};
+	static const char *const every[] = {"0.0.0.0:", "[::]:"};
 	int length = snprintf(out, size, "%s", conf->public_url);
 	if (!conf->public_url[0]) {
 		for (size_t i = 0; i < sizeof every / sizeof *every; i++)

@@ -47,8 +47,7 @@ CREATE TABLE alzy.points_default PARTITION OF alzy.points DEFAULT;
 
 -- Departure: two foreign keys, checked row by row, would halve ingest. The devices and sessions of a whole statement are
 -- checked at once, and locked as a foreign key would, so that they can't go away before it commits. A statement fires
--- the triggers of the table that it names, so each partition has them too. COPY writes a row at a time into a
--- partitioned table with such a trigger, and many at a time into a partition: naming the partition is twice as fast.
+-- the triggers of the table that it names, so each partition has them too.
 CREATE FUNCTION alzy.points_refer() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -135,14 +134,6 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION alzy.ensure_partitions FROM PUBLIC;
-
--- The table to name for a COPY of points of this month (UTC): its partition, or where there is none, points itself.
-CREATE FUNCTION alzy.points_partition(at timestamptz) RETURNS text
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce((SELECT 'alzy.' || relname FROM pg_inherits JOIN pg_class ON oid = inhrelid
-		WHERE inhparent = 'alzy.points'::regclass AND relname = 'points_' || to_char(at AT TIME ZONE 'UTC', 'YYYY_MM')),
-		'alzy.points')
-$$;
 
 -- Rows that were there before. One that can't be carried over exactly as it was is kept aside as it was: it gets
 -- received_at for a missing recorded_at, its geom for a missing position, and NULL for a value that is none.
