@@ -74,9 +74,6 @@ int migrate_create(const char *path, struct err *e);
 /* Inserts inside a change that is open already. */
 int event_insert(struct store *store, const struct event *event, int64_t *out_seq, struct err *e);
 
-/* The accounted ranges become `wanted`, writing only what differs. */
-int accounted_replace(struct store *store, enum stream stream, const struct ranges *wanted, struct err *e);
-
 /* ERR_INVALID when `text` is no UTF-8 that Postgres would take; the message says which of `what`. */
 int check_utf8(const char *what, const char *text, struct err *e);
 

@@ -39,9 +39,9 @@ static int put_range(struct store *store, enum stream stream, struct range range
 	return query_run(&q, e);
 }
 
-/* Both lists are in order of `first`, so one walk finds what differs. Most receipts lengthen one range, and writing
+/* The accounted ranges become `wanted`. Both lists are in order of `first`, so one walk finds what differs. Most receipts lengthen one range, and writing
  * thousands of others anew each time would wear the flash for nothing. */
-int accounted_replace(struct store *store, enum stream stream, const struct ranges *wanted, struct err *e)
+static int accounted_replace(struct store *store, enum stream stream, const struct ranges *wanted, struct err *e)
 {
 	struct ranges held = {0};
 	int rc = store_accounted(store, stream, &held, e);

@@ -145,7 +145,7 @@ int query_run(struct query *q, struct err *e)
 
 void query_end(struct query *q)
 {
-	if (q->kept) {
+	if (q->kept && q->stmt) {
 		sqlite3_reset(q->stmt);
 		sqlite3_clear_bindings(q->stmt);
 	} else {

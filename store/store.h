@@ -5,6 +5,7 @@
  * (synchronous=FULL in WAL) when it returns 0; between store_begin and store_commit all calls are one transaction.
  * A seq is taken inside it, so that several processes can write. After a failure nothing of the call has happened.
  *
+ * Rows that break a rule of the tables (ranges of values, references, seq) are ERR_INVALID, with the rule in words.
  * Common errors: ERR_BUSY (another process held the store for longer than the busy timeout), ERR_IO (disk full, card
  * broken), ERR_STORE (damaged), ERR_MEMORY. */
 #ifndef ALZY_STORE_STORE_H
@@ -21,13 +22,14 @@
 struct store; /* opaque; a connection; not to be shared between threads */
 
 enum store_mode {
-	STORE_READ,   /* must exist; nothing is written */
+	STORE_READ,   /* must exist; no row can be changed; SQLite still keeps its log in the folder */
 	STORE_WRITE,  /* must exist; brought to this version's schema when older */
 	STORE_CREATE, /* made when missing */
 };
 
 /* Opens the store at `path`. ERR_NOT_FOUND; ERR_VERSION when a newer alzy made it (untouched); ERR_STORE when it is
- * no alzy store or not SQLite (untouched); ERR_PERMISSION for a folder or file that may not be read or written. */
+ * no alzy store or not SQLite (untouched); ERR_PERMISSION for a folder or file that may not be read or written;
+ * ERR_STATE when an older store is opened with STORE_READ. */
 int store_open(struct store **out, const char *path, enum store_mode mode, struct err *e);
 void store_close(struct store *store); /* NULL is fine; an open transaction is rolled back */
 
@@ -84,8 +86,8 @@ int store_session_start(struct store *store, const struct session *wanted, int64
                         struct session *out, struct err *e);
 
 /* Changes the open session to `status` with its event (session_pause, session_resume, session_end) at at_ms, and
- * revision + 1. ERR_STATE when none is open or it is in that status already; `ended` never goes back. ended_at is
- * never put before started_at. */
+ * revision + 1. ERR_STATE when none is open or it is in that status already; `ended` never goes back. A time before
+ * started_at is taken as started_at. */
 int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,
                          struct session *out, struct err *e);
 
@@ -130,7 +132,8 @@ int store_centre_refused(struct store *store, const char *why, struct err *e); /
 /* Takes the next exchange number, durably, before anything is sent under it. */
 int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *e);
 
-/* What the centre does not account for: 1..last seq without accounted ranges. `out` must be empty. */
+/* What the centre does not account for: 1..last seq without accounted ranges, at most the first RANGES_MAX of them.
+ * `out` must be empty, and is so after a failure. */
 int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 int store_accounted(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 
@@ -167,7 +170,8 @@ struct store_receipt {
 	int64_t applied_at_ms;
 };
 /* One transaction. A receipt not newer than the last applied changes nothing and sets *out_applied false. Accounted
- * ranges are cut to what the store has given out. */
+ * ranges and rejected rows are cut to what the store has given out. A receipt applied also clears the refusal.
+ * ERR_STATE when not paired. */
 int store_apply_receipt(struct store *store, const struct store_receipt *receipt, bool *out_applied, struct err *e);
 
 /* Rows that the centre has refused, in order of stream and seq, at most `limit`; *out to free(). */

@@ -68,6 +68,42 @@ static void test_a_new_store_is_one_whole_file(void **state)
 	assert_string_equal(rig_ask(rig, "PRAGMA page_size"), "4096");
 }
 
+static void test_a_store_made_by_many_at_once_is_one_store(void **state)
+{
+	struct rig *rig = *state;
+	enum { MAKERS = 8 };
+	int ends[2];
+	char first[UUID_TEXT] = "", id[UUID_TEXT];
+	close_rig(rig);
+	assert_int_equal(unlink(rig->path), 0);
+	assert_int_equal(pipe(ends), 0);
+	for (int i = 0; i < MAKERS; i++) {
+		if (fork())
+			continue;
+		struct store *store = NULL;
+		struct err e = {0};
+		struct point point = rig_point(i);
+		if (store_open(&store, rig->path, STORE_CREATE, &e) || store_append_points(store, &point, 1, &e) ||
+		    write(ends[1], store_id(store), UUID_TEXT) != UUID_TEXT)
+			_exit(1);
+		store_close(store);
+		_exit(0);
+	}
+	for (int i = 0; i < MAKERS; i++) {
+		int status;
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+		assert_int_equal(read(ends[0], id, sizeof id), UUID_TEXT);
+		assert_string_equal(i ? first : id, id);
+		strcpy(first, id);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	assert_string_equal(rig_ask(rig, "SELECT count(*) || ' ' || max(seq) FROM points"), "8 8");
+	assert_int_equal(count_files(rig->folder), 1);
+	OK(store_open(&rig->store, rig->path, STORE_READ, &e));
+}
+
 static void test_reading_leaves_nothing_behind_and_writes_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -172,6 +208,22 @@ static void test_a_damaged_store_says_so(void **state)
 	FAILS(ERR_STORE, store_open(&rig->store, rig->path, STORE_WRITE, &e));
 }
 
+static void test_a_store_that_lost_a_table_fails_politely(void **state)
+{
+	struct rig *rig = *state;
+	char message[256];
+	int64_t last;
+	struct event event = {.event_at_ms = T0, .event_type = "mark"};
+	rig_sql(rig, "DROP TABLE events", message, sizeof message);
+	assert_string_equal(message, "");
+	FAILS(ERR_INTERNAL, store_last_seq(rig->store, STREAM_EVENTS, &last, &e));
+	rig_reopen(rig);
+	FAILS(ERR_INTERNAL, store_last_seq(rig->store, STREAM_EVENTS, &last, &e));
+	FAILS(ERR_INTERNAL, store_append_event(rig->store, &event, &e));
+	rig_append(rig, 1, 0);
+	assert_int_equal(rig_last(rig, STREAM_POINTS), 1);
+}
+
 /* An empty store of version 0 stands for every older one. */
 static void test_an_older_store_is_brought_up_to_date(void **state)
 {
@@ -268,6 +320,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_a_new_store_is_one_whole_file),
+		T(test_a_store_made_by_many_at_once_is_one_store),
+		T(test_a_store_that_lost_a_table_fails_politely),
 		T(test_reading_leaves_nothing_behind_and_writes_nothing),
 		T(test_missing_stores),
 		T(test_a_newer_store_is_refused_untouched),
