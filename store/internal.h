@@ -45,6 +45,7 @@ struct query {
 void query_start(struct query *q, struct store *store, const char *sql);
 void query_start_kept(struct query *q, struct store *store, enum kept kept, const char *sql);
 void query_int(struct query *q, int64_t value);
+void query_limit(struct query *q, size_t limit); /* of rows; more than 2^31 are no limit that memory would allow */
 void query_int_unless(struct query *q, int64_t value, int64_t absent); /* `absent` is stored as NULL */
 void query_text(struct query *q, const char *text);                    /* NULL and "" are stored as NULL */
 void query_blob(struct query *q, const void *bytes, size_t count);

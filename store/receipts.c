@@ -266,7 +266,7 @@ int store_rejected_list(struct store *store, size_t limit, struct store_rejected
 	/* In the order of enum stream, which is not that of the alphabet. */
 	query_start(&q, store,
 	            "SELECT stream = 'events', seq, code, reason FROM rejected ORDER BY stream = 'events', seq LIMIT ?");
-	query_int(&q, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+	query_limit(&q, limit);
 	int rc = 0;
 	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
 		rc = grow(&rows, count, &capacity, sizeof *rows, e);

@@ -237,7 +237,7 @@ int store_session_list(struct store *store, size_t limit, struct session **out, 
 {
 	struct query q;
 	query_start(&q, store, SELECT_SESSION "ORDER BY id DESC LIMIT ?");
-	query_int(&q, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+	query_limit(&q, limit);
 	return read_all(&q, out, out_count, e);
 }
 
@@ -245,7 +245,7 @@ int store_sessions_unsent(struct store *store, size_t limit, struct session **ou
 {
 	struct query q;
 	query_start(&q, store, SELECT_SESSION "WHERE revision > held_revision ORDER BY id LIMIT ?");
-	query_int(&q, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+	query_limit(&q, limit);
 	return read_all(&q, out, out_count, e);
 }
 

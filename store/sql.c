@@ -110,6 +110,11 @@ void query_int_unless(struct query *q, int64_t value, int64_t absent)
 		q->bound++; /* what is not bound is NULL */
 }
 
+void query_limit(struct query *q, size_t limit)
+{
+	query_int(q, limit < INT32_MAX ? (int64_t)limit : INT32_MAX);
+}
+
 void query_text(struct query *q, const char *text)
 {
 	q->bound++;
