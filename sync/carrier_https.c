@@ -64,13 +64,19 @@ static int explain_curl(const struct https *h, CURLcode code, struct err *e)
 	if (h->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		return err_set(e, ERR_LIMIT, "%s: the answer is larger than any that a centre gives", h->url);
 	const char *what = "the exchange failed", *check = "check the network";
+	const char *detail = h->detail[0] ? h->detail : curl_easy_strerror(code);
+	/* Curl tells here after how many milliseconds, which would make the same failure look like a new one each time. */
+	if (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT) {
+		long number = 0;
+		curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &number);
+		detail = number ? strerror((int)number) : curl_easy_strerror(code);
+	}
 	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
 		if (failures[i].code == code) {
 			what = failures[i].what;
 			check = failures[i].check;
 		}
-	return err_set(e, ERR_NETWORK, "%s: %s (%s): %s", h->url, what, h->detail[0] ? h->detail : curl_easy_strerror(code),
-	               check);
+	return err_set(e, ERR_NETWORK, "%s: %s (%s): %s", h->url, what, detail, check);
 }
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *user)
