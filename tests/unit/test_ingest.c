@@ -143,20 +143,22 @@ static void overlaps_bring_only_what_is_new(void **state)
 	static const struct {
 		int64_t first;
 		size_t count;
-		int64_t fresh;
+		int64_t last, fresh; /* last: the highest seq that the unit tells of */
 		const char *accounted, *missing;
 	} steps[] = {
-		{101, 100, 100, "101-200", "1-100"},
-		{151, 100, 50, "101-250", "1-100"},
-		{301, 10, 10, "101-250, 301-310", "1-100, 251-300"},
-		{1, 320, 160, "1-320", "none"},
-		{1, 320, 0, "1-320", "none"},
-		{120, 7, 0, "1-320", "none"},
+		{101, 100, 200, 100, "101-200", "1-100"},
+		{151, 100, 250, 50, "101-250", "1-100"},
+		{301, 10, 330, 10, "101-250, 301-310", "1-100, 251-300, 311-330"},
+		{1, 320, 330, 160, "1-320", "321-330"},
+		{1, 320, 320, 0, "1-320", "321-330"}, /* a store that was put back to an older state */
+		{120, 7, 330, 0, "1-320", "321-330"},
 	};
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		struct batch batch = rig_batch(&unit, steps[i].first, steps[i].count);
+		batch.last_seq[STREAM_POINTS] = steps[i].last;
 		struct receipt receipt = rig_exchange(&unit, &batch);
 		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, steps[i].fresh);
+		assert_int_equal(receipt.streams[STREAM_POINTS].known, (int64_t)steps[i].count - steps[i].fresh);
 		assert_ranges(receipt.streams[STREAM_POINTS].accounted, steps[i].accounted);
 		assert_ranges(receipt.streams[STREAM_POINTS].missing, steps[i].missing);
 		receipt_free(&receipt);
@@ -224,6 +226,7 @@ static void refused_rows_block_nothing(void **state)
 		if (rig_send(rig_pg, &unit, &envelope, &receipt, &e))
 			fail_msg("%s", e.text);
 		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, i ? 0 : 996);
+		assert_int_equal(receipt.streams[STREAM_POINTS].known, i ? 1000 : 0); /* nothing is tried again */
 		assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-1000");
 		assert_ranges(receipt.streams[STREAM_POINTS].missing, "none");
 		assert_int_equal(receipt.streams[STREAM_POINTS].rejected_count, 4);
