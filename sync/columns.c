@@ -269,6 +269,8 @@ int columns_decode(const uint8_t *bytes, size_t length, size_t count, int32_t se
 {
 	if (count > length / POINT_LEAST)
 		return err_set(e, ERR_INVALID, "%zu bytes can't hold %zu points", length, count);
+	if (!length)
+		return 0; /* `bytes` may be NULL then */
 	struct reader in = {bytes, bytes + length};
 	int rc = 0;
 	memset(out, 0, count * sizeof *out);

@@ -1,0 +1,27 @@
+/* Documents of receipts, of pairing requests and answers from outside. What decodes must encode again. */
+#include "sync/pairing.h"
+#include "sync/receipt.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	struct err e;
+	struct receipt receipt;
+	struct pairing_request request;
+	struct pairing_answer answer;
+	struct buffer document = {0};
+	if (receipt_decode(bytes, length, &receipt, &e) == 0) {
+		if (receipt_encode(&receipt, &document, &e))
+			abort();
+		receipt_free(&receipt);
+	}
+	if (pairing_request_decode(bytes, length, &request, &e) == 0 && pairing_request_encode(&request, &document, &e))
+		abort();
+	if (pairing_answer_decode(bytes, length, &answer, &e) == 0 && pairing_answer_encode(&answer, &document, &e))
+		abort();
+	buffer_free(&document);
+	return 0;
+}
