@@ -20,8 +20,8 @@ static int64_t duration_ms(const struct session *session)
 
 static const char *application_text(const struct session *session, char out[SHORT_TEXT])
 {
-	snprintf(out, SHORT_TEXT, session->application_id ? "%" PRId64 : "", session->application_id);
-	return out;
+	*out = '\0';
+	return session->application_id ? text_decimal(session->application_id, 0, out) : out;
 }
 
 /* ---- start ---- */
