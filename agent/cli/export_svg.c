@@ -375,12 +375,18 @@ static struct box put_end_label(FILE *out, const struct svg *svg, const struct v
 	return best;
 }
 
+/* The track says what the map shows; a mark beyond its edge is left out. */
 static void put_marks(FILE *out, const struct svg *svg)
 {
-	for (size_t i = 0; i < svg->mark_count; i++)
+	for (size_t i = 0; i < svg->mark_count; i++) {
+		long x = x_of(svg, polyline_unwrap(svg->marks[i].lng_e7, svg->middle.lng_e7));
+		long y = y_of(svg, svg->marks[i].lat_e7);
+		if (x < MAP_LEFT || x > MAP_LEFT + MAP_WIDTH || y < MAP_TOP || y > MAP_TOP + (long)svg->map_height)
+			continue;
 		fprintf(out,
 		        "<path d=\"M%ld %ldm0-95l80 95-80 95-80-95z\" fill=\"#1f78b4\" stroke=\"#fff\" stroke-width=\"22\"/>\n",
-		        x_of(svg, polyline_unwrap(svg->marks[i].lng_e7, svg->middle.lng_e7)), y_of(svg, svg->marks[i].lat_e7));
+		        x, y);
+	}
 }
 
 static void put_ends(FILE *out, const struct svg *svg)

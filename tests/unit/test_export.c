@@ -189,6 +189,17 @@ static void test_geojson_at_the_antimeridian(void **state)
 	}
 }
 
+static void test_svg_leaves_out_marks_beyond_its_edge(void **state)
+{
+	(void)state;
+	struct point points[] = {at(0, 520000000, 130000000), at(1, 520100000, 130100000), at(2, 520050000, 130050000),
+	                         at(3, 530000000, -1700000000)};
+	points[2].source = points[3].source = POINT_MANUAL;
+	char *text = written(&export_svg, points, 4);
+	assert_int_equal(count_of(text, "m0-95l80 95"), 1);
+	free(text);
+}
+
 static void test_svg(void **state)
 {
 	(void)state;
@@ -337,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_geojson_lines_and_points),
 		cmocka_unit_test(test_geojson_at_the_antimeridian),
 		cmocka_unit_test(test_svg),
+		cmocka_unit_test(test_svg_leaves_out_marks_beyond_its_edge),
 		cmocka_unit_test(test_no_locale_has_a_part),
 		cmocka_unit_test(test_polyline_is_bounded_and_keeps_its_shape),
 		cmocka_unit_test(test_polyline_of_many_gaps),
