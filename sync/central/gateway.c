@@ -494,11 +494,11 @@ void gateway_stop(struct gateway *gateway)
 	if (fd >= 0)
 		close(fd);
 	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_MS / 1000;
 	pthread_mutex_lock(&gateway->mutex);
 	gateway->stopping = true;
-	while (gateway->requests && !pthread_cond_timedwait(&gateway->fewer, &gateway->mutex, &until)) {
+	while (gateway->requests && !pthread_cond_clockwait(&gateway->fewer, &gateway->mutex, CLOCK_MONOTONIC, &until)) {
 	}
 	pthread_mutex_unlock(&gateway->mutex);
 	gateway_free(gateway);

@@ -249,7 +249,8 @@ int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch,
 	memcpy(receipt.store_id, batch->store_id, sizeof receipt.store_id);
 	memcpy(receipt.batch_digest, batch_digest, sizeof receipt.batch_digest);
 	int rc = ingest_partitions(pg, batch, &local);
-	if (!rc)
+	/* A partition that can't be made while somebody reads for long can wait; the default one takes the rows until then. */
+	if (!rc || rc == -ERR_BUSY)
 		rc = run(&in, &local);
 	ingest_free(&in);
 	if (rc) {

@@ -68,6 +68,13 @@ gives 413 LIMIT "too long by one byte" post /v1/batches "$SCRATCH/large"
 head -c 1048576 /dev/zero >"$SCRATCH/largest"
 gives 400 INVALID "as long as may be, but garbage" post /v1/batches "$SCRATCH/largest"
 
+# ---- the same envelope, shown to people
+is "$(central show "$SCRATCH/batch" --json | json points.rows.1999.seq)" 2000 "show prints a batch with all its points"
+like "$(central show "$SCRATCH/batch" | head -n 2 | tr '\n' ' ')" '^\{ +\s*"[a-z_]+":' "… over many lines for people"
+refuses "show of a truncated batch" 18 "truncated: .*" central show "$SCRATCH/truncated"
+refuses "show of something else" 6 'central.conf: .*no alzy envelope' central show "$SCRATCH/central.conf"
+refuses "show of what is not there" 4 nothing central show "$SCRATCH/nothing"
+
 # ---- /healthz answers while every worker waits
 lock() { # holds the rows of all stores until its input ends
 	rm -f "$SCRATCH/lock" "$SCRATCH/lock.log"
