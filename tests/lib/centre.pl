@@ -1,0 +1,70 @@
+# centre.pl PORT CENTRAL-PORT MODE-FILE FOLDER: stands between units and the centre, and misbehaves as the first line of
+# MODE-FILE says at the moment: pass; 500; garbage (200 and noise); html (200 and a page, as a hotel's network does); nothing
+# (takes the request, never answers); cut (the centre handles it, the answer is cut in half); lost (handles it, the
+# connection closes); forged (a bit of the answer turned); old (the answer given before the last). What goes through
+# is kept in FOLDER as 1.request, 1.answer, 2.request, …
+use strict;
+use warnings;
+use IO::Socket::INET;
+
+$| = 1;
+$SIG{PIPE} = 'IGNORE';
+my ($port, $central, $mode_file, $folder) = @ARGV;
+my $listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 20, ReuseAddr => 1) or die "$port: $!\n";
+print "listening $port\n";
+
+sub whole_message {
+	my ($socket) = @_;
+	my $message = '';
+	while (sysread $socket, $message, 65536, length $message) {
+		my ($head) = $message =~ /\A(.*?\r\n\r\n)/s or next;
+		# A client that asks for it is told to go on, as the centre would tell it.
+		syswrite $socket, "HTTP/1.1 100 Continue\r\n\r\n" if $head =~ /^Expect:/mi && length $message == length $head;
+		my ($length) = $head =~ /^Content-Length:\s*(\d+)/mi;
+		last if length $message >= length($head) + ($length // 0);
+	}
+	return $message;
+}
+
+sub keep {
+	my ($name, $bytes) = @_;
+	open my $out, '>:raw', "$folder/$name" or die "$name: $!\n";
+	print $out $bytes;
+}
+
+sub from_centre {
+	my ($request) = @_;
+	my $centre = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$central") or return '';
+	$request =~ s/^(Expect|Connection):.*?\r\n//mig;
+	$request =~ s/\r\n/\r\nConnection: close\r\n/;
+	syswrite $centre, $request;
+	return whole_message($centre);
+}
+
+sub answer_with { return "HTTP/1.1 $_[0]\r\nContent-Type: $_[1]\r\nContent-Length: " . length($_[2]) . "\r\nConnection: close\r\n\r\n$_[2]" }
+
+my ($number, $last, @silent) = (0, '');
+while (my $unit = $listener->accept) {
+	my $request = whole_message($unit) or next;
+	open my $in, '<', $mode_file or die "$mode_file: $!\n";
+	chomp(my $mode = <$in>);
+	keep(++$number . '.request', $request);
+	if ($mode eq 'nothing') {
+		push @silent, $unit;
+		next;
+	}
+	my $answer =
+		  $mode eq '500'     ? answer_with('500 Internal Server Error', 'text/plain', 'oops')
+		: $mode eq 'garbage' ? answer_with('200 OK', 'application/octet-stream', join '', map { chr($_ * 37 % 256) } 1 .. 500)
+		: $mode eq 'html'    ? answer_with('200 OK', 'text/html', '<html>Please log in</html>')
+		:                      from_centre($request);
+	keep("$number.answer", $answer);
+	my $before = $last;
+	$last = $answer;
+	$answer = substr $answer, 0, length($answer) - 40 if $mode eq 'cut';
+	$answer = '' if $mode eq 'lost';
+	$answer = $before if $mode eq 'old';
+	substr($answer, -9, 1) ^= "\x10" if $mode eq 'forged';
+	syswrite $unit, $answer;
+	close $unit;
+}
