@@ -423,6 +423,7 @@ static int start_daemon(struct gateway *gateway, int fd, struct err *e)
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)options->certificate},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)options->secret},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};

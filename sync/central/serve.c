@@ -17,19 +17,17 @@
 
 enum { PEM_MAX = 256 * 1024 };
 
-/* The content of a file as a text; "" (not configured) leaves *out empty. */
-static int read_pem(const char *path, struct buffer *out, struct err *e)
-{
-	if (!*path)
-		return 0;
-	int rc = file_read(path, PEM_MAX, out, e);
-	return rc ? rc : buffer_append(out, "", 1, e);
-}
-
+/* As texts, which end with a NUL; both stay empty when TLS is not configured. */
 static int read_tls(const struct conf_central *conf, struct buffer *certificate, struct buffer *secret, struct err *e)
 {
-	int rc = read_pem(conf->tls_certificate, certificate, e);
-	return rc ? rc : read_pem(conf->tls_key, secret, e);
+	if (!*conf->tls_certificate)
+		return 0;
+	int rc = file_read(conf->tls_certificate, PEM_MAX, certificate, e);
+	if (!rc)
+		rc = buffer_append(certificate, "", 1, e);
+	if (!rc)
+		rc = file_read_secret(conf->tls_key, PEM_MAX, secret, e);
+	return rc ? rc : buffer_append(secret, "", 1, e);
 }
 
 /* A database that is away comes back by itself; one of another version needs somebody. */

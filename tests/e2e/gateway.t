@@ -15,7 +15,8 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 	-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$SCRATCH/tls.key" -out "$SCRATCH/tls.pem" 2>/dev/null
 central_conf "tls_certificate = $SCRATCH/tls.pem"
 refuses "a certificate without its key" 3 'tls_certificate and tls_key' serve
-central_conf "tls_certificate = $SCRATCH/tls.pem" "tls_key = $SCRATCH/tls.pem"
+install -m 600 "$SCRATCH/tls.pem" "$SCRATCH/no.key"
+central_conf "tls_certificate = $SCRATCH/tls.pem" "tls_key = $SCRATCH/no.key"
 refuses "a key that is none" 3 'no certificate and its key' serve
 central_conf 'workers = 2'
 chmod 644 "$SCRATCH/central/central.key"
