@@ -9,10 +9,9 @@
 #include <sys/statvfs.h>
 
 enum {
-	EVENTS_AT_ONCE = 64,         /* read from the store in one go */
-	EVENTS_BYTES = 256 * 1024,   /* of payload in one batch: more is left for the next, to keep memory flat */
-	EVENTS_MOST = 1000,          /* of BATCH_EVENTS_MAX, for the same reason */
-	SESSIONS_FOR_THEMSELVES = 2, /* one of so many places in a batch is for sessions that no row refers to */
+	EVENTS_AT_ONCE = 64,       /* read from the store in one go */
+	EVENTS_BYTES = 256 * 1024, /* of payload in one batch: more is left for the next, to keep memory flat */
+	EVENTS_MOST = 1000,        /* of BATCH_EVENTS_MAX, for the same reason */
 };
 
 struct limits {
@@ -98,32 +97,6 @@ static bool is_in_flight(const struct parcel *in_flight, const struct session *s
 		    !strcmp(in_flight->sessions[i].session_id, session->session_id))
 			return true;
 	return false;
-}
-
-static int gather_sessions(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
-                           struct parcel *out, struct err *e)
-{
-	struct session *sessions = NULL;
-	size_t count = 0, most = (size_t)(limits->sessions / SESSIONS_FOR_THEMSELVES);
-	if (!most)
-		most = 1;
-	/* Those in flight are among the first that the store names. */
-	size_t ask = most + (in_flight ? in_flight->session_count : 0);
-	int rc = store_sessions_unsent(packer->store, ask, &sessions, &count, e);
-	out->full |= !rc && count == ask;
-	out->sessions = !rc && count ? malloc(count * sizeof *out->sessions) : NULL;
-	if (!rc && count && !out->sessions)
-		rc = err_set(e, ERR_MEMORY, "out of memory for sessions");
-	for (size_t i = 0; i < count && out->session_count < most && !rc; i++) {
-		if (is_in_flight(in_flight, &sessions[i]))
-			continue;
-		struct parcel_session *sent = &out->sessions[out->session_count++];
-		memcpy(sent->session_id, sessions[i].session_id, sizeof sent->session_id);
-		sent->revision = sessions[i].revision;
-		rc = add_session(packer, &sessions[i], e);
-	}
-	free(sessions);
-	return rc;
 }
 
 /* Puts the batch's number of the point's session in its place. *out_fits is false when there is no room for one more
@@ -271,6 +244,45 @@ static int gather_events(struct packer *packer, const struct parcel *in_flight, 
 	return rc;
 }
 
+static const struct session *find_aboard(const struct batch *batch, const struct session *session)
+{
+	for (size_t i = batch->session_count; i-- > 0;)
+		if (batch->sessions[i].id == session->id)
+			return &batch->sessions[i];
+	return NULL;
+}
+
+/* Comes after the rows, whose sessions are aboard already: says which of them are unsent, and adds what there is room
+ * for of the others. */
+static int gather_sessions(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+                           struct parcel *out, struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	struct session *sessions = NULL;
+	size_t count = 0, ask = BATCH_SESSIONS_MAX + (in_flight ? in_flight->session_count : 0);
+	int rc = store_sessions_unsent(packer->store, ask, &sessions, &count, e);
+	out->sessions = !rc && count ? malloc(count * sizeof *out->sessions) : NULL;
+	if (!rc && count && !out->sessions)
+		rc = err_set(e, ERR_MEMORY, "out of memory for sessions");
+	for (size_t i = 0; i < count && !rc; i++) {
+		if (is_in_flight(in_flight, &sessions[i]))
+			continue;
+		const struct session *aboard = find_aboard(batch, &sessions[i]);
+		if (!aboard && (int64_t)batch->session_count >= limits->sessions) {
+			out->full = true;
+			continue;
+		}
+		if (!aboard)
+			rc = add_session(packer, &sessions[i], e);
+		struct parcel_session *sent = &out->sessions[out->session_count++];
+		memcpy(sent->session_id, sessions[i].session_id, sizeof sent->session_id);
+		/* It may have changed since it went aboard: what counts is what travels. */
+		sent->revision = aboard ? aboard->revision : sessions[i].revision;
+	}
+	free(sessions);
+	return rc;
+}
+
 static int describe_unit(struct packer *packer, struct unit_state *out, struct err *e)
 {
 	struct store_backlog backlog;
@@ -301,11 +313,11 @@ static int gather(struct packer *packer, const struct parcel *in_flight, const s
 {
 	let_go_of_rows(packer);
 	parcel_empty(out);
-	int rc = gather_sessions(packer, in_flight, limits, out, e);
-	if (!rc)
-		rc = gather_points(packer, in_flight, limits, out, e);
+	int rc = gather_points(packer, in_flight, limits, out, e);
 	if (!rc)
 		rc = gather_events(packer, in_flight, limits, out, e);
+	if (!rc)
+		rc = gather_sessions(packer, in_flight, limits, out, e);
 	out->loaded =
 		!rc && (out->session_count || packer->batch.point_count || packer->batch.event_count || packer->even_empty);
 	return rc;

@@ -184,8 +184,10 @@ static void run(struct syncd *d)
 		return; /* given up, and no failure to talk about */
 	enum schedule_outcome outcome = outcome_of(d, rc);
 	schedule_ran(&d->schedule, outcome, report.retry_ms, clock_mono_ms(), chance());
-	if (rc == -ERR_BUSY)
-		return; /* `alzy sync` does our work */
+	if (rc == -ERR_BUSY) {
+		log_debug("%s", e.text); /* most often `alzy sync`, which does our work */
+		return;
+	}
 	if (!rc)
 		snprintf(text, sizeof text, "all is sent to %s as device %" PRId64 " (%.100s)", d->centre.url,
 		         d->centre.device_id, d->centre.device_name);

@@ -44,7 +44,7 @@ struct holdings {
 	struct point points[ROWS_MAX + 1];        /* session: index into sessions */
 	struct session sessions[SESSIONS_MAX];
 	int session_count;
-	int batches, again; /* rows that came although they were held */
+	int batches, sessions_came, again; /* rows that came although they were held */
 	int pairings;
 	int crash_at, calls; /* the unit dies at this call of the carrier */
 };
@@ -88,6 +88,7 @@ static int take_session(const struct session *session)
 
 static void take_rows(struct centre *c, const struct batch *batch)
 {
+	there->sessions_came += (int)batch->session_count;
 	for (size_t i = 0; i < batch->session_count; i++)
 		take_session(&batch->sessions[i]);
 	for (size_t i = 0; i < batch->point_count; i++) {
@@ -508,6 +509,7 @@ static void test_more_sessions_than_a_batch_holds(void **state)
 	assert_int_equal(store_commit(u->store, &e), 0);
 	assert_int_equal(run_with(u, 5000, &report, &e), 0);
 	assert_int_equal(report.sessions, 2500);
+	assert_in_range(there->sessions_came, 2500, 5000); /* with their points, and again with events that came later */
 	assert_int_equal(report.points, 2500);
 	assert_int_equal(report.events, 5000);
 	expect_complete(u);
