@@ -1,35 +1,10 @@
 #include "sync/document.h"
 
 #include "hal/rows.h"
+#include "hal/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* The length of the UTF-8 sequence that begins at text[0], 0 when it is none (RFC 3629, section 4). */
-static size_t utf8_length(const uint8_t *text, size_t left)
-{
-	static const struct {
-		uint8_t first, last; /* of the first byte */
-		uint8_t low, high;   /* of the second byte */
-		size_t length;
-	} forms[] = {
-		{0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-		size_t length = forms[i].length;
-		if (text[0] < forms[i].first || text[0] > forms[i].last)
-			continue;
-		if (length > left || (length > 1 && (text[1] < forms[i].low || text[1] > forms[i].high)))
-			return 0;
-		for (size_t k = 2; k < length; k++)
-			if ((text[k] & 0xc0) != 0x80)
-				return 0;
-		return length;
-	}
-	return 0;
-}
 
 /* The length of the string that begins at text[0] == '"', quotes included; 0 when it has no end or can't be used. */
 static size_t string_length(const char *text, size_t left)
@@ -39,7 +14,7 @@ static size_t string_length(const char *text, size_t left)
 			return i + 1;
 		if ((uint8_t)text[i] < 0x20 || (left - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0))
 			return 0;
-		size_t n = text[i] == '\\' ? 2 : utf8_length((const uint8_t *)text + i, left - i);
+		size_t n = text[i] == '\\' ? 2 : utf8_length(text + i, left - i);
 		if (!n)
 			return 0;
 		i += n;
@@ -89,7 +64,7 @@ int document_write(const cJSON *object, bool complete, struct buffer *out, struc
 		return err_set(e, ERR_MEMORY, "out of memory for JSON");
 	size_t length = strlen(text);
 	for (size_t i = 0; i < length;) {
-		size_t n = utf8_length((const uint8_t *)text + i, length - i);
+		size_t n = utf8_length(text + i, length - i);
 		if (!n)
 			text[i] = '?';
 		i += n ? n : 1;

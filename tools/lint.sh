@@ -62,7 +62,7 @@ owners() {
 		zstd\.h sync/envelope\.c
 		ini\.h hal/conf\.c
 		qrencode\.h (hal|agent|sync)/.*\.c
-		libsmartcols/.* (hal|agent|sync)/.*\.c
+		libsmartcols/.* hal/table\.c
 	END
 }
 

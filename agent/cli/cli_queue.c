@@ -1,6 +1,6 @@
 /* What is still to be sent, and what the centre would not take. */
 #include "agent/cli/cli.h"
-#include "agent/cli/table.h"
+#include "hal/table.h"
 #include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/clock.h"

@@ -1,6 +1,6 @@
 /* The sessions of a unit: started, paused, resumed and ended by a person. */
 #include "agent/cli/cli.h"
-#include "agent/cli/table.h"
+#include "hal/table.h"
 #include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/clock.h"

@@ -4,7 +4,7 @@
 #include "hal/json.h"
 #include "hal/rows.h"
 #include "sync/central/central_common.h"
-#include "sync/central/table.h"
+#include "sync/central/json_table.h"
 #include "sync/central/verbs.h"
 
 #include <inttypes.h>
@@ -371,7 +371,7 @@ static int list(int argc, char **argv, const struct listing *l, struct err *e)
 		return 0;
 	}
 	if (!rc)
-		rc = table_print(rows, e);
+		rc = json_table_print(rows, e);
 	cJSON_Delete(rows);
 	return rc;
 }

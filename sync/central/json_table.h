@@ -1,6 +1,6 @@
-/* Facts as a table for people, by libsmartcols. */
-#ifndef ALZY_SYNC_CENTRAL_TABLE_H
-#define ALZY_SYNC_CENTRAL_TABLE_H
+/* Facts as a table for people. */
+#ifndef ALZY_SYNC_CENTRAL_JSON_TABLE_H
+#define ALZY_SYNC_CENTRAL_JSON_TABLE_H
 
 #include "hal/err.h"
 
@@ -8,6 +8,6 @@
 
 /* Prints an array of flat objects, all with the same members, on stdout: a column for each member, headed by its name,
  * cut to the terminal's width when stdout is one. Without rows it prints nothing. ERR_MEMORY. */
-int table_print(const cJSON *rows, struct err *e);
+int json_table_print(const cJSON *rows, struct err *e);
 
 #endif

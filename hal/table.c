@@ -1,7 +1,8 @@
-#include "agent/cli/table.h"
+#include "hal/table.h"
 
 #include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct table {
 	struct libscols_table *scols;
@@ -21,6 +22,9 @@ int table_new(struct table **out, const struct table_column *columns, size_t cou
 	table->columns = count;
 	table->scols = scols_new_table();
 	bool ok = table->scols != NULL;
+	/* A pipe has no width to cut to. */
+	if (ok && !isatty(STDOUT_FILENO))
+		scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_NEVER);
 	for (size_t i = 0; ok && i < count; i++) {
 		int flags = (columns[i].right ? SCOLS_FL_RIGHT : 0) | (columns[i].wide ? SCOLS_FL_TRUNC : 0);
 		ok = scols_table_new_column(table->scols, columns[i].name, 0, flags) != NULL;

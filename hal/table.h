@@ -1,6 +1,6 @@
-/* Tables on the terminal, by libsmartcols (whose only user here is table.c). */
-#ifndef ALZY_AGENT_CLI_TABLE_H
-#define ALZY_AGENT_CLI_TABLE_H
+/* Tables on the terminal, by libsmartcols. */
+#ifndef ALZY_HAL_TABLE_H
+#define ALZY_HAL_TABLE_H
 
 #include "hal/err.h"
 

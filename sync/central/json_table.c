@@ -1,0 +1,82 @@
+#include "sync/central/json_table.h"
+
+#include "hal/table.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CELL_TEXT = 512, COLUMNS_MAX = 24 };
+
+/* How a value is written for people: null as nothing, an array with commas. */
+static const char *cell_text(const cJSON *value, char out[CELL_TEXT])
+{
+	const cJSON *item;
+	out[0] = '\0';
+	if (cJSON_IsString(value))
+		snprintf(out, CELL_TEXT, "%s", value->valuestring);
+	else if (cJSON_IsNumber(value))
+		snprintf(out, CELL_TEXT, "%" PRId64, (int64_t)value->valuedouble);
+	else if (cJSON_IsBool(value))
+		snprintf(out, CELL_TEXT, "%s", cJSON_IsTrue(value) ? "yes" : "no");
+	if (!cJSON_IsArray(value))
+		return out;
+	cJSON_ArrayForEach (item, value) {
+		char text[CELL_TEXT];
+		size_t used = strlen(out);
+		snprintf(out + used, CELL_TEXT - used, "%s%s", used ? ", " : "",
+		         cJSON_IsArray(item) ? "" : cell_text(item, text));
+	}
+	return out;
+}
+
+static int add_row(struct table *table, const cJSON *row, struct err *e)
+{
+	char texts[COLUMNS_MAX][CELL_TEXT];
+	const char *cells[COLUMNS_MAX];
+	const cJSON *value;
+	size_t column = 0;
+	cJSON_ArrayForEach (value, row) {
+		if (column == COLUMNS_MAX)
+			break;
+		cells[column] = cell_text(value, texts[column]);
+		column++;
+	}
+	return table_add(table, cells, e);
+}
+
+/* The columns are the members of the first row. */
+static int new_table(struct table **out, const cJSON *first, struct err *e)
+{
+	char names[COLUMNS_MAX][64];
+	struct table_column columns[COLUMNS_MAX] = {{0}};
+	const cJSON *value;
+	size_t count = 0;
+	cJSON_ArrayForEach (value, first) {
+		if (count == COLUMNS_MAX)
+			break;
+		snprintf(names[count], sizeof names[count], "%s", value->string);
+		for (char *c = names[count]; *c; c++)
+			*c = *c == '_' ? ' ' : (char)toupper((unsigned char)*c);
+		columns[count] = (struct table_column){.name = names[count], .right = cJSON_IsNumber(value)};
+		count++;
+	}
+	return table_new(out, columns, count, e);
+}
+
+int json_table_print(const cJSON *rows, struct err *e)
+{
+	struct table *table = NULL;
+	const cJSON *row;
+	if (!cJSON_GetArraySize(rows))
+		return 0;
+	int rc = new_table(&table, rows->child, e);
+	cJSON_ArrayForEach (row, rows)
+		if (!rc)
+			rc = add_row(table, row, e);
+	if (!rc)
+		rc = table_print(table, e);
+	table_free(table);
+	return rc;
+}
