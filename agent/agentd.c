@@ -124,8 +124,7 @@ static void tell_failing(struct agent *agent, int rc, const struct err *e)
 {
 	bool failing = capture_failing(agent->capture);
 	if (rc && !agent->was_failing)
-		log_error("can't record: %s. What is read waits in memory; trying again every %d s", e->text,
-		          CAPTURE_RETRY_MS / 1000);
+		log_error("can't record: %s. What is read waits in memory, and it is tried again", e->text);
 	else if (!failing && agent->was_failing)
 		log_notice("recording goes on");
 	agent->was_failing = failing;
@@ -211,6 +210,8 @@ static size_t take_reports(struct agent *agent)
 {
 	struct gnss_report reports[TAKE_MOST];
 	size_t count = ring_take(agent->ring, reports, TAKE_MOST);
+	if (count)
+		capture_notice(agent->capture);
 	for (size_t i = 0; i < count; i++) {
 		struct err e = {0};
 		tell_source(agent, &reports[i]);

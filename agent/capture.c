@@ -45,7 +45,8 @@ struct capture {
 	int64_t dropped; /* fixes that found no room, not yet told by an event */
 	bool stopping;   /* the next commit ends or pauses the session */
 	bool failing;
-	int64_t retry_ms; /* while failing: not before */
+	int64_t retry_ms;    /* while failing: not before … */
+	int64_t patience_ms; /* … and that much later than the last try */
 };
 
 /* ---- the clock of events ------------------------------------------------------------------------------------ */
@@ -155,10 +156,10 @@ static int read_session(struct capture *c, struct err *e)
 	return found && session.status == SESSION_PAUSED ? find_who_paused(c, e) : 0;
 }
 
-/* A person may have changed the session by the command line. When the store can't tell, what is known goes on. */
-static void notice_changes(struct capture *c)
+void capture_notice(struct capture *c)
 {
 	bool changed;
+	/* When the store can't tell, what is known goes on. */
 	if (!store_changed(c->store, &changed, NULL) && changed)
 		read_session(c, NULL);
 }
@@ -217,7 +218,6 @@ static void take_fix(struct capture *c, const struct gnss_report *fix)
 	bool opens;
 	c->facts.epochs++;
 	event_fix_regained(c, fix);
-	notice_changes(c);
 	if (wanted(c, &opens))
 		keep(c, fix, opens);
 	else
@@ -315,11 +315,14 @@ static int commit(struct capture *c, int64_t now_mono_ms, struct err *e)
 			rc = store_commit(c->store, e);
 	}
 	c->failing = rc != 0;
-	c->retry_ms = now_mono_ms + CAPTURE_RETRY_MS;
 	if (!rc) {
+		c->patience_ms = 0;
 		let_go(c);
 		return 0;
 	}
+	c->patience_ms = c->patience_ms * 2 < CAPTURE_RETRY_MOST_MS ? c->patience_ms * 2 : CAPTURE_RETRY_MOST_MS;
+	c->patience_ms = c->patience_ms > CAPTURE_RETRY_MS ? c->patience_ms : CAPTURE_RETRY_MS;
+	c->retry_ms = now_mono_ms + c->patience_ms;
 	/* Nothing of it has happened. */
 	c->session = before;
 	c->kept_session = kept_session;

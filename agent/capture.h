@@ -3,8 +3,8 @@
  * Rows wait in memory and go into the store as a group, in one transaction, after which, and only then, memory lets go
  * of them. That happens when commit_interval has passed since the oldest waiting point was read, when commit_points are
  * waiting, and at once for an event, a session change and a stop. A commit that fails (disk full, another process at the
- * store) changes nothing, is tried again every CAPTURE_RETRY_MS, and meanwhile points go on being collected, up to
- * CAPTURE_WAITING_MAX; beyond that the newest are dropped, and an `overrun` event says how many.
+ * store) changes nothing, is tried again soon, then ever more seldom, and meanwhile points go on being collected, up
+ * to CAPTURE_WAITING_MAX; beyond that the newest are dropped, and an `overrun` event says how many.
  *
  * Nothing here starts a thread, reads a source, or logs. */
 #ifndef ALZY_AGENT_CAPTURE_H
@@ -20,9 +20,10 @@
 #include <stdint.h>
 
 enum {
-	CAPTURE_RETRY_MS = 2000,
-	CAPTURE_WAITING_MAX = 65536, /* points: 18 hours at one a second, 3 MB */
-	CAPTURE_EVENTS_MAX = 256,    /* events; those that come when so many wait for a store that fails are not written */
+	CAPTURE_RETRY_MS = 2000,       /* after the first failure; each further one doubles it … */
+	CAPTURE_RETRY_MOST_MS = 32000, /* … up to this */
+	CAPTURE_WAITING_MAX = 65536,   /* points: 18 hours at one a second, 3 MB */
+	CAPTURE_EVENTS_MAX = 256, /* events; those that come when so many wait for a store that fails are not written */
 };
 
 struct capture;
@@ -32,6 +33,9 @@ struct capture;
 int capture_open(struct capture **out, struct store *store, const struct conf_unit *conf, bool source_waits,
                  struct err *e);
 void capture_free(struct capture *capture); /* writes nothing; NULL is fine */
+
+/* Sees whether a person has changed the session by the command line. To be called before feeding what was just read. */
+void capture_notice(struct capture *capture);
 
 /* Takes one report, and commits if that is due. An error is that of a commit which was tried and failed: nothing is lost
  * by it, and capture goes on. */

@@ -1,0 +1,562 @@
+/* From reports to rows, in a real store. */
+#include "agent/capture.h"
+
+#include "agent/epoch.h"
+#include "hal/clock.h"
+#include "hal/json.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A fix every second from here; the monotonic clock of the reports is its own. */
+enum { MONO = 1000000 };
+static const int64_t T0 = 1744413248000;
+
+static char folder[] = "/tmp/alzy-capture-XXXXXX";
+static char path[64];
+static struct store *store;
+static struct conf_unit conf;
+static struct capture *capture;
+
+static int make_folder(void **state)
+{
+	(void)state;
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof path, "%s/store.db", folder);
+	return 0;
+}
+
+static void remove_store(void)
+{
+	static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
+	char name[96];
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		snprintf(name, sizeof name, "%s%s", path, tails[i]);
+		unlink(name);
+	}
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	return rmdir(folder);
+}
+
+static void start(void)
+{
+	struct err e;
+	assert_int_equal(capture_open(&capture, store, &conf, false, &e), 0);
+	assert_int_equal(capture_tick(capture, MONO, &e), 0);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	struct err e;
+	assert_int_equal(conf_load(&conf_unit_table, NULL, &conf, &e), 0);
+	assert_int_equal(store_open(&store, path, STORE_CREATE, &e), 0);
+	start();
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	capture_free(capture);
+	store_close(store);
+	capture = NULL;
+	store = NULL;
+	remove_store();
+	return 0;
+}
+
+static struct gnss_report report_of(enum gnss_report_kind kind, int second)
+{
+	struct gnss_report report = {.kind = kind, .mono_ms = MONO + second * 1000, .device = "/dev/gnss0"};
+	if (kind == GNSS_POSITION) {
+		report.mode = 3;
+		report.has_time = true;
+		report.fix = (struct point){.recorded_at_ms = T0 + second * 1000,
+		                            .lat_e7 = second,
+		                            .lng_e7 = 2,
+		                            .accuracy_dm = ROW_ABSENT,
+		                            .speed_cmps = 0,
+		                            .heading_ddeg = 0,
+		                            .altitude_dm = 5};
+	}
+	return report;
+}
+
+static int feed(enum gnss_report_kind kind, int second)
+{
+	struct gnss_report report = report_of(kind, second);
+	struct err e;
+	return capture_feed(capture, &report, &e);
+}
+
+static void positions(int first, int last)
+{
+	capture_notice(capture);
+	for (int second = first; second <= last; second++)
+		assert_int_equal(feed(GNSS_POSITION, second), 0);
+}
+
+static void stop(int second)
+{
+	struct err e;
+	assert_int_equal(capture_stop(capture, "test", MONO + second * 1000, &e), 0);
+}
+
+static struct live_facts facts(void)
+{
+	struct live_facts out;
+	capture_facts(capture, &out);
+	return out;
+}
+
+static int64_t last_seq(enum stream stream)
+{
+	int64_t seq;
+	struct err e;
+	assert_int_equal(store_last_seq(store, stream, &seq, &e), 0);
+	return seq;
+}
+
+/* The types of the events from number `first` on, separated by spaces. */
+static const char *events_from(int64_t first)
+{
+	static char text[4096];
+	struct event events[64];
+	struct ranges ranges = {0};
+	size_t count;
+	text[0] = '\0';
+	assert_int_equal(ranges_add(&ranges, first, first + 63, NULL), 0);
+	assert_int_equal(store_read_events(store, &ranges, events, 64, &count, NULL), 0);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", events[i].event_type);
+		event_free(&events[i]);
+	}
+	ranges_free(&ranges);
+	return text;
+}
+
+/* The caller frees it. */
+static struct event event_at(int64_t seq)
+{
+	struct event event;
+	struct ranges ranges = {0};
+	size_t count;
+	assert_int_equal(ranges_add(&ranges, seq, seq, NULL), 0);
+	assert_int_equal(store_read_events(store, &ranges, &event, 1, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	ranges_free(&ranges);
+	return event;
+}
+
+static struct point point_at(int64_t seq)
+{
+	struct point point;
+	struct ranges ranges = {0};
+	size_t count;
+	assert_int_equal(ranges_add(&ranges, seq, seq, NULL), 0);
+	assert_int_equal(store_read_points(store, &ranges, &point, 1, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	ranges_free(&ranges);
+	return point;
+}
+
+static bool open_session(struct session *out)
+{
+	bool found;
+	struct err e;
+	assert_int_equal(store_session_open(store, out, &found, &e), 0);
+	return found;
+}
+
+/* What a person does by the command line: another connection. */
+static void person(enum session_status status)
+{
+	struct store *other;
+	struct session session;
+	struct err e;
+	assert_int_equal(store_open(&other, path, STORE_WRITE, &e), 0);
+	int rc = status == SESSION_STATUS_COUNT
+	             ? store_session_start(other, &(struct session){.user_id = "bob"}, T0, SESSION_BY_PERSON, &session, &e)
+	             : store_session_change(other, status, T0 + 100000, SESSION_BY_PERSON, &session, &e);
+	assert_int_equal(rc, 0);
+	store_close(other);
+}
+#define person_starts() person(SESSION_STATUS_COUNT)
+
+/* ---- commits -------------------------------------------------------------------------------------------------- */
+
+static void the_first_fix_opens_a_session_and_a_stop_ends_it(void **state)
+{
+	(void)state;
+	struct session session;
+	assert_string_equal(events_from(1), "agent_start");
+	positions(0, 0);
+	assert_false(open_session(&session));
+	positions(1, 3);
+	assert_true(open_session(&session));
+	assert_true(session.started_at_ms == T0);
+	assert_int_equal(last_seq(STREAM_POINTS), 1); /* with the session; the others wait */
+	assert_int_equal(facts().waiting_points, 2);
+	stop(10);
+	assert_int_equal(last_seq(STREAM_POINTS), 4);
+	assert_int_equal(point_at(4).session, session.id);
+	assert_false(open_session(&session));
+	assert_null(capture_session(capture));
+	assert_string_equal(events_from(2), "session_start fix_regained session_end agent_stop");
+	assert_int_equal(store_session_by_id(store, point_at(1).session, &session, NULL), 0);
+	assert_int_equal(session.status, SESSION_ENDED);
+	assert_true(session.ended_at_ms == T0 + 3000);
+	struct event event = event_at(5);
+	assert_true(event.event_at_ms == T0 + 10000); /* the time of the last fix, and what passed since */
+	assert_string_equal(event.session_id, "");
+	assert_non_null(strstr(event.payload, "\"reason\":\"test\",\"reports\":4,\"epochs\":4,\"kept\":4"));
+	event_free(&event);
+	event = event_at(3);
+	assert_true(event.event_at_ms == T0);
+	assert_string_equal(event.session_id, session.session_id);
+	assert_string_equal(event.payload, "{\"mode\":3,\"device\":\"/dev/gnss0\"}");
+	event_free(&event);
+}
+
+static void points_wait_for_the_interval(void **state)
+{
+	(void)state;
+	struct err e;
+	positions(0, 21); /* fix 1 was read at second 1 and is the oldest that waits */
+	assert_int_equal(last_seq(STREAM_POINTS), 21);
+	positions(22, 40);
+	assert_int_equal(last_seq(STREAM_POINTS), 21);
+	assert_true(capture_deadline(capture) == MONO + 41000);
+	assert_int_equal(capture_tick(capture, MONO + 40999, &e), 0);
+	assert_int_equal(last_seq(STREAM_POINTS), 21);
+	assert_int_equal(capture_tick(capture, MONO + 41000, &e), 0);
+	assert_int_equal(last_seq(STREAM_POINTS), 40);
+	assert_true(capture_deadline(capture) == INT64_MAX);
+	/* Silence closes the open epoch, which then waits for its turn. */
+	assert_int_equal(capture_tick(capture, MONO + 42000, &e), 0);
+	assert_int_equal(facts().waiting_points, 1);
+	assert_true(capture_deadline(capture) == MONO + 60000);
+}
+
+static void or_for_their_number(void **state)
+{
+	(void)state;
+	conf.commit_points = 5;
+	positions(0, 1);
+	positions(2, 5);
+	assert_int_equal(last_seq(STREAM_POINTS), 1);
+	positions(6, 6);
+	assert_int_equal(last_seq(STREAM_POINTS), 6);
+	conf.commit_points = 1;
+	positions(7, 8);
+	assert_int_equal(last_seq(STREAM_POINTS), 8);
+}
+
+static void losing_and_finding_the_fix(void **state)
+{
+	(void)state;
+	assert_int_equal(feed(GNSS_NO_FIX, 0), 0); /* none was there yet */
+	positions(1, 3);
+	assert_int_equal(feed(GNSS_NO_FIX, 4), 0);
+	assert_int_equal(feed(GNSS_NO_FIX, 5), 0);
+	assert_int_equal(last_seq(STREAM_POINTS), 3); /* an event commits all that waits */
+	assert_int_equal(facts().mode, 0);
+	positions(6, 7);
+	assert_string_equal(events_from(2), "session_start fix_regained fix_lost fix_regained");
+	struct event event = event_at(4);
+	assert_true(event.event_at_ms == T0 + 4000);
+	assert_string_equal(event.payload, "{\"mode\":0}");
+	event_free(&event);
+	/* Another receiver without a fix is no news, until this one has been silent for long. */
+	struct gnss_report other = report_of(GNSS_NO_FIX, 8);
+	strcpy(other.device, "/dev/other");
+	assert_int_equal(capture_feed(capture, &other, NULL), 0);
+	assert_int_equal(last_seq(STREAM_EVENTS), 5);
+	other.mono_ms = MONO + 17000;
+	assert_int_equal(capture_feed(capture, &other, NULL), 0);
+	assert_string_equal(events_from(6), "fix_lost");
+}
+
+static void gpsd_gone_and_back(void **state)
+{
+	(void)state;
+	assert_int_equal(feed(GNSS_BACK, 0), 0); /* it was there from the beginning: no news */
+	assert_true(facts().gnss_connected);
+	positions(1, 3);
+	assert_int_equal(feed(GNSS_GONE, 4), 0);
+	assert_false(facts().gnss_connected);
+	assert_int_equal(last_seq(STREAM_POINTS), 3);
+	assert_int_equal(feed(GNSS_BACK, 9), 0);
+	assert_string_equal(events_from(4), "gnss_gone fix_lost gnss_back");
+	struct event event = event_at(6);
+	assert_true(event.event_at_ms == T0 + 9000);
+	assert_string_equal(event.session_id, capture_session(capture)->session_id);
+	event_free(&event);
+}
+
+static void what_is_refused_is_counted(void **state)
+{
+	(void)state;
+	struct gnss_report timeless = report_of(GNSS_POSITION, 2);
+	timeless.has_time = false;
+	positions(0, 1);
+	assert_int_equal(capture_feed(capture, &timeless, NULL), 0);
+	assert_int_equal(feed(GNSS_BAD, 2), 0);
+	assert_int_equal(feed(GNSS_SKY, 2), 0);
+	positions(0, 0);
+	assert_int_equal(feed(GNSS_NO_FIX, 3), 0);
+	positions(0, 0); /* late: its epoch was closed last */
+	struct live_facts f = facts();
+	assert_int_equal(f.reports, 8);
+	assert_int_equal(f.refused_no_time, 1);
+	assert_int_equal(f.refused_bad, 1);
+	assert_int_equal(f.refused_late, 1);
+	assert_int_equal(f.epochs, 3);
+	assert_int_equal(f.kept, 3);
+}
+
+/* ---- sessions ------------------------------------------------------------------------------------------------- */
+
+static void manual_keeps_only_inside_a_session(void **state)
+{
+	(void)state;
+	struct session session;
+	conf.capture_session = CAPTURE_SESSION_MANUAL;
+	positions(0, 5);
+	assert_int_equal(facts().refused_no_session, 5);
+	person_starts();
+	positions(6, 9);
+	assert_int_equal(facts().kept, 4);
+	assert_string_equal(capture_session(capture)->user_id, "bob");
+	stop(10);
+	assert_int_equal(last_seq(STREAM_POINTS), 5);
+	assert_true(open_session(&session)); /* only the command ends it */
+	assert_string_equal(events_from(2), "fix_regained session_start agent_stop");
+}
+
+static void a_person_pauses_resumes_and_ends(void **state)
+{
+	(void)state;
+	struct session first, second;
+	positions(0, 3);
+	assert_true(open_session(&first));
+	person(SESSION_PAUSED);
+	positions(4, 6);
+	assert_int_equal(facts().kept, 3);
+	assert_int_equal(facts().refused_no_session, 3);
+	person(SESSION_ACTIVE);
+	positions(7, 8);
+	assert_int_equal(facts().kept, 5);
+	person(SESSION_ENDED);
+	positions(9, 10);
+	assert_true(open_session(&second));
+	assert_true(second.started_at_ms == T0 + 8000);
+	stop(11);
+	/* What had waited when the person acted belongs to the session in which it was kept. */
+	for (int64_t seq = 1; seq <= 5; seq++)
+		assert_int_equal(point_at(seq).session, first.id);
+	assert_int_equal(point_at(6).session, second.id);
+	assert_int_equal(last_seq(STREAM_POINTS), 8);
+}
+
+static void a_session_paused_by_a_person_stays_so(void **state)
+{
+	(void)state;
+	struct session session;
+	positions(0, 3);
+	person(SESSION_PAUSED);
+	stop(5);
+	capture_free(capture);
+	start();
+	positions(10, 12);
+	assert_int_equal(facts().kept, 0);
+	assert_true(open_session(&session));
+	assert_int_equal(session.status, SESSION_PAUSED);
+}
+
+static void a_session_paused_by_a_stop_goes_on(void **state)
+{
+	(void)state;
+	struct session session;
+	conf.capture_stop = CAPTURE_STOP_PAUSE;
+	positions(0, 3);
+	stop(5);
+	assert_true(open_session(&session));
+	assert_int_equal(session.status, SESSION_PAUSED);
+	/* However many events others write meanwhile. */
+	for (int i = 0; i < 200; i++) {
+		struct event event = {.event_at_ms = T0, .event_type = "note"};
+		assert_int_equal(store_append_event(store, &event, NULL), 0);
+	}
+	int64_t events = last_seq(STREAM_EVENTS);
+	capture_free(capture);
+	start();
+	positions(10, 12);
+	assert_string_equal(events_from(events + 1), "agent_start session_resume fix_regained");
+	assert_int_equal(capture_session(capture)->status, SESSION_ACTIVE);
+	stop(13);
+	assert_int_equal(point_at(7).session, session.id);
+	assert_int_equal(last_seq(STREAM_POINTS), 7);
+}
+
+static void a_crash_continues_the_open_session(void **state)
+{
+	(void)state;
+	struct session before, after;
+	positions(0, 3);
+	assert_true(open_session(&before));
+	capture_free(capture); /* the points that wait are lost, as the promise says */
+	start();
+	positions(100, 102);
+	stop(103);
+	assert_int_equal(last_seq(STREAM_POINTS), 4);
+	assert_int_equal(point_at(4).session, before.id);
+	assert_int_equal(store_session_by_id(store, before.id, &after, NULL), 0);
+	assert_true(after.ended_at_ms == T0 + 102000);
+}
+
+static void a_session_without_a_fix_is_left_to_the_next_start(void **state)
+{
+	(void)state;
+	struct session session;
+	person_starts();
+	stop(1);
+	assert_true(open_session(&session));
+	assert_int_equal(session.status, SESSION_ACTIVE);
+}
+
+/* ---- a store that fails --------------------------------------------------------------------------------------- */
+
+/* No file of this process may grow: as on a full disk. */
+static void fill_disk(bool full)
+{
+	struct rlimit limit;
+	struct stat info = {0};
+	char wal[96];
+	snprintf(wal, sizeof wal, "%s-wal", path);
+	stat(wal, &info);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = full ? (rlim_t)info.st_size : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_full_disk_loses_nothing(void **state)
+{
+	(void)state;
+	struct err e = {0};
+	struct session session;
+	fill_disk(true);
+	positions(0, 0);
+	assert_int_not_equal(feed(GNSS_POSITION, 1), 0); /* the session can't be opened */
+	assert_true(capture_failing(capture));
+	assert_int_equal(feed(GNSS_POSITION, 2), 0);     /* not tried again at once … */
+	assert_int_not_equal(feed(GNSS_POSITION, 3), 0); /* … but soon */
+	assert_int_equal(feed(GNSS_NO_FIX, 4), 0);
+	assert_int_equal(facts().waiting_points, 4);
+	assert_int_equal(last_seq(STREAM_POINTS), 0);
+	assert_false(open_session(&session));
+	fill_disk(false);
+	assert_int_equal(capture_tick(capture, capture_deadline(capture), &e), 0);
+	assert_false(capture_failing(capture));
+	assert_int_equal(last_seq(STREAM_POINTS), 4);
+	assert_true(open_session(&session));
+	assert_true(session.started_at_ms == T0);
+	assert_int_equal(point_at(1).session, session.id);
+	assert_int_equal(point_at(4).session, session.id);
+	assert_string_equal(events_from(2), "session_start fix_regained fix_lost");
+}
+
+static void a_person_may_be_first(void **state)
+{
+	(void)state;
+	struct session session;
+	fill_disk(true);
+	positions(0, 0);
+	assert_int_not_equal(feed(GNSS_POSITION, 1), 0);
+	fill_disk(false);
+	person_starts();
+	positions(2, 5);
+	assert_true(open_session(&session));
+	assert_string_equal(session.user_id, "bob");
+	assert_int_equal(point_at(1).session, session.id);
+}
+
+static void memory_is_bounded_and_says_so(void **state)
+{
+	(void)state;
+	enum { TOO_MANY = 100 };
+	positions(0, 1);
+	fill_disk(true);
+	for (int second = 2; second < CAPTURE_WAITING_MAX + 2 + TOO_MANY; second++) {
+		struct gnss_report report = report_of(GNSS_POSITION, second);
+		report.mono_ms = MONO + 30000; /* all within one breath: the commit is not tried for each of them */
+		capture_feed(capture, &report, NULL);
+	}
+	assert_true(capture_failing(capture));
+	assert_int_equal(facts().waiting_points, CAPTURE_WAITING_MAX);
+	assert_int_equal(facts().overrun, TOO_MANY);
+	fill_disk(false);
+	/* The open epoch is closed by now, and finds no room either. */
+	assert_int_equal(capture_tick(capture, capture_deadline(capture), NULL), 0);
+	assert_int_equal(last_seq(STREAM_POINTS), CAPTURE_WAITING_MAX + 1);
+	assert_int_equal(capture_tick(capture, capture_deadline(capture), NULL), 0);
+	stop(CAPTURE_WAITING_MAX + 200);
+	struct event event = event_at(4);
+	assert_string_equal(event.event_type, "overrun");
+	assert_string_equal(event.payload, "{\"reports\":101}");
+	event_free(&event);
+	assert_string_equal(events_from(5), "session_end agent_stop");
+}
+
+static void a_stop_that_can_not_write_says_so(void **state)
+{
+	(void)state;
+	struct err e = {0};
+	positions(0, 3);
+	fill_disk(true);
+	assert_int_not_equal(capture_stop(capture, "test", MONO + 5000, &e), 0);
+	assert_int_not_equal(e.code, 0);
+	fill_disk(false);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	signal(SIGXFSZ, SIG_IGN);
+	const struct CMUnitTest tests[] = {
+		test(the_first_fix_opens_a_session_and_a_stop_ends_it),
+		test(points_wait_for_the_interval),
+		test(or_for_their_number),
+		test(losing_and_finding_the_fix),
+		test(gpsd_gone_and_back),
+		test(what_is_refused_is_counted),
+		test(manual_keeps_only_inside_a_session),
+		test(a_person_pauses_resumes_and_ends),
+		test(a_session_paused_by_a_person_stays_so),
+		test(a_session_paused_by_a_stop_goes_on),
+		test(a_crash_continues_the_open_session),
+		test(a_session_without_a_fix_is_left_to_the_next_start),
+		test(a_full_disk_loses_nothing),
+		test(a_person_may_be_first),
+		test(memory_is_bounded_and_says_so),
+		test(a_stop_that_can_not_write_says_so),
+	};
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
