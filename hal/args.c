@@ -73,89 +73,11 @@ static bool parse_decimal(const char *text, int digits, int64_t most, int64_t *o
 	return true;
 }
 
-static int64_t days_from_civil(int64_t year, int month, int day)
-{
-	/* http://howardhinnant.github.io/date_algorithms.html */
-	year -= month <= 2;
-	int64_t era = (year >= 0 ? year : year - 399) / 400;
-	int64_t yoe = year - era * 400;
-	int64_t doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static bool digits_at(const char *text, size_t at, size_t count, int *out)
-{
-	int value = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (!isdigit((unsigned char)text[at + i]))
-			return false;
-		value = value * 10 + (text[at + i] - '0');
-	}
-	*out = value;
-	return true;
-}
-
-static bool parse_date(const char *text, int64_t *out_days)
-{
-	static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	int year, month, day;
-	if (!digits_at(text, 0, 4, &year) || text[4] != '-' || !digits_at(text, 5, 2, &month) || text[7] != '-' ||
-	    !digits_at(text, 8, 2, &day))
-		return false;
-	bool leap = (year % 4 == 0 && year % 100) || year % 400 == 0;
-	if (year < 1 || month < 1 || month > 12 || day < 1 || day > month_days[month - 1] + (leap && month == 2))
-		return false;
-	*out_days = days_from_civil(year, month, day);
-	return true;
-}
-
-/* "Z" or "+hh:mm"; the offset in minutes. */
-static bool parse_zone(const char *text, int *out_minutes)
-{
-	int hours, minutes;
-	if (!strcmp(text, "Z") || !strcmp(text, "z")) {
-		*out_minutes = 0;
-		return true;
-	}
-	if ((text[0] != '+' && text[0] != '-') || !digits_at(text, 1, 2, &hours) || text[3] != ':' ||
-	    !digits_at(text, 4, 2, &minutes) || text[6] || hours > 23 || minutes > 59)
-		return false;
-	*out_minutes = (hours * 60 + minutes) * (text[0] == '-' ? -1 : 1);
-	return true;
-}
-
-static bool parse_time_of_day(const char *text, int64_t *out_ms)
-{
-	int hour, minute, second, zone;
-	if (!digits_at(text, 0, 2, &hour) || text[2] != ':' || !digits_at(text, 3, 2, &minute) || text[5] != ':' ||
-	    !digits_at(text, 6, 2, &second) || hour > 23 || minute > 59 || second > 60)
-		return false;
-	int ms = 0;
-	const char *rest = text + 8;
-	if (*rest == '.') {
-		rest++;
-		int scale = 100;
-		if (!isdigit((unsigned char)*rest))
-			return false;
-		for (; isdigit((unsigned char)*rest); rest++, scale /= 10)
-			ms += (*rest - '0') * scale;
-	}
-	if (!parse_zone(rest, &zone))
-		return false;
-	*out_ms = ((hour * 60 + minute - zone) * 60 + second) * INT64_C(1000) + ms;
-	return true;
-}
-
 int args_parse_time(const char *text, int64_t *out_ms, struct err *e)
 {
-	int64_t days, of_day = 0;
-	bool good = parse_date(text, &days);
-	if (good && text[10])
-		good = strchr("Tt ", text[10]) && parse_time_of_day(text + 11, &of_day);
-	if (!good)
+	if (!time_parse(text, out_ms))
 		return err_set(e, ERR_USAGE, "\"%s\" is no time: write 2026-11-21T10:00:00Z, or a date for its midnight UTC",
 		               text);
-	*out_ms = days * 86400000 + of_day;
 	return 0;
 }
 

@@ -1,12 +1,10 @@
 #include "hal/gnss_driver.h"
 
 #include <cjson/cJSON.h>
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 /* gpsd's words for a position that is not of satellites alone: STATUS_DR, STATUS_GNSSDR. */
 enum { GPSD_STATUS_DR = 5, GPSD_STATUS_GNSSDR = 6 };
@@ -30,47 +28,12 @@ static int32_t scaled(double value, double scale, double least, double most)
 	return result >= least && result <= most ? (int32_t)llround(result) : ROW_ABSENT;
 }
 
-static int digits(const char **text, int count)
-{
-	int value = 0;
-	for (int i = 0; i < count; i++, (*text)++) {
-		if (!isdigit((unsigned char)**text))
-			return -1;
-		value = value * 10 + (**text - '0');
-	}
-	return value;
-}
-
-/* "2026-11-21T23:33:00.000Z", as gpsd writes times. Thousandths are rounded. What is no time after 1970 is none: a
- * receiver without a date shows 1899, or zero. */
+/* "2026-11-21T23:33:00.000Z", as gpsd writes times. What is no time after 1970 is none: a receiver without a date shows
+ * 1899, or zero. */
 static bool read_time(const char *text, int64_t *out_ms)
 {
-	struct tm tm = {0};
-	int second;
-	const struct {
-		int *field, digits, least, most, minus;
-		char behind;
-	} parts[] = {
-		{&tm.tm_year, 4, 1970, 9999, 1900, '-'}, {&tm.tm_mon, 2, 1, 12, 1, '-'}, {&tm.tm_mday, 2, 1, 31, 0, 'T'},
-		{&tm.tm_hour, 2, 0, 23, 0, ':'},         {&tm.tm_min, 2, 0, 59, 0, ':'}, {&second, 2, 0, 60, 0, '\0'},
-	};
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		int value = digits(&text, parts[i].digits);
-		if (value < parts[i].least || value > parts[i].most || (parts[i].behind && *text++ != parts[i].behind))
-			return false;
-		*parts[i].field = value - parts[i].minus;
-	}
-	double fraction = 0;
-	if (*text == '.') {
-		const char *first = text++;
-		text += strspn(text, "0123456789");
-		fraction = strtod(first, NULL);
-	}
-	if (strcmp(text, "Z"))
-		return false;
-	int day = tm.tm_mday; /* timegm makes the 2nd of March of the 30th of February */
-	int64_t ms = ((int64_t)timegm(&tm) + second) * 1000 + llround(fraction * 1000);
-	if (tm.tm_mday != day || ms <= 0 || ms > TIME_MS_MAX)
+	int64_t ms;
+	if (!text || !strchr(text, 'T') || !time_parse(text, &ms) || ms <= 0)
 		return false;
 	*out_ms = ms;
 	return true;
@@ -107,7 +70,7 @@ static void read_position(const cJSON *tpv, struct gnss_report *out)
 		.altitude_dm = scaled(altitude_of(tpv), 10, -INT32_MAX, INT32_MAX),
 		.source = status == GPSD_STATUS_DR || status == GPSD_STATUS_GNSSDR ? POINT_FUSED : POINT_GPS,
 	};
-	out->has_time = time && read_time(time, &out->fix.recorded_at_ms);
+	out->has_time = read_time(time, &out->fix.recorded_at_ms);
 }
 
 static void read_tpv(const cJSON *tpv, struct gnss_report *out)

@@ -6,6 +6,7 @@
 #ifndef ALZY_HAL_ROWS_H
 #define ALZY_HAL_ROWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,5 +75,9 @@ struct session {
 #define TIME_TEXT 32
 /* RFC 3339 in UTC with milliseconds: "2026-11-21T23:33:00.000Z". */
 const char *time_format(int64_t time_ms, char out[TIME_TEXT]);
+
+/* The way back: RFC 3339 with any offset and fraction (rounded to milliseconds), or a date for its midnight UTC. False
+ * when it is neither. Leap seconds are taken as the first second of the next minute, as POSIX has it. */
+bool time_parse(const char *text, int64_t *out_ms);
 
 #endif
