@@ -139,12 +139,19 @@ struct reading {
 
 enum { ARGS_MAX = sizeof((struct reading *)0)->seen };
 
+/* A lone "-" is standard input, and "-3.5" a number: neither is an option. */
+static bool looks_like_option(const char *word)
+{
+	return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]) && word[1] != '.';
+}
+
 /* The value of an option: behind its '=', or the next word. NULL when there is none. */
 static const char *value_of(struct reading *r, const char *equals)
 {
 	if (equals)
 		return equals + 1;
-	return r->at + 1 < r->argc ? r->argv[++r->at] : NULL;
+	bool has_next = r->at + 1 < r->argc && !looks_like_option(r->argv[r->at + 1]);
+	return has_next ? r->argv[++r->at] : NULL;
 }
 
 static int read_option(struct reading *r, struct err *e)
@@ -211,8 +218,7 @@ int args_read(int argc, char **argv, const char *verb, const char *summary, cons
 		int rc = 0;
 		if (!options_end && !strcmp(word, "--"))
 			options_end = true;
-		/* A lone "-" is standard input, and "-3.5" a number: neither is an option. */
-		else if (!options_end && word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]))
+		else if (!options_end && looks_like_option(word))
 			rc = read_option(&r, e);
 		else
 			rc = read_word(&r, e);

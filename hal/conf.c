@@ -119,7 +119,7 @@ struct loading {
 	void *conf;
 	bool *seen;
 	struct err *e;
-	int rc;
+	int rc, refused_line; /* of the first value that was refused */
 };
 
 static char *read_line(char *out, int size, void *user)
@@ -131,6 +131,7 @@ static char *read_line(char *out, int size, void *user)
 
 static int refuse(struct loading *l, const char *section, const char *name)
 {
+	l->refused_line = l->line;
 	l->rc = err_wrap(l->e, "%s:%d: [%s] %s", l->path, l->line, section, name);
 	return 0;
 }
@@ -206,7 +207,8 @@ static int load_file(const struct conf_table *table, const char *path, void *con
 		struct loading l = {.table = table, .path = path, .file = file, .conf = conf, .seen = seen, .e = e};
 		int line = ini_parse_stream(read_line, &l, on_value, &l);
 		rc = l.rc;
-		if (!rc && line)
+		/* A line that inih could not read may be why a later value was refused: "[stor" and then its keys. */
+		if (line && (!rc || line < l.refused_line))
 			rc = err_set(e, ERR_CONFIG, "%s:%d: neither [section] nor key = value", path, line > 0 ? line : 1);
 	} else if (!rc) {
 		rc = err_set(e, ERR_MEMORY, "out of memory for %s", path);

@@ -70,6 +70,8 @@ static void test_bad_lines_are_named(void **state)
 		{"a|--jsn", "--jsn"},
 		{"a|--json=1", "--json"},
 		{"a|--user", "USER"},
+		{"a|--user|--json", "USER"},
+		{"a|--lat|--from", "DEGREES"},
 		{"a|--limit|-1", "-1"},
 		{"a|--limit|5x", "5x"},
 		{"a|--limit|99999999999999999999", "--limit"},

@@ -89,6 +89,7 @@ static void test_errors(void **state)
 		{"[store]\npath = x\n", ":2:", "/"},
 		{"[store]\npath\n", ":2:", ""},
 		{"[store\n", ":1:", "[section]"},
+		{"[gnss]\n[store\npath = /x\n", ":2:", "[section]"},
 		{"[store]\ncommit_interval = 20\n", ":2:", "unit"},
 		{"[store]\ncommit_interval = 1.5s\n", ":2:", ""},
 		{"[store]\ncommit_interval = -1s\n", ":2:", ""},
