@@ -1,0 +1,85 @@
+#!/bin/bash
+# The agent by itself: a store that is slow for seconds, a gpsd that hangs, kill -9, a person at the command line, and
+# the same reports from a file.
+. "$(dirname "$0")/../lib/rig.sh"
+
+recorded() { # NAME: what gpsd reported is what the store holds, row for row
+	gpsd_rows >"$SCRATCH/rows.gpsd"
+	store_rows "$1" >"$SCRATCH/rows.store"
+	perl "$RIG/compare.pl" "$SCRATCH/rows.gpsd" "$SCRATCH/rows.store"
+}
+values() { store_rows "$1" | cut -d' ' -f1-9; } # NAME: rows without their session
+event_count() { lite "$1" "SELECT count(*) FROM events WHERE event_type = '$2'"; }
+within_a_second() { # NAME: SIGTERM ends it in time, with exit status 0
+	local began=$EPOCHREALTIME status
+	stop "$1"
+	status=$?
+	[ $status = 0 ] && [ $((${EPOCHREALTIME/./} - ${began/./})) -lt $((1000000 * SLOWER)) ]
+}
+
+# ---- a store that is held for two seconds, while gpsd sends an hour and a half as fast as it can
+gpsd_start "$DATA/nmea/anemomind_psaros33.log.gz"
+unit slow store.commit_points=200
+agent_start slow || die "no agent: $(log_of agent-slow)"
+await log_has agent-slow 'connected to' || die "no connection"
+mkfifo "$SCRATCH/release"
+start holder bash -c 'exec 3<>"$1"; { echo "BEGIN IMMEDIATE;"; echo "SELECT 1;"; read -r -u 3; echo "COMMIT;"; } | sqlite3 "$0"' \
+	"$SCRATCH/slow/store.db" "$SCRATCH/release"
+await log_has holder '^1' || die "the store can't be held"
+gpsd_go
+sleep 2 # this is the stall, not a wait for anything
+echo >"$SCRATCH/release"
+await gpsd_done || die "gpsd does not come to an end"
+ok "SIGTERM ends the agent within a second" within_a_second agent-slow
+ok "a stalled store costs no report ($(wc -l <"$SCRATCH/witness.log") lines of gpsd)" recorded slow
+is "$(event_count slow overrun)" 0 "… and gpsd was never left waiting"
+
+# ---- the same reports from a file give the same rows
+unit again gnss.source="replay:$SCRATCH/witness.log"
+ok "a replay ends by itself" replay again
+ok "a replay gives the same rows as gpsd" diff <(values slow) <(values again)
+is "$(lite again 'SELECT status FROM sessions')" ended "its session has ended"
+is "$(lite again 'SELECT ended_at FROM sessions')" "$(lite again 'SELECT recorded_at FROM points ORDER BY seq DESC LIMIT 1')" \
+	"… with the last fix"
+gpsd_stop
+rm "$SCRATCH/witness.log"
+
+# ---- kill -9, and a person at the command line
+gpsd_start "$DATA/drive.nmea" 0.01
+unit car store.commit_interval=100ms
+agent_start car || die "no agent: $(log_of agent-car)"
+gpsd_go
+points() { lite car 'SELECT count(*) FROM points'; }
+more_than() { [ "$(points)" -gt "$1" ]; }
+for round in 1 2 3; do
+	await more_than "$(points)"
+	kill9 agent-car
+	agent_start car || die "no agent: $(log_of agent-car)"
+done
+is "$(lite car 'SELECT count(*) || status FROM sessions')" 1active "kill -9 ends no session: it goes on"
+ok "its store is whole" test "$(lite car 'PRAGMA integrity_check')" = ok
+await more_than "$(points)"
+ok "a person pauses the session" on car session pause
+paused_at=$(points)
+ok "the agent notices" await log_has agent-car 'is paused'
+ok "a person goes on" on car session resume
+ok "… and so does the agent" await more_than "$paused_at"
+ok "a person ends the session" on car session end
+two_sessions() { [ "$(lite car 'SELECT count(*) FROM sessions')" = 2 ]; }
+ok "… and the next fix opens another" await two_sessions
+ok "SIGTERM ends the agent within a second" within_a_second agent-car
+is "$(lite car 'SELECT count(*) FROM (SELECT recorded_at FROM points GROUP BY 1 HAVING count(*) > 1)')" 0 "no epoch is there twice"
+gpsd_stop
+
+# ---- a gpsd that hangs: its queue of connections is full, so that connecting to it takes for ever
+port=$(free_port)
+start hung perl -MIO::Socket::INET -e '$| = 1; $l = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$ARGV[0]", Listen => 1) or die;
+	push @c, $c while $c = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]", Timeout => 1); print "full\n"; sleep 1000' "$port"
+await log_has hung full || die "the queue does not fill"
+unit hanging gnss.source="gpsd://127.0.0.1:$port"
+ok "the agent is ready without waiting for gpsd" agent_start hanging
+ok "an event beside it" on hanging event something
+connecting() { grep -q ":$(printf %04X "$port") 02 " /proc/net/tcp; } # SYN sent
+ok "it hangs in connecting" await connecting
+ok "SIGTERM ends it within a second all the same" within_a_second agent-hanging
+done_testing
