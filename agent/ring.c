@@ -8,7 +8,7 @@
 
 enum {
 	NEWS_PLACES = 16,      /* for what is no position: gone, back, end */
-	HURRY = 64,            /* so many reports are worth a wake-up */
+	HURRY_MOST = 64,       /* at most so many reports wait without a wake-up */
 	KEPT_BYTES = 64 << 10, /* touched memory that is not worth giving back */
 };
 
@@ -17,6 +17,7 @@ struct ring {
 	pthread_cond_t room;
 	struct gnss_report *reports;
 	size_t capacity, first, count;
+	size_t hurry;   /* so many reports are worth a wake-up */
 	size_t touched; /* places in use since memory was last given back */
 	int64_t dropped;
 	enum gnss_report_kind last_kind; /* of what was pushed last, satellites aside */
@@ -30,6 +31,7 @@ int ring_open(struct ring **out, size_t capacity, struct err *e)
 	if (!ring)
 		return err_set(e, ERR_MEMORY, "out of memory for the ring of reports");
 	ring->capacity = capacity + NEWS_PLACES;
+	ring->hurry = capacity / 2 < HURRY_MOST ? capacity / 2 : HURRY_MOST;
 	ring->last_kind = GNSS_END;
 	ring->reports = mmap(NULL, ring->capacity * sizeof *ring->reports, PROT_READ | PROT_WRITE,
 	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -77,7 +79,7 @@ static bool is_urgent(struct ring *ring, const struct gnss_report *report)
 	bool changed = report->kind != GNSS_SKY && report->kind != ring->last_kind;
 	if (changed)
 		ring->last_kind = report->kind;
-	return changed || ring->count >= HURRY;
+	return changed || ring->count >= ring->hurry;
 }
 
 /* Returns whether fd is to be made readable. */

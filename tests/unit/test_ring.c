@@ -88,7 +88,17 @@ static void it_is_readable_while_there_is_something_to_act_on(void **state)
 	assert_true(readable(ring));
 	assert_int_equal(ring_take(ring, out, 2), 1);
 	assert_false(readable(ring));
-	push(ring, GNSS_NO_FIX, 4);
+	/* More of the same can wait, until it is half of the ring; another kind can't. */
+	push(ring, GNSS_POSITION, 4);
+	push(ring, GNSS_POSITION, 5);
+	assert_false(readable(ring));
+	push(ring, GNSS_NO_FIX, 6);
+	assert_true(readable(ring));
+	ring_take(ring, out, SMALL);
+	for (int64_t i = 0; i < SMALL / 2; i++) {
+		assert_false(readable(ring));
+		push(ring, GNSS_NO_FIX, i);
+	}
 	assert_true(readable(ring));
 	ring_free(ring);
 }
@@ -144,7 +154,9 @@ static void two_threads_lose_nothing(void **state)
 	assert_int_equal(ring_open(&ring, SMALL, NULL), 0);
 	assert_int_equal(pthread_create(&pusher, NULL, push_many, ring), 0);
 	for (int64_t next = 0; next < MANY;) {
-		assert_int_equal(poll(&(struct pollfd){.fd = ring_fd(ring), .events = POLLIN}, 1, 10000), 1);
+		/* The last few may come without a wake-up. */
+		bool woken = poll(&(struct pollfd){.fd = ring_fd(ring), .events = POLLIN}, 1, next < MANY - SMALL ? 10000 : 10);
+		assert_true(woken || next >= MANY - SMALL);
 		size_t n = ring_take(ring, out, 5);
 		for (size_t i = 0; i < n; i++)
 			assert_int_equal(out[i].mono_ms, next++);
