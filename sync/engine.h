@@ -34,9 +34,12 @@ struct engine_options {
 	const volatile bool *stop; /* set by a signal: ends after the exchange under way; NULL: never */
 };
 
-/* Sends all that is unsent now, one batch after the other, with the next one being made while the centre works. When
- * nothing is unsent no batch is sent. Fills *report also on failure (what was done so far). ERR_STATE when not paired.
- * A batch that the carrier or centre fails is not repeated here: the caller waits as backoff.h says. */
+/* Sends all that is unsent, one batch after the other, with the next one being made while the centre works. Rows that
+ * are recorded meanwhile are sent too, within bounds: a run always ends. When nothing is unsent no batch is sent. Fills
+ * *report also on failure (what was done so far). ERR_STATE when not paired; ERR_FORGED or ERR_INVALID for a receipt
+ * that is not the centre's, not for this batch, or accounts for nothing of it; else the carrier's errors. A refusal
+ * (ERR_REFUSED) is remembered in the store until the next receipt. A batch that the carrier or centre fails is not
+ * repeated here: the caller waits as backoff.h says. */
 int engine_run(struct store *store, const struct key_pair *keys, struct carrier *carrier,
                const struct engine_options *options, struct engine_report *report, struct err *e);
 

@@ -199,15 +199,15 @@ static void run(struct syncd *d)
 		log_debug("next try in %" PRId64 " ms", schedule_wait(&d->schedule, clock_mono_ms()));
 }
 
-/* While the centre refuses this unit, pairing anew is what may help: it shows in the store at once. */
-static void look_for_pairing(struct syncd *d)
+/* While the centre refuses this unit, pairing anew or an `alzy sync` that succeeds shows that it does no more. */
+static void look_for_pardon(struct syncd *d)
 {
 	struct store_centre centre;
 	bool changed = false, paired = false;
 	if (!d->store || store_changed(d->store, &changed, NULL) || !changed ||
 	    store_centre_get(d->store, &centre, &paired, NULL) || !paired)
 		return;
-	if (centre.paired_at_ms != d->centre.paired_at_ms ||
+	if (!centre.refusal[0] || centre.paired_at_ms != d->centre.paired_at_ms ||
 	    memcmp(centre.public_key, d->centre.public_key, sizeof centre.public_key))
 		schedule_paired(&d->schedule, clock_mono_ms());
 }
@@ -219,7 +219,7 @@ static void reload(struct syncd *d)
 	struct signalfd_siginfo info;
 	struct conf_unit conf;
 	struct err e;
-	char restart[ERR_TEXT_MAX], line[64];
+	char line[64];
 	while (read(d->reload_fd, &info, sizeof info) == (ssize_t)sizeof info)
 		;
 	snprintf(line, sizeof line, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_ms() * 1000);
@@ -227,6 +227,7 @@ static void reload(struct syncd *d)
 	if (conf_load(&conf_unit_table, conf_path(NULL, CONF_UNIT_STANDARD), &conf, &e)) {
 		log_error("%s; going on with the settings there were", e.text);
 	} else {
+		char restart[ERR_TEXT_MAX];
 		conf_reload(&conf_unit_table, &d->conf, &conf, restart, sizeof restart);
 		schedule_interval(&d->schedule, d->conf.sync_interval_ms, clock_mono_ms());
 		log_notice("configuration read again%s%s", restart[0] ? "; these need a restart: " : "", restart);
@@ -260,7 +261,7 @@ static void loop(struct syncd *d)
 			schedule_network(&d->schedule, clock_mono_ms());
 		}
 		if (d->schedule.last == SCHEDULE_REFUSED)
-			look_for_pairing(d);
+			look_for_pardon(d);
 		if (!schedule_wait(&d->schedule, clock_mono_ms()))
 			run(d);
 	}

@@ -48,6 +48,16 @@ network_comes
 AWAIT_SECONDS=20 await nothing_unsent
 tap $? "the network is back: it is sent"
 
+# ---- a centre that refuses
+sql "UPDATE alzy.devices SET is_active = false"
+ok "an event of a device that is not active any more" on car event refused
+ok "syncd says so" await log_has syncd-car '^<4>.*deactivated'
+sql "UPDATE alzy.devices SET is_active = true"
+ok "when it is again, alzy sync sends" on car sync
+ok "another event" on car event again
+AWAIT_SECONDS=20 await nothing_unsent
+tap $? "syncd has seen that, and goes on without waiting for an hour"
+
 # ---- SIGTERM in the middle of an exchange
 central_stop
 start silent perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalAddr => $ARGV[0], Listen => 5, ReuseAddr => 1) or die;
@@ -65,5 +75,5 @@ tap $? "… within a second"
 stop silent
 central_start || die "no centre: $(log_of central)"
 ok "nothing is lost by that" on car sync
-is "$(sql "SELECT string_agg(event_type, ' ' ORDER BY event_id) FROM public.events")" "first second third" "each is held once"
+is "$(sql "SELECT string_agg(event_type, ' ' ORDER BY event_id) FROM public.events")" "first second refused again third" "each is held once"
 done_testing
