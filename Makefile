@@ -20,7 +20,8 @@ endif
 
 STRICT   := -std=c17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DALZY_VERSION='"$(VERSION)"'
-COMPILE   = $(CC) $(CPPFLAGS) $(STRICT) $(CFLAGS) -MMD -MP -pthread
+# Shows what is made; V=1 shows how.
+COMPILE   = echo "  $@" && $(CC) $(CPPFLAGS) $(STRICT) $(CFLAGS) -MMD -MP -pthread
 
 # One folder, one archive. A program names what it stands on, and nothing else is linked into it.
 hal_C     := $(wildcard hal/*.c)
@@ -54,11 +55,11 @@ $(B)/alzy-central: $(B)/sync/central/central.o $(call A,central sync hal)
 	$(LINK) -lpq -lmicrohttpd -lsodium -lzstd -lcjson -linih -lsmartcols -lqrencode -lm -lrt
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(call A,cli agent central sync store hal)
-	@mkdir -p $(@D)
+	mkdir -p $(@D)
 	$(LINK) -lcmocka -lgps -lcurl -lpq -lmicrohttpd -lsodium -lzstd -lsqlite3 -lcjson -linih -lsmartcols -lqrencode -lm -lrt
 
 $(B)/%.o: %.c
-	@mkdir -p $(@D)
+	mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
 # SQL that is embedded at build: the objects depend on it.
@@ -72,28 +73,28 @@ JOBS ?= $(shell nproc)
 NOW = mkdir -p $(B) && flock $(B)/.lock $(MAKE) --no-print-directory -j$(JOBS) B=$(B)
 
 deps:
-	@tools/deps.sh demo
+	tools/deps.sh demo
 
 demo:
-	@tools/deps.sh demo || { echo "demo: failed: packages are missing"; exit 1; }
-	@echo "Building alzy …"
-	@said=$$($(NOW) all 2>&1) || { echo "$$said" | tail -n 30; echo "demo: failed: alzy does not build"; exit 1; }
-	@exec env ALZY_BUILD=$(B) demo/run.sh
+	tools/deps.sh demo || { echo "demo: failed: packages are missing"; exit 1; }
+	echo "Building alzy …"
+	said=$$($(NOW) all 2>&1) || { echo "$$said" | tail -n 30; echo "demo: failed: alzy does not build"; exit 1; }
+	exec env ALZY_BUILD=$(B) demo/run.sh
 
 # The long ones first, so that no processor is left waiting for the last of them at the end.
 E2E := tests/e2e/kill.t $(filter-out tests/e2e/kill.t,$(wildcard tests/e2e/*.t))
 
 check:
-	@tools/deps.sh check
-	@$(NOW) all $(UNIT_TESTS)
-	ALZY_BUILD=$(B) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --exec '' -j$(JOBS) $(E2E) $(UNIT_TESTS)
+	tools/deps.sh check
+	$(NOW) all $(UNIT_TESTS)
+	ALZY_BUILD=$(B) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --exec 'timeout -k 10 240' -j$(JOBS) $(E2E) $(UNIT_TESTS)
 
 lint:
-	@tools/deps.sh check
-	@tools/lint.sh
+	tools/deps.sh check
+	tools/lint.sh
 
 bench: all
-	@ALZY_BUILD=$(B) tests/bench/run.sh
+	ALZY_BUILD=$(B) tests/bench/run.sh
 
 D := $(DESTDIR)$(PREFIX)
 install: all
@@ -109,5 +110,8 @@ install: all
 clean:
 	rm -rf build
 
+ifndef V
+.SILENT:
+endif
 .PHONY: all clean check demo lint install bench deps
 .SECONDARY:

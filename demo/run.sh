@@ -65,26 +65,27 @@ shown alzy sync
 shown alzy status
 
 step "What the centre holds"
-table alzy.points "SELECT p.id, to_char(recorded_at, 'YYYY-MM-DD HH24:MI:SS') AS recorded_at, lat, lng, speed, heading,
+table "alzy.points, five of them" "SELECT p.id, to_char(recorded_at, 'YYYY-MM-DD HH24:MI:SS') AS recorded_at, lat, lng, speed, heading,
 	altitude, source, session_id AS session FROM alzy.points p
 	WHERE (id & 1099511627775) IN (1, 2, 3, $recorded / 2, $recorded) ORDER BY id"
 table alzy.sessions "SELECT id, device_id AS device, status, to_char(started_at, 'YYYY-MM-DD HH24:MI:SS') AS started_at,
 	to_char(ended_at, 'YYYY-MM-DD HH24:MI:SS') AS ended_at, (SELECT count(*) FROM alzy.points p WHERE p.session_id = s.id)
 	AS points FROM alzy.sessions s ORDER BY id"
 table public.sessions "SELECT session_id, machine_id, start_at, end_at FROM public.sessions"
-table public.events "SELECT to_char(event_at, 'YYYY-MM-DD HH24:MI:SS') AS event_at, event_type, left(payload, 60) AS payload
+table "public.events (the drive is of 2019, the agent was started today)" "SELECT to_char(event_at, 'YYYY-MM-DD HH24:MI:SS') AS event_at, event_type, left(payload, 60) AS payload
 	FROM public.events ORDER BY event_id"
 
 step "A picture of the drive"
 session=$(alzy session list --json | json 0.session_id) || die "no session"
-shown alzy export --format svg --session "${session:0:8}" -o "$SCRATCH/drive.svg"
-mv "$SCRATCH/drive.svg" "$PICTURE" || die "no picture"
+shown alzy export --format svg --session "${session:0:8}" -o "${PICTURE#"$TOP/"}"
+[ -s "$PICTURE" ] || die "no picture"
 echo "    open $PICTURE in a browser"
 
 step "Sync again: nothing is sent twice"
 again=$(alzy sync --json) || die "the second sync failed"
-echo "    $again"
-[ "$(json points <<<"$again")$(json events <<<"$again")$(json sessions <<<"$again")" = 000 ] || die "rows were sent twice"
+again="$(json points <<<"$again") points, $(json events <<<"$again") events, $(json sessions <<<"$again") sessions"
+echo "    sent $again"
+[ "$again" = "0 points, 0 events, 0 sessions" ] || die "rows were sent twice: $again"
 
 step "Row for row: the store beside alzy.points"
 store_rows car >"$SCRATCH/rows.store"

@@ -77,27 +77,47 @@ static int run_engine(struct cli *cli, struct engine_report *report, struct stor
 	return rc;
 }
 
+/* For a run that did not get as far as the engine, which counts by itself. */
+static void count_unsent(struct store *store, struct engine_report *report)
+{
+	struct store_backlog backlog;
+	if (!store_backlog(store, &backlog, NULL))
+		report->remaining = backlog.points + backlog.events + backlog.sessions;
+}
+
+/* "1 event", "5 events" */
+static const char *counted(int64_t count, const char *what, char out[SHORT_TEXT])
+{
+	snprintf(out, SHORT_TEXT, "%" PRId64 " %s%s", count, what, count == 1 ? "" : "s");
+	return out;
+}
+
+static void print_sent(const struct engine_report *r)
+{
+	char points[SHORT_TEXT], events[SHORT_TEXT], sessions[SHORT_TEXT];
+	printf("sent      %s, %s, %s in %" PRId64 " batch%s, %.1f s\n", counted(r->points, "point", points),
+	       counted(r->events, "event", events), counted(r->sessions, "session", sessions), r->batches,
+	       r->batches == 1 ? "" : "es", (double)r->elapsed_ms / 1000);
+	char sent[SHORT_TEXT], received[SHORT_TEXT];
+	printf("bytes     %s sent, %s received", text_size(r->bytes_sent, sent), text_size(r->bytes_received, received));
+	if (r->points)
+		printf(", %.2f sent per point", (double)r->bytes_sent / (double)r->points);
+	putchar('\n');
+}
+
 static void print_report(const struct engine_report *r)
 {
-	char sent[SHORT_TEXT], received[SHORT_TEXT];
-	if (r->batches) {
-		printf(
-			"sent      %" PRId64 " points, %" PRId64 " events, %" PRId64 " sessions in %" PRId64 " batch%s, %.1f s\n",
-			r->points, r->events, r->sessions, r->batches, r->batches == 1 ? "" : "es", (double)r->elapsed_ms / 1000);
-		printf("bytes     %s sent, %s received", text_size(r->bytes_sent, sent),
-		       text_size(r->bytes_received, received));
-		if (r->points)
-			printf(", %.2f sent per point", (double)r->bytes_sent / (double)r->points);
-		putchar('\n');
-	} else if (!r->remaining) {
+	char points[SHORT_TEXT], events[SHORT_TEXT], rows[SHORT_TEXT];
+	if (r->batches)
+		print_sent(r);
+	else if (!r->remaining)
 		puts("nothing is unsent");
-	}
 	if (r->rejected)
-		printf("rejected  %" PRId64 " rows; alzy queue --rejected says why\n", r->rejected);
-	printf("central   accounts for %" PRId64 " points and %" PRId64 " events of this store\n", r->held_points,
-	       r->held_events);
+		printf("rejected  %s; alzy queue --rejected says why\n", counted(r->rejected, "row", rows));
+	printf("central   accounts for %s and %s of this store\n", counted(r->held_points, "point", points),
+	       counted(r->held_events, "event", events));
 	if (r->remaining)
-		printf("unsent    %" PRId64 " rows\n", r->remaining);
+		printf("unsent    %s\n", counted(r->remaining, "row", rows));
 }
 
 static void print_report_json(const struct engine_report *r, int rc, const struct err *e)
@@ -140,6 +160,8 @@ int cli_sync(int argc, char **argv, struct err *e)
 		rc = engine_lock(&lock, cli.conf.store_path, LOCK_WAIT_MS, e);
 	if (!rc) {
 		rc = run_engine(&cli, &report, &centre, e);
+		if (rc && !report.remaining)
+			count_unsent(cli.store, &report);
 		if (!rc && report.remaining)
 			rc = err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent", report.remaining);
 		if (json)

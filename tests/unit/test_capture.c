@@ -431,6 +431,20 @@ static void a_crash_continues_the_open_session(void **state)
 	assert_true(after.ended_at_ms == T0 + 102000);
 }
 
+static void a_mark_is_no_fix(void **state)
+{
+	(void)state;
+	struct session session;
+	positions(0, 1);
+	assert_int_equal(feed(GNSS_NO_FIX, 2), 0);
+	assert_true(open_session(&session));
+	struct point mark = {.recorded_at_ms = T0 + 900000, .session = (int32_t)session.id, .source = POINT_MANUAL};
+	assert_int_equal(store_append_points(store, &mark, 1, NULL), 0);
+	stop(3);
+	assert_int_equal(store_session_by_id(store, session.id, &session, NULL), 0);
+	assert_true(session.ended_at_ms == T0 + 1000);
+}
+
 static void a_session_without_a_fix_is_left_to_the_next_start(void **state)
 {
 	(void)state;
@@ -465,6 +479,7 @@ static void a_full_disk_loses_nothing(void **state)
 	positions(0, 0);
 	assert_int_not_equal(feed(GNSS_POSITION, 1), 0); /* the session can't be opened */
 	assert_true(capture_failing(capture));
+	assert_null(capture_session(capture));
 	assert_int_equal(feed(GNSS_POSITION, 2), 0);     /* not tried again at once … */
 	assert_int_not_equal(feed(GNSS_POSITION, 3), 0); /* … but soon */
 	assert_int_equal(feed(GNSS_NO_FIX, 4), 0);
@@ -552,6 +567,7 @@ int main(void)
 		test(a_session_paused_by_a_person_stays_so),
 		test(a_session_paused_by_a_stop_goes_on),
 		test(a_crash_continues_the_open_session),
+		test(a_mark_is_no_fix),
 		test(a_session_without_a_fix_is_left_to_the_next_start),
 		test(a_full_disk_loses_nothing),
 		test(a_person_may_be_first),
