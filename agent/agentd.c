@@ -34,6 +34,10 @@ enum {
 	READ_TIMEOUT_MS = 3600000,
 	/* gps_open may hang in a connect or a name lookup; the agent does not wait for it at its end. */
 	JOIN_MS = 300,
+	/* How long a commit waits for another process at the store: while running, when it is tried again soon, and at the
+	 * end, when it is the last try. Together less than the second in which SIGTERM is obeyed. */
+	PATIENCE_MS = 250,
+	LAST_PATIENCE_MS = 500,
 };
 
 struct agent {
@@ -248,9 +252,13 @@ static void run(struct agent *agent)
 			continue;
 		if (fds[0].revents)
 			handle_signal(agent);
-		take_reports(agent);
+		/* After a stall, what is in the ring was read long before now: only when all of it was taken is it known that a
+		 * receiver was silent. */
+		int64_t now_ms = clock_mono_ms();
+		if (take_reports(agent) == TAKE_MOST)
+			continue;
 		struct err e = {0};
-		int rc = capture_tick(agent->capture, clock_mono_ms(), &e);
+		int rc = capture_tick(agent->capture, now_ms, &e);
 		tell_failing(agent, rc, &e);
 	}
 }
@@ -260,8 +268,10 @@ static int stop(struct agent *agent, struct err *e)
 {
 	notify_systemd("STOPPING=1");
 	stop_reader(agent);
+	store_set_patience(agent->store, 0);
 	while (take_reports(agent))
 		;
+	store_set_patience(agent->store, LAST_PATIENCE_MS);
 	int rc = capture_stop(agent->capture, agent->stop_reason, clock_mono_ms(), e);
 	tell_session(agent);
 	tell_summary(agent);
@@ -277,7 +287,10 @@ static int open_store(struct agent *agent, struct err *e)
 	int rc = lock_take(&agent->lock, path, 0, e);
 	if (rc)
 		return err_wrap(e, "one agent at a time");
-	return store_open(&agent->store, agent->conf.store_path, STORE_CREATE, e);
+	rc = store_open(&agent->store, agent->conf.store_path, STORE_CREATE, e);
+	if (!rc)
+		store_set_patience(agent->store, PATIENCE_MS);
+	return rc;
 }
 
 static int begin(struct agent *agent, struct err *e)

@@ -196,6 +196,11 @@ const char *store_path(const struct store *store)
 	return store->path;
 }
 
+void store_set_patience(struct store *store, int patience_ms)
+{
+	sqlite3_busy_timeout(store->db, patience_ms);
+}
+
 int store_begin(struct store *store, struct err *e)
 {
 	if (store->in_transaction)

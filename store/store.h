@@ -6,7 +6,7 @@
  * A seq is taken inside it, so that several processes can write. After a failure nothing of the call has happened.
  *
  * Rows that break a rule of the tables (ranges of values, references, seq) are ERR_INVALID, with the rule in words.
- * Common errors: ERR_BUSY (another process held the store for longer than the busy timeout), ERR_IO (disk full, card
+ * Common errors: ERR_BUSY (another process held the store for longer than store_set_patience says), ERR_IO (disk full, card
  * broken), ERR_STORE (damaged), ERR_MEMORY. */
 #ifndef ALZY_STORE_STORE_H
 #define ALZY_STORE_STORE_H
@@ -35,6 +35,9 @@ void store_close(struct store *store); /* NULL is fine; an open transaction is r
 
 const char *store_id(const struct store *store); /* the UUID of this store */
 const char *store_path(const struct store *store);
+
+/* How long a change waits while another process writes, before it is ERR_BUSY: 5 s unless told otherwise. */
+void store_set_patience(struct store *store, int patience_ms);
 
 int store_begin(struct store *store, struct err *e);
 int store_commit(struct store *store, struct err *e); /* after a failure the transaction is rolled back */

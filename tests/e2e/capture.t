@@ -16,19 +16,27 @@ within_a_second() { # NAME: SIGTERM ends it in time, with exit status 0
 	status=$?
 	[ $status = 0 ] && [ $((${EPOCHREALTIME/./} - ${began/./})) -lt $((1000000 * SLOWER)) ]
 }
+hold() { # NAME: another process holds the store of this unit, until let_go
+	rm -f "$SCRATCH/release" "$SCRATCH/holder.log"
+	mkfifo "$SCRATCH/release"
+	start holder bash -c 'exec 3<>"$1"; { echo "BEGIN IMMEDIATE;"; echo "SELECT 1;"; read -r -u 3; echo "COMMIT;"; } | sqlite3 "$0"' \
+		"$SCRATCH/$1/store.db" "$SCRATCH/release"
+	await log_has holder '^1' || die "the store can't be held"
+}
+let_go() {
+	echo >"$SCRATCH/release"
+	await gone holder
+}
 
 # ---- a store that is held for two seconds, while gpsd sends an hour and a half as fast as it can
 gpsd_start "$DATA/nmea/anemomind_psaros33.log.gz"
 unit slow store.commit_points=200
 agent_start slow || die "no agent: $(log_of agent-slow)"
 await log_has agent-slow 'connected to' || die "no connection"
-mkfifo "$SCRATCH/release"
-start holder bash -c 'exec 3<>"$1"; { echo "BEGIN IMMEDIATE;"; echo "SELECT 1;"; read -r -u 3; echo "COMMIT;"; } | sqlite3 "$0"' \
-	"$SCRATCH/slow/store.db" "$SCRATCH/release"
-await log_has holder '^1' || die "the store can't be held"
+hold slow
 gpsd_go
 sleep 2 # this is the stall, not a wait for anything
-echo >"$SCRATCH/release"
+let_go
 await gpsd_done || die "gpsd does not come to an end"
 ok "SIGTERM ends the agent within a second" within_a_second agent-slow
 ok "a stalled store costs no report ($(wc -l <"$SCRATCH/witness.log") lines of gpsd)" recorded slow
@@ -70,6 +78,41 @@ ok "… and the next fix opens another" await two_sessions
 ok "SIGTERM ends the agent within a second" within_a_second agent-car
 is "$(lite car 'SELECT count(*) FROM (SELECT recorded_at FROM points GROUP BY 1 HAVING count(*) > 1)')" 0 "no epoch is there twice"
 gpsd_stop
+
+# ---- a card that takes seconds to sync, while each epoch comes as two reports, of which the second says all
+port=$(free_port)
+perl -e 'for (0 .. 99) {
+	my $begin = sprintf q({"class":"TPV","device":"/dev/a","mode":3,"time":"2025-04-11T23:14:%02d.%02d0Z","lat":45.5,"lon":7.%05d),
+		$_ / 25, $_ % 25 * 4, $_;
+	print "$begin}\n$begin,\"eph\":2.5,\"speed\":12.5}\n" }' >"$SCRATCH/witness.log"
+start speaker perl "$RIG/speak.pl" "$port" "$SCRATCH/witness.log" 0.02
+await log_has speaker listening || die "no speaker"
+unit card gnss.source="gpsd://127.0.0.1:$port" store.commit_interval=100ms
+agent_start card || die "no agent: $(log_of agent-card)"
+start card strace -f -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:delay_exit=2500000 -p "$(pid_of agent-card)"
+await log_has speaker spoken || die "not all was said"
+if alive card; then
+	stop card
+	ok "SIGTERM ends the agent" stop agent-card
+	ok "each fix is the report of its epoch that says most" recorded card
+else
+	diag "no process may be traced here, so no card can be slow: $(log_of card)"
+	stop agent-card
+fi
+
+# ---- another process holds the store when the agent is to end: that it is obeyed matters more than what was waiting
+unit held gnss.source="gpsd://127.0.0.1:$port" store.commit_interval=100ms
+agent_start held || die "no agent: $(log_of agent-held)"
+hold held
+ok "a store that is held is told" await log_has agent-held "can't record.*another process is writing"
+began=$EPOCHREALTIME
+stop agent-held
+is $? 9 "SIGTERM ends it, not as if nothing was lost"
+[ $((${EPOCHREALTIME/./} - ${began/./})) -lt $((1000000 * SLOWER)) ]
+tap $? "… within a second"
+like "$(log_of agent-held)" 'what was waiting in memory is lost: .*another process is writing' "… and says so"
+let_go
+stop speaker
 
 # ---- a gpsd that hangs: its queue of connections is full, so that connecting to it takes for ever
 port=$(free_port)
