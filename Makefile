@@ -87,7 +87,7 @@ E2E := tests/e2e/kill.t $(filter-out tests/e2e/kill.t,$(wildcard tests/e2e/*.t))
 check:
 	tools/deps.sh check
 	$(NOW) all $(UNIT_TESTS)
-	ALZY_BUILD=$(B) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --exec 'timeout -k 10 240' -j$(JOBS) $(E2E) $(UNIT_TESTS)
+	ALZY_BUILD=$(B) prove --timer --exec tests/lib/run.sh -j$(JOBS) $(E2E) $(UNIT_TESTS)
 
 lint:
 	tools/deps.sh check
