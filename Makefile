@@ -3,7 +3,7 @@
 #   make            build the four programs into build/ (make deps installs what that takes)
 #   make check      every test            make check SANITIZE=1   the same under ASan and UBSan
 #   make lint       format, static analysis, include direction, documentation of keys and errors
-#   make bench      what alzy is measured by, as ratios
+#   make bench      what alzy is measured by, as ratios      make fuzz   what comes from outside, at random
 #   make install    DESTDIR= PREFIX=/usr
 
 PREFIX  ?= /usr
@@ -58,6 +58,13 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(call A,cli agent central sync store hal)
 	mkdir -p $(@D)
 	$(LINK) -lcmocka -lgps -lcurl -lpq -lmicrohttpd -lsodium -lzstd -lsqlite3 -lcjson -linih -lsmartcols -lqrencode -lm -lrt
 
+$(B)/bench/%: $(B)/tests/bench/%.o $(call A,sync store hal)
+	mkdir -p $(@D)
+	$(LINK) -lsodium -lzstd -lcjson -lm
+
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call A,sync store hal)
+	$(LINK) -fsanitize=fuzzer -lsodium -lzstd -lcjson -lm
+
 $(B)/%.o: %.c
 	mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
@@ -93,8 +100,20 @@ lint:
 	tools/deps.sh check
 	tools/lint.sh
 
-bench: all
+bench:
+	tools/deps.sh demo
+	$(NOW) all $(B)/bench/wire_size
 	ALZY_BUILD=$(B) tests/bench/run.sh
+
+# The fuzzers need clang's runtime: make fuzz FUZZ_SECONDS=600 looks ten minutes into each.
+FUZZ_SECONDS ?= 30
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz:
+	tools/deps.sh check
+	$(NOW) B=build/fuzz CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' $(FUZZERS)
+	for f in $(FUZZERS); do \
+		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) $$f.corpus tests/fuzz/corpus/$${f##*fuzz_} || exit 1; \
+	done
 
 D := $(DESTDIR)$(PREFIX)
 install: all
@@ -113,5 +132,5 @@ clean:
 ifndef V
 .SILENT:
 endif
-.PHONY: all clean check demo lint install bench deps
+.PHONY: all clean check demo lint install bench fuzz deps
 .SECONDARY:
