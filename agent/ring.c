@@ -32,7 +32,7 @@ int ring_open(struct ring **out, size_t capacity, struct err *e)
 		return err_set(e, ERR_MEMORY, "out of memory for the ring of reports");
 	ring->capacity = capacity + NEWS_PLACES;
 	ring->hurry = capacity / 2 < HURRY_MOST ? capacity / 2 : HURRY_MOST;
-	ring->last_kind = GNSS_END;
+	ring->last_kind = GNSS_SKY; /* which is never kept there */
 	ring->reports = mmap(NULL, ring->capacity * sizeof *ring->reports, PROT_READ | PROT_WRITE,
 	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ring->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -192,8 +192,8 @@ static int check_lines(const char *path, FILE *file, struct err *e)
 	}
 	if (ferror(file))
 		return err_errno(e, ERR_CONFIG, "can't read %s", path);
-	rewind(file);
-	return 0;
+	/* What can't go back, a pipe, would now be at its end, and look like a file that says nothing. */
+	return fseek(file, 0, SEEK_SET) ? err_errno(e, ERR_CONFIG, "%s is no file that can be read twice", path) : 0;
 }
 
 static int load_file(const struct conf_table *table, const char *path, void *conf, struct err *e)

@@ -1,5 +1,6 @@
 #include "hal/conf_unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int check_gnss_source(const char *value, struct err *e)
@@ -9,7 +10,8 @@ static int check_gnss_source(const char *value, struct err *e)
 	const char *host = value + 8, *port = strrchr(value, ':');
 	if (!strncmp(value, "gpsd://", 7) && value[7] && port && port > host - 1) {
 		size_t digits = strspn(port + 1, "0123456789");
-		if (digits && digits <= 5 && !port[1 + digits] && strcspn(value + 7, "/ ") == strlen(value + 7))
+		bool real = digits && digits <= 5 && atoi(port + 1) >= 1 && atoi(port + 1) <= 65535;
+		if (real && !port[1 + digits] && strcspn(value + 7, "/ ") == strlen(value + 7))
 			return 0;
 	}
 	return err_set(e, ERR_CONFIG, "\"%s\" is not allowed: write gpsd://HOST:PORT or replay:FILE", value);

@@ -22,7 +22,7 @@ struct gpsd {
 	bool connected; /* data holds an open connection */
 	bool there;     /* gpsd has said something on it */
 	bool told_gone;
-	int64_t next_try_ms, retry_ms;
+	int64_t next_try_ms, retry_ms, connected_ms;
 	struct gnss_lines lines;
 };
 
@@ -78,6 +78,7 @@ static void connect_gpsd(struct gpsd *gpsd)
 	gpsd->connected = gps_open(gpsd->host, gpsd->port, &gpsd->data) == 0;
 	if (!gpsd->connected)
 		return;
+	gpsd->connected_ms = clock_mono_ms();
 	keep_alive(gpsd->data.gps_fd);
 	if (gps_stream(&gpsd->data, WATCH_ENABLE | WATCH_JSON, NULL) < 0)
 		disconnect(gpsd);
@@ -87,6 +88,9 @@ static void connect_gpsd(struct gpsd *gpsd)
  * worth a report. */
 static bool gone(struct gpsd *gpsd, struct gnss_report *out)
 {
+	/* One that greets and hangs up is not back: it would make two events a quarter of a second, for ever. */
+	if (gpsd->there && clock_mono_ms() - gpsd->connected_ms >= RETRY_MOST_MS)
+		gpsd->retry_ms = RETRY_FIRST_MS;
 	disconnect(gpsd);
 	gpsd->next_try_ms = clock_mono_ms() + gpsd->retry_ms;
 	gpsd->retry_ms = gpsd->retry_ms * 2 < RETRY_MOST_MS ? gpsd->retry_ms * 2 : RETRY_MOST_MS;
@@ -112,7 +116,6 @@ static bool receive(struct gpsd *gpsd, struct gnss_report *out)
 		return false;
 	gpsd->there = true;
 	gpsd->told_gone = false;
-	gpsd->retry_ms = RETRY_FIRST_MS;
 	*out = (struct gnss_report){.kind = GNSS_BACK, .mono_ms = gpsd->lines.read_ms};
 	return true;
 }

@@ -29,11 +29,12 @@ static const char *application_text(const struct session *session, char out[SHOR
 static int read_start(int argc, char **argv, struct session *wanted, bool *out_json, bool *out_help, struct err *e)
 {
 	const char *user = NULL, *machine = NULL;
+	bool has_application = false;
 	const struct arg args[] = {
 		{"--user", ARG_TEXT, &user, "USER", .help = "who drives or operates: an id of the centre's users"},
 		{"--machine", ARG_TEXT, &machine, "MACHINE", .help = "which machine: an id of the centre's machines"},
 		{"--application", ARG_COUNT, &wanted->application_id, "NUMBER",
-	     .help = "which application: its number at the centre"},
+	     .help = "which application: its number at the centre", .given = &has_application},
 		{"--json", ARG_FLAG, out_json, .help = "print the session as JSON"},
 	};
 	int rc = args_read(argc, argv, "alzy session start", "Starts a session. Who and what may be left out.", args,
@@ -42,8 +43,8 @@ static int read_start(int argc, char **argv, struct session *wanted, bool *out_j
 		snprintf(wanted->user_id, sizeof wanted->user_id, "%s", user);
 	if (!rc && machine && !(rc = text_check("--machine", machine, sizeof wanted->machine_id, e)))
 		snprintf(wanted->machine_id, sizeof wanted->machine_id, "%s", machine);
-	if (!rc && wanted->application_id > INT32_MAX)
-		rc = err_set(e, ERR_INVALID, "--application: a number up to %d", INT32_MAX);
+	if (!rc && has_application && (wanted->application_id < 1 || wanted->application_id > INT32_MAX))
+		rc = err_set(e, ERR_INVALID, "--application: a number from 1 to %d", INT32_MAX);
 	return rc;
 }
 

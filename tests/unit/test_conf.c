@@ -103,6 +103,8 @@ static void test_errors(void **state)
 		{"[capture]\nsession =\n", ":2:", "auto|manual"},
 		{"[gnss]\nsource = gpsd://host\n", ":2:", "HOST:PORT"},
 		{"[gnss]\nsource = gpsd://:2947x\n", ":2:", "HOST:PORT"},
+		{"[gnss]\nsource = gpsd://host:0\n", ":2:", "HOST:PORT"},
+		{"[gnss]\nsource = gpsd://host:65536\n", ":2:", "HOST:PORT"},
 		{"[gnss]\nsource = /dev/ttyUSB0\n", ":2:", "replay:FILE"},
 		{"[gnss]\nsource = replay:\n", ":2:", "replay:FILE"},
 		{"[sync]\nca_file = ca.pem\n", ":2:", "/"},
@@ -131,6 +133,23 @@ static void test_lines_that_inih_would_cut(void **state)
 	assert_int_equal(conf_load(&conf_unit_table, path, &conf, &e), -ERR_CONFIG);
 	assert_int_equal(conf_load(&conf_unit_table, "/nowhere/alzy.conf", &conf, &e), -ERR_CONFIG);
 	assert_int_equal(conf_load(&conf_unit_table, folder, &conf, &e), -ERR_CONFIG);
+}
+
+/* It can be read once only, and must not count as a file that says nothing. */
+static void test_a_pipe(void **state)
+{
+	(void)state;
+	struct err e = {0};
+	struct conf_unit conf;
+	char name[64];
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "[store]\npath = /x\n", 18), 18);
+	close(ends[1]);
+	snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+	assert_int_equal(conf_load(&conf_unit_table, name, &conf, &e), -ERR_CONFIG);
+	assert_non_null(strstr(e.text, "read twice"));
+	close(ends[0]);
 }
 
 static void test_reload(void **state)
@@ -193,7 +212,7 @@ int main(void)
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
 		cmocka_unit_test(test_errors),   cmocka_unit_test(test_lines_that_inih_would_cut),
 		cmocka_unit_test(test_reload),   cmocka_unit_test(test_format),
-		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_samples),  cmocka_unit_test(test_a_pipe),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

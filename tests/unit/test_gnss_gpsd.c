@@ -112,6 +112,26 @@ static void it_waits_for_gpsd_and_comes_back(void **state)
 	gnss_close(gnss);
 }
 
+/* Each time is news, so the driver must not come back at once, over and over. */
+static void it_is_patient_with_one_that_greets_and_hangs_up(void **state)
+{
+	(void)state;
+	enum { ROUNDS = 3, AT_LEAST_MS = 250 + 500 };
+	begin_listening();
+	struct gnss *gnss = open_gpsd();
+	int64_t begun = clock_mono_ms();
+	for (int round = 0; round < ROUNDS; round++) {
+		int client = accept_client(gnss);
+		say(client, VERSION);
+		assert_int_equal(next(gnss).kind, GNSS_BACK);
+		close(client);
+		assert_int_equal(next(gnss).kind, GNSS_GONE);
+	}
+	assert_true(clock_mono_ms() - begun >= AT_LEAST_MS);
+	end_listening();
+	gnss_close(gnss);
+}
+
 static void waking_ends_a_wait(void **state)
 {
 	(void)state;
@@ -216,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_waits_for_gpsd_and_comes_back),
+		cmocka_unit_test(it_is_patient_with_one_that_greets_and_hangs_up),
 		cmocka_unit_test(waking_ends_a_wait),
 		cmocka_unit_test(a_report_is_the_same_from_gpsd_and_from_a_file),
 	};

@@ -113,6 +113,17 @@ static long resident_kb(void)
 	return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* A replay without a single report has nothing but its end to tell. */
+static void an_end_alone_makes_it_readable(void **state)
+{
+	(void)state;
+	struct ring *ring;
+	assert_int_equal(ring_open(&ring, SMALL, NULL), 0);
+	assert_true(push(ring, GNSS_END, 0));
+	assert_true(readable(ring));
+	ring_free(ring);
+}
+
 static void memory_follows_what_is_needed(void **state)
 {
 	(void)state;
@@ -188,6 +199,7 @@ int main(void)
 		cmocka_unit_test(keeps_order_round_and_round),
 		cmocka_unit_test(a_full_ring_drops_the_newest_and_counts),
 		cmocka_unit_test(it_is_readable_while_there_is_something_to_act_on),
+		cmocka_unit_test(an_end_alone_makes_it_readable),
 		cmocka_unit_test(memory_follows_what_is_needed),
 		cmocka_unit_test(two_threads_lose_nothing),
 		cmocka_unit_test(stopping_ends_a_wait),
