@@ -162,6 +162,19 @@ fails 'not before 1970' '22023' "SELECT alzy.ensure_partitions('1969-12-31 23:59
 fails 'not from 2100 on' '22023' "SELECT alzy.ensure_partitions('2100-01-01', '2100-01-01')"
 fails 'not backwards' '22023' "SELECT alzy.ensure_partitions('2026-02-01', '2026-01-01')"
 fails 'not for ever' '22' "SELECT alzy.ensure_partitions('-infinity', 'infinity')"
+# Somebody reads for long, as a dump does: neither who makes a partition nor who reads later waits for that.
+mkfifo "$SCRATCH/reader"
+start reader psql -qXAtd "$DSN" -f "$SCRATCH/reader"
+exec 6>"$SCRATCH/reader"
+printf 'BEGIN; SELECT count(*) FROM alzy.points;\n\\echo reading\n' >&6
+await log_has reader reading || die 'no reader'
+began=$EPOCHREALTIME
+fails 'no partition while somebody reads the default one' '55P03' "SELECT alzy.ensure_partitions('2028-01-01Z', '2028-01-01Z')"
+[ $((${EPOCHREALTIME/./} - ${began/./})) -lt 1500000 ]
+tap $? '… which is said soon'
+exec 6>&-
+stop reader
+is "$(sql "SELECT alzy.ensure_partitions('2028-01-01Z', '2028-01-01Z')")" 1 'and made when nobody does'
 sql 'CREATE ROLE gateway LOGIN'
 sql "$(sed -n '/^GRANT .* gateway;$/p' "$TOP/docs/schema.md")"
 DSN="host=$PG dbname=alzy user=gateway" sql "SELECT alzy.ensure_partitions('2027-01-01', '2027-01-01')" >/dev/null

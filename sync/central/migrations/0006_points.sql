@@ -87,11 +87,11 @@ CALL alzy.points_check('alzy.points_default');
 -- Makes the monthly partitions (UTC) from the month of first_at to that of last_at that are not there yet, and says
 -- how many it made. A partition is made apart and then attached, because PARTITION OF would lock the parent against
 -- readers; rows of its month leave the default partition in the same transaction. The lock on the parent admits readers
--- and writers, but not a second one who makes partitions; waiting for it, or for readers of the default partition, ends
--- with lock_not_available. Who may do something with points may do it with the new partition. SECURITY DEFINER, so that a
+-- and writers, but not a second one who makes partitions. Who waits for the default partition makes all who come later
+-- wait too, so that is tried for a moment only: a dump may read for hours. Either ends with lock_not_available. Who may do something with points may do it with the new partition. SECURITY DEFINER, so that a
 -- gateway need not own the table: hence bounded.
 CREATE FUNCTION alzy.ensure_partitions(first_at timestamptz, last_at timestamptz) RETURNS integer
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '5s'
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '2s'
 AS $$
 DECLARE
 	low timestamptz := date_trunc('month', first_at);
@@ -111,6 +111,7 @@ BEGIN
 			LOCK TABLE ONLY alzy.points IN SHARE UPDATE EXCLUSIVE MODE;
 		END IF;
 		IF to_regclass('alzy.' || name) IS NULL THEN
+			PERFORM set_config('lock_timeout', '100ms', true);
 			LOCK TABLE alzy.points_default IN ACCESS EXCLUSIVE MODE;
 			SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
 				WHERE attrelid = 'alzy.points'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
