@@ -107,7 +107,8 @@ static int add_rows(struct ranges *set, const struct ingest_rows *rows, const st
 }
 
 /* Takes the rows; when Postgres refuses one for its data, takes each half on its own, down to the row at fault.
- * `whole` says that they are all: then the savepoint may stay, and saves a round trip in most batches. */
+ * `whole` says that they are all: then the savepoint may stay, and saves a round trip in most batches. One row that is
+ * all is tried twice: its partition may have come while it was on its way to the default one, which then refuses it. */
 static int take(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, bool whole,
                 struct err *e)
 {
@@ -124,6 +125,8 @@ static int take(struct ingest *in, const struct ingest_rows *rows, const size_t 
 	snprintf(why, sizeof why, "%s", e->text);
 	if ((rc = pg_script(in->pg, "ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows", e)))
 		return rc;
+	if (count == 1 && whole)
+		return take(in, rows, index, 1, false, e);
 	if (count == 1) {
 		rc = add_rows(&stream->refused, rows, in->batch, index, 1, e);
 		return rc ? rc : reject(in, rows, *index, code, why, e);

@@ -2,6 +2,7 @@
 #include "tests/unit/ingest_rig.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 /* Rows of the unit's store in alzy.points. */
 static const char *points_of(const struct unit *unit)
@@ -268,6 +269,44 @@ static void a_month_gets_its_partition(void **state)
 	                            " JOIN alzy.stores s ON p.id >> 40 = s.number WHERE s.store_id = $1::uuid",
 	                            unit.store_id),
 	                    "alzy.points_2010_01 alzy.points_2010_01 alzy.points_default alzy.points_default");
+}
+
+/* Commits once somebody waits for the default partition. */
+static void *commit_when_awaited(void *user)
+{
+	struct pg_result *found = NULL;
+	bool awaited = false;
+	for (int64_t until = clock_mono_ms() + 20000; !awaited && clock_mono_ms() < until; usleep(5000)) {
+		if (pg_query(user, &found, NULL,
+		             "SELECT FROM pg_locks WHERE relation = 'alzy.points_default'::regclass AND NOT granted", 0, NULL))
+			break;
+		awaited = pg_rows(found);
+		pg_result_free(found);
+	}
+	pg_script(user, "COMMIT", NULL);
+	return awaited ? user : NULL;
+}
+
+static void a_partition_that_comes_meanwhile_rejects_nothing(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 1);
+	struct err e = {0};
+	struct pg *maker;
+	pthread_t thread;
+	void *awaited;
+	(void)state;
+	batch.points[0].recorded_at_ms = INT64_C(1300000000000); /* 2011-03-13 */
+	assert_int_equal(pg_open(&maker, getenv("ALZY_TEST_DSN"), &e), 0);
+	assert_int_equal(pg_script(maker, "BEGIN; SELECT alzy.ensure_partitions('2011-03-01Z', '2011-03-01Z')", &e), 0);
+	assert_int_equal(pthread_create(&thread, NULL, commit_when_awaited, maker), 0);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	pthread_join(thread, &awaited);
+	pg_close(maker);
+	assert_non_null(awaited);
+	assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 1);
+	assert_int_equal(receipt.streams[STREAM_POINTS].rejected_total, 0);
+	receipt_free(&receipt);
 }
 
 static void last_position_is_the_newest_believable(void **state)
@@ -669,6 +708,7 @@ int main(void)
 		cmocka_unit_test(other_content_is_a_conflict),
 		cmocka_unit_test(refused_rows_block_nothing),
 		cmocka_unit_test(a_month_gets_its_partition),
+		cmocka_unit_test(a_partition_that_comes_meanwhile_rejects_nothing),
 		cmocka_unit_test(last_position_is_the_newest_believable),
 		cmocka_unit_test(sessions_follow_their_revision),
 		cmocka_unit_test(what_belongs_to_others_is_refused),
