@@ -9,12 +9,12 @@ die() {
 	said_last="demo: failed: $*"
 	exit 1
 }
-diag() { printf '    %s\n' "$*" >&8; }
+diag() { printf '    %s\n' "$*" >&$TAP_OUT; }
 demo_end() {
 	local status=$?
 	rig_end
 	[ $status = 0 ] || case $said_last in demo:\ failed:*) ;; *) said_last="demo: failed: stopped before its end" ;; esac
-	echo "$said_last" >&8
+	echo "$said_last" >&$TAP_OUT
 	exit $status
 }
 trap demo_end EXIT

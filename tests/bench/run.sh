@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/rig.sh"
 points=${POINTS:-200000}
 read -ra tracks <<<"${TRACKS:-$DATA/drive.csv}"
-die() { echo "bench: $*" >&8; exit 1; }
+die() { echo "bench: $*" >&$TAP_OUT; exit 1; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 now() { echo "${EPOCHREALTIME/./}"; } # microseconds
 kilobytes() { awk -v k="$2:" '$1 == k { n += $2 } END { print n }' "/proc/$(pid_of "$1")/${3:-status}"; }

@@ -31,13 +31,13 @@ export ASAN_OPTIONS=log_path=$SCRATCH/sanitizer UBSAN_OPTIONS=print_stacktrace=1
 
 # ---- TAP ------------------------------------------------------------------------------------------------------
 
-exec 8>&1 9>&2 # TAP and what explains it go there, whatever the command under way has done to its output
+exec {TAP_OUT}>&1 {TAP_ERR}>&2 # TAP and what explains it go there, whatever the command under way has done to its output
 TAP_COUNT=0 TAP_FAILED=0
-diag() { printf '%s\n' "$*" | sed 's/^/# /' >&9; }
+diag() { printf '%s\n' "$*" | sed 's/^/# /' >&$TAP_ERR; }
 tap() { # STATUS DESCRIPTION
 	TAP_COUNT=$((TAP_COUNT + 1))
-	[ "$1" = 0 ] && echo "ok $TAP_COUNT - $2" >&8 && return 0
-	echo "not ok $TAP_COUNT - $2" >&8
+	[ "$1" = 0 ] && echo "ok $TAP_COUNT - $2" >&$TAP_OUT && return 0
+	echo "not ok $TAP_COUNT - $2" >&$TAP_OUT
 	TAP_FAILED=$((TAP_FAILED + 1))
 	return 1
 }
@@ -104,7 +104,7 @@ own() {
 	if [ "${RUN_AS:-}" ] && [ "$(id -u)" = 0 ]; then
 		set -- --reuid="$RUN_AS" --regid="$(id -g "$RUN_AS")" --clear-groups "$@"
 	fi
-	exec setpriv --pdeathsig "${DEATH:-KILL}" "$@" 8>&- 9>&-
+	exec setpriv --pdeathsig "${DEATH:-KILL}" "$@" {TAP_OUT}>&- {TAP_ERR}>&-
 }
 start() { # NAME COMMAND…: in the background, with its output in $SCRATCH/NAME.log
 	local name=$1
