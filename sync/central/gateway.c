@@ -22,7 +22,7 @@
 enum {
 	CONNECTIONS_MAX = 512,
 	CONNECTION_MEMORY = 32 * 1024, /* head and what is read at once */
-	REQUESTS_PER_WORKER = 16,      /* with a body in memory, at most */
+	REQUESTS_PER_WORKER = 16,      /* complete and waiting; their bodies, and those on the way, have this much memory */
 	HEALTH_QUEUE = 64,
 	RETRY_AFTER_S = 5,
 	/* How long a connection may take, idle or busy: a byte every two seconds is idle too. */
@@ -48,7 +48,8 @@ struct gateway {
 	pthread_mutex_t mutex;
 	pthread_cond_t fewer; /* requests */
 	struct peer *peers;
-	size_t requests, requests_most; /* under way */
+	size_t requests;                    /* under way */
+	size_t body_bytes, body_bytes_most; /* of all of them, in memory: what was announced costs nothing until it comes */
 	bool stopping;
 };
 
@@ -59,6 +60,8 @@ struct request {
 	struct peer *peer;
 	const struct route *route;
 	struct buffer body, answer;
+	size_t room;     /* what the gateway counts for the body */
+	bool crowded;    /* there was none for the rest of it, which is not kept */
 	unsigned status; /* 0: not answered yet */
 	int64_t began_ms;
 };
@@ -302,16 +305,17 @@ static unsigned check_head(struct MHD_Connection *connection, struct err *e)
 static bool enter(struct gateway *gateway)
 {
 	pthread_mutex_lock(&gateway->mutex);
-	bool room = gateway->requests < gateway->requests_most && !gateway->stopping;
-	gateway->requests += room;
+	bool open = !gateway->stopping;
+	gateway->requests += open;
 	pthread_mutex_unlock(&gateway->mutex);
-	return room;
+	return open;
 }
 
-static void leave(struct gateway *gateway)
+static void leave(struct gateway *gateway, size_t room)
 {
 	pthread_mutex_lock(&gateway->mutex);
 	gateway->requests--;
+	gateway->body_bytes -= room;
 	pthread_cond_broadcast(&gateway->fewer);
 	pthread_mutex_unlock(&gateway->mutex);
 }
@@ -332,10 +336,11 @@ static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *con
 	unsigned status = route->envelope ? check_head(connection, &e) : 0;
 	if (status)
 		return send_error(connection, status, e.code, e.text, NULL);
-	struct request *request = peer && enter(gateway) ? calloc(1, sizeof *request) : NULL;
-	if (!request)
-		return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_BUSY, "too much is under way: try again later",
-		                  NULL);
+	struct request *request = peer ? calloc(1, sizeof *request) : NULL;
+	if (!request || !enter(gateway)) {
+		free(request);
+		return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_BUSY, "not now: try again later", NULL);
+	}
 	*request = (struct request){.job.run = run_request,
 	                            .gateway = gateway,
 	                            .connection = connection,
@@ -357,16 +362,38 @@ static enum MHD_Result answer(struct request *request)
 	return send_answer(request->connection, request->status, type, given.bytes, given.length, NULL);
 }
 
+/* Room for so many bytes more of the body. */
+static bool take_room(struct request *request, size_t count)
+{
+	struct gateway *gateway = request->gateway;
+	pthread_mutex_lock(&gateway->mutex);
+	size_t room = count <= gateway->body_bytes_most - gateway->body_bytes ? count : 0;
+	gateway->body_bytes += room;
+	request->room += room;
+	pthread_mutex_unlock(&gateway->mutex);
+	return room == count;
+}
+
+/* Keeps a piece of the body. When there is no room for it, the rest is read and let go of, so that the answer is. */
+static enum MHD_Result keep(struct request *request, const char *bytes, size_t count)
+{
+	if (!request->route->envelope || request->body.length + count > ENVELOPE_MAX)
+		return MHD_NO; /* more than was announced: no answer could be read */
+	request->crowded = request->crowded || !take_room(request, count);
+	return request->crowded || !buffer_append(&request->body, bytes, count, NULL) ? MHD_YES : MHD_NO;
+}
+
 /* The request is complete: a worker gets it, and MHD leaves the connection alone until then. */
 static enum MHD_Result hand_over(struct request *request)
 {
 	struct gateway *gateway = request->gateway;
 	set_deadline(gateway, request->peer, INT64_MAX);
 	MHD_suspend_connection(request->connection);
-	if (workers_put(request->route->envelope ? gateway->workers : gateway->health, &request->job))
+	struct workers *workers = request->route->envelope ? gateway->workers : gateway->health;
+	if (!request->crowded && workers_put(workers, &request->job))
 		return MHD_YES;
 	struct err e;
-	err_set(&e, ERR_BUSY, "the workers have too much to do");
+	err_set(&e, ERR_BUSY, request->crowded ? "too much is under way" : "the workers have too much to do");
 	run_request(&request->job, NULL, &e);
 	return MHD_YES;
 }
@@ -384,11 +411,9 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 		return answer(request);
 	if (!*count)
 		return hand_over(request);
-	if (!request->route->envelope || request->body.length + *count > ENVELOPE_MAX ||
-	    buffer_append(&request->body, bytes, *count, NULL))
-		return MHD_NO; /* more than was announced: no answer could be read */
+	enum MHD_Result kept = keep(request, bytes, *count);
 	*count = 0;
-	return MHD_YES;
+	return kept;
 }
 
 static void on_completed(void *user, struct MHD_Connection *connection, void **context,
@@ -400,11 +425,12 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
 	if (!request)
 		return;
 	set_deadline(user, request->peer, HEAD_MS);
+	size_t room = request->room;
 	buffer_free(&request->body);
 	buffer_free(&request->answer);
 	free(request);
 	*context = NULL;
-	leave(user);
+	leave(user, room);
 }
 
 /* ---- start and stop --------------------------------------------------------------------------------------------- */
@@ -463,10 +489,11 @@ int gateway_start(struct gateway **out, const struct gateway_options *options, s
 	if (!gateway)
 		return err_set(e, ERR_MEMORY, "out of memory for the gateway");
 	gateway->options = options;
-	gateway->requests_most = options->workers * REQUESTS_PER_WORKER;
+	size_t waiting_most = options->workers * REQUESTS_PER_WORKER;
+	gateway->body_bytes_most = waiting_most * ENVELOPE_MAX;
 	pthread_mutex_init(&gateway->mutex, NULL);
 	pthread_cond_init(&gateway->fewer, NULL);
-	int rc = workers_start(&gateway->workers, options->workers, gateway->requests_most, options->dsn, e);
+	int rc = workers_start(&gateway->workers, options->workers, waiting_most, options->dsn, e);
 	if (!rc)
 		rc = workers_start(&gateway->health, 1, HEALTH_QUEUE, options->dsn, e);
 	if (!rc)

@@ -76,6 +76,17 @@ refuses "show of a truncated batch" 18 "truncated: .*" central show "$SCRATCH/tr
 refuses "show of something else" 6 'central.conf: .*no alzy envelope' central show "$SCRATCH/central.conf"
 refuses "show of what is not there" 4 nothing central show "$SCRATCH/nothing"
 
+# ---- many who announce a large body and hardly send any of it: over a weak network, or to be a nuisance
+slow=()
+for i in {1..200}; do
+	exec {fd}<>"/dev/tcp/127.0.0.1/$CENTRAL_PORT" || break
+	slow+=("$fd")
+	printf 'POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 1000000\r\n\r\nALZY' >&"$fd"
+done
+is "$(ask /healthz)" 200 "healthy while ${#slow[@]} bodies are on their way"
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "… and a batch is taken"
+for fd in "${slow[@]}"; do exec {fd}>&-; done
+
 # ---- /healthz answers while every worker waits
 lock() { # holds the rows of all stores until its input ends
 	rm -f "$SCRATCH/lock" "$SCRATCH/lock.log"
