@@ -286,7 +286,7 @@ static int open_store(struct agent *agent, struct err *e)
 	snprintf(path, sizeof path, "%s.agent", agent->conf.store_path);
 	int rc = lock_take(&agent->lock, path, 0, e);
 	if (rc)
-		return err_wrap(e, "one agent at a time");
+		return rc == -ERR_BUSY ? err_wrap(e, "one agent at a time") : rc;
 	rc = store_open(&agent->store, agent->conf.store_path, STORE_CREATE, e);
 	if (!rc)
 		store_set_patience(agent->store, PATIENCE_MS);

@@ -90,16 +90,33 @@ static int write_all(int fd, const char *path, const uint8_t *bytes, size_t coun
 	return 0;
 }
 
-/* Without this a rename can be undone by a power cut. */
-static int sync_folder_of(const char *path, struct err *e)
+static void folder_of(const char *path, char folder[PATH_MAX])
 {
-	char folder[PATH_MAX];
-	snprintf(folder, sizeof folder, "%s", path);
+	snprintf(folder, PATH_MAX, "%s", path);
 	char *slash = strrchr(folder, '/');
 	if (slash)
 		slash[slash == folder] = '\0';
 	else
 		strcpy(folder, ".");
+}
+
+void file_give_away(int fd, const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat info;
+	if (geteuid())
+		return;
+	folder_of(path, folder);
+	/* Fails where files have no owners, and there nothing is to be done. */
+	if (!stat(folder, &info))
+		(void)!fchown(fd, info.st_uid, info.st_gid);
+}
+
+/* Without this a rename can be undone by a power cut. */
+static int sync_folder_of(const char *path, struct err *e)
+{
+	char folder[PATH_MAX];
+	folder_of(path, folder);
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(e, code_of_errno(), "can't open the folder %s", folder);
@@ -117,6 +134,7 @@ static int write_path(const char *path, const void *bytes, size_t count, mode_t 
 	if (fd < 0)
 		return err_errno(e, code_of_errno(), "can't make a file beside %s", path);
 	int rc = write_all(fd, path, bytes, count, e);
+	file_give_away(fd, path);
 	if (!rc && (fchmod(fd, mode) || fsync(fd)))
 		rc = err_errno(e, ERR_IO, "can't sync %s", path);
 	close(fd);

@@ -1,12 +1,14 @@
 #include "hal/lock.h"
 
 #include "hal/clock.h"
+#include "hal/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct lock {
@@ -46,6 +48,9 @@ int lock_take(struct lock **out, const char *path, int64_t wait_ms, struct err *
 		free(lock);
 		return rc;
 	}
+	/* Whoever is first makes it for all, whatever its umask; only the owner can, and only the owner need. */
+	file_give_away(lock->fd, path);
+	(void)!fchmod(lock->fd, 0660);
 	int64_t deadline_ms = clock_mono_ms() + wait_ms;
 	struct flock wanted = whole_file();
 	/* POSIX locks have no wait with a time limit; the holder is a short task, so asking again is good enough. */

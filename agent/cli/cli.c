@@ -12,7 +12,8 @@ int cli_open(struct cli *cli, enum store_mode mode, struct err *e)
 	if (rc)
 		return rc;
 	rc = store_open(&cli->store, cli->conf.store_path, mode, e);
-	if (rc == -ERR_NOT_FOUND)
+	/* With STORE_CREATE it is the folder that is missing. */
+	if (rc == -ERR_NOT_FOUND && mode != STORE_CREATE)
 		return err_set(e, ERR_NOT_FOUND,
 		               "there is no store at %s yet: alzy-agentd makes it when it starts, and so do alzy pair and alzy "
 		               "session start",

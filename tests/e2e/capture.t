@@ -19,7 +19,7 @@ within_a_second() { # NAME: SIGTERM ends it in time, with exit status 0
 hold() { # NAME: another process holds the store of this unit, until let_go
 	rm -f "$SCRATCH/release" "$SCRATCH/holder.log"
 	mkfifo "$SCRATCH/release"
-	start holder bash -c 'exec 3<>"$1"; { echo "BEGIN IMMEDIATE;"; echo "SELECT 1;"; read -r -u 3; echo "COMMIT;"; } | sqlite3 "$0"' \
+	start holder bash -c 'exec 3<>"$1"; { echo ".timeout 10000"; echo "BEGIN IMMEDIATE;"; echo "SELECT 1;"; read -r -u 3; echo "COMMIT;"; } | sqlite3 -bail "$0"' \
 		"$SCRATCH/$1/store.db" "$SCRATCH/release"
 	await log_has holder '^1' || die "the store can't be held"
 }

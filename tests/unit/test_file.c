@@ -73,6 +73,38 @@ static void test_create_never_overwrites(void **state)
 	buffer_free(&got);
 }
 
+/* What `sudo alzy` makes first, the daemons must be able to use. */
+static void test_root_makes_files_for_the_owner_of_the_folder(void **state)
+{
+	(void)state;
+	enum { SOMEBODY = 1 };
+	struct lock *lock;
+	struct err e = {0};
+	struct stat info;
+	char sub[256], path[300], lock_path[300];
+	snprintf(sub, sizeof sub, "%s/somebodys", folder);
+	snprintf(path, sizeof path, "%s/key", sub);
+	snprintf(lock_path, sizeof lock_path, "%s/lock", sub);
+	uid_t owner = geteuid() ? geteuid() : SOMEBODY;
+	mode_t before = umask(077);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	if (!geteuid())
+		assert_int_equal(chown(sub, SOMEBODY, SOMEBODY), 0);
+	assert_int_equal(file_create(path, "x", 1, 0600, &e), 0);
+	assert_int_equal(lock_take(&lock, lock_path, 0, &e), 0);
+	lock_free(lock);
+	umask(before);
+	assert_int_equal(stat(path, &info), 0);
+	assert_int_equal(info.st_uid, owner);
+	assert_int_equal(info.st_mode & 07777, 0600);
+	assert_int_equal(stat(lock_path, &info), 0);
+	assert_int_equal(info.st_uid, owner);
+	assert_int_equal(info.st_mode & 07777, 0660);
+	unlink(path);
+	unlink(lock_path);
+	rmdir(sub);
+}
+
 static void test_secret_must_be_secret(void **state)
 {
 	(void)state;
@@ -129,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write_and_read),
 		cmocka_unit_test(test_create_never_overwrites),
+		cmocka_unit_test(test_root_makes_files_for_the_owner_of_the_folder),
 		cmocka_unit_test(test_secret_must_be_secret),
 		cmocka_unit_test(test_lock_names_its_holder),
 	};
