@@ -83,6 +83,7 @@ refuses "an answer to another question" '18|6|16' . on car sync
 mode pass
 ok "the next sync heals it all" on car sync
 is "$(on car status --json | json points.unsent) $(held)" "0 1000" "every row is there, once"
+is "$(sql 'SELECT count(*) FROM alzy.rejected')" 0 "… and none was taken for another"
 
 # ---- what was overheard
 strip() { perl -0777 -pe 's/\A.*?\r\n\r\n//s' "$1"; } # a request without its head
@@ -92,8 +93,10 @@ is "$(http "${octets[@]}" --data-binary @"$SCRATCH/envelope" $url/v1/batches)" 2
 is "$(held)" 1000 "… and changes nothing"
 head -c -1 "$SCRATCH/envelope" >"$SCRATCH/truncated"
 is "$(http "${octets[@]}" --data-binary @"$SCRATCH/truncated" $url/v1/batches | cut -c1-2)" 40 "a batch without its last byte is refused"
-perl -0777 -pe 'substr($_, 200, 1) ^= "\1"' "$SCRATCH/envelope" >"$SCRATCH/turned"
-is "$(http "${octets[@]}" --data-binary @"$SCRATCH/turned" $url/v1/batches | cut -d' ' -f1)" 401 "a batch with one bit turned is refused"
+for at in 60 200; do # in the signature, and behind it
+	perl -0777 -pe 'BEGIN { $at = shift } substr($_, $at, 1) ^= "\1"' $at "$SCRATCH/envelope" >"$SCRATCH/turned"
+	is "$(http "${octets[@]}" --data-binary @"$SCRATCH/turned" $url/v1/batches)" "401 FORGED" "a batch with one bit of byte $at turned is refused"
+done
 is "$(http "${octets[@]}" --data-binary @"$SCRATCH/envelope" $url/v1/pair | cut -c1-2)" 40 "a batch is no pairing"
 unit stranger
 on stranger event x >"$SCRATCH/said"

@@ -58,7 +58,7 @@ is "$? $(heard '1, 20, 21') $(heard '2, 3, 4, 5, 6, 7, 9')" "0 3 0" "good ones a
 unit lonely gnss.source="gpsd://127.0.0.1:$(free_port)"
 ok "the agent starts without gpsd" agent_start lonely
 refuses "a second agent on the store names the first" 9 "alzy-agentd.*$(pid_of agent-lonely)" \
-	env ALZY_CONFIG="$SCRATCH/lonely/alzy.conf" "$BUILD/alzy-agentd"
+	bounded env ALZY_CONFIG="$SCRATCH/lonely/alzy.conf" "$BUILD/alzy-agentd"
 ok "… which lives on" alive agent-lonely
 ok "status works beside it" on lonely status
 stop agent-lonely
@@ -78,7 +78,7 @@ for case in newer:13:newer text:12: other:12:; do
 	IFS=: read -r name status words <<<"$case"
 	before=$(sha256sum <"$SCRATCH/$name/store.db")
 	for program in "alzy-agentd" "alzy status" "alzy event x" "alzy mark --lat 1 --lng 1" "alzy export --format csv"; do
-		refuses "$name store: $program" "$status" "$SCRATCH/$name/store.db.*$words" env ALZY_CONFIG="$SCRATCH/$name/alzy.conf" "$BUILD"/$program
+		refuses "$name store: $program" "$status" "$SCRATCH/$name/store.db.*$words" bounded env ALZY_CONFIG="$SCRATCH/$name/alzy.conf" "$BUILD"/$program
 	done
 	is "$(sha256sum <"$SCRATCH/$name/store.db")" "$before" "$name store: untouched"
 done
@@ -89,11 +89,11 @@ mkdir "$SCRATCH/shut/folder"
 sed -i "s|^path = .*|path = $SCRATCH/shut/folder/store.db|" "$SCRATCH/shut/alzy.conf"
 chmod 555 "$SCRATCH/shut/folder"
 refuses "a read-only folder: the agent" 11 "$SCRATCH/shut/folder" \
-	env ALZY_CONFIG="$SCRATCH/shut/alzy.conf" "${NOBODY[@]}" "$BUILD/alzy-agentd"
-refuses "a read-only folder: alzy" 11 "$SCRATCH/shut/folder" env ALZY_CONFIG="$SCRATCH/shut/alzy.conf" "${NOBODY[@]}" "$BUILD/alzy" event x
+	bounded env ALZY_CONFIG="$SCRATCH/shut/alzy.conf" "${NOBODY[@]}" "$BUILD/alzy-agentd"
+refuses "a read-only folder: alzy" 11 "$SCRATCH/shut/folder" bounded env ALZY_CONFIG="$SCRATCH/shut/alzy.conf" "${NOBODY[@]}" "$BUILD/alzy" event x
 is "$(ls -A "$SCRATCH/shut/folder")" "" "… nothing was left in it"
 unit absent store.path="$SCRATCH/absent/no/such/folder/store.db"
-refuses "a folder that is not there" '4|10' "no/such/folder" env ALZY_CONFIG="$SCRATCH/absent/alzy.conf" "$BUILD/alzy-agentd"
+refuses "a folder that is not there" '4|10' "no/such/folder" bounded env ALZY_CONFIG="$SCRATCH/absent/alzy.conf" "$BUILD/alzy-agentd"
 unit fresh
 refuses "status without a store says how one comes to be" 4 'alzy-agentd' on fresh status
 
@@ -102,7 +102,7 @@ broken() { # DESCRIPTION REGEX TEXT…: every program refuses it with file and l
 	local what=$1 regex=$2 program
 	printf "$3\n" >"$SCRATCH/broken.conf"
 	for program in alzy-agentd alzy-syncd "alzy status" "alzy config check"; do
-		refuses "config: $what: $program" 3 "broken.conf:$regex" env ALZY_CONFIG="$SCRATCH/broken.conf" "$BUILD"/$program
+		refuses "config: $what: $program" 3 "broken.conf:$regex" bounded env ALZY_CONFIG="$SCRATCH/broken.conf" "$BUILD"/$program
 	done
 }
 broken "unknown key" '2:.*colour' '[gnss]\ncolour = blue'
@@ -114,7 +114,7 @@ broken "a key twice" '3:' '[store]\npath = /x\npath = /y'
 broken "a relative path" '2:.*/' '[store]\npath = store.db'
 broken "no source" '2:.*gpsd://' '[gnss]\nsource = /dev/ttyUSB0'
 broken "no form at all" '1:' 'hello'
-refuses "config: a file that is not there" 3 'none.conf' env ALZY_CONFIG="$SCRATCH/none.conf" "$BUILD/alzy-agentd"
+refuses "config: a file that is not there" 3 'none.conf' bounded env ALZY_CONFIG="$SCRATCH/none.conf" "$BUILD/alzy-agentd"
 ok "config show prints what it understands" bash -c 'ALZY_CONFIG=$0 "$1" config show >"$2" && ALZY_CONFIG=$2 "$1" config check' \
 	"$SCRATCH/fresh/alzy.conf" "$BUILD/alzy" "$SCRATCH/shown.conf"
 

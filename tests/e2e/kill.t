@@ -68,6 +68,7 @@ done
 tap $same "what was committed before each kill is there, unaltered ($(wc -l <"$SCRATCH/rows.store") points)"
 central_rows car >"$SCRATCH/rows.central"
 ok "the store and Postgres hold the same rows" diff "$SCRATCH/rows.store" "$SCRATCH/rows.central"
+is "$(sql 'SELECT count(*) FROM alzy.rejected')" 0 "no row that came again was taken for another"
 is "$(cut -d' ' -f1 "$SCRATCH/rows.store" | sort -n | awk '$1 != NR' | wc -l)" 0 "seq has no gap"
 is "$(cut -d' ' -f2 "$SCRATCH/rows.store" | sort | uniq -d | wc -l)" 0 "no epoch is there twice"
 
