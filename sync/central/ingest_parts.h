@@ -11,6 +11,7 @@
 #include "sync/receipt.h"
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,7 @@ struct ingest {
 	struct ingest_session *sessions; /* one for each of the batch */
 	cJSON *stretches;                /* rows of alzy.stretches to be */
 	cJSON *rejects;                  /* rows of alzy.rejected not yet written */
+	bool changed;                    /* something besides new rows was written that must not be lost */
 	int64_t rejected_total;          /* rows of this store in alzy.rejected, once written */
 	struct receipt *receipt;         /* to be filled */
 };

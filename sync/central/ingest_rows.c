@@ -36,6 +36,7 @@ int ingest_rejects_flush(struct ingest *in, struct err *e)
 {
 	if (!cJSON_GetArraySize(in->rejects))
 		return 0;
+	in->changed = true;
 	char number[24], *json = json_print(in->rejects);
 	if (!json)
 		return err_set(e, ERR_MEMORY, "out of memory for rejected rows");

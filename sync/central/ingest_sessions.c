@@ -156,6 +156,7 @@ int ingest_sessions(struct ingest *in, struct err *e)
 		rc = write_newer(in, &written, e);
 	if (!rc && written)
 		rc = read_held(in, (const char *)names.bytes, e);
+	in->changed = in->changed || written;
 	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
 		if (!in->sessions[i].id)
 			rc = err_set(e, ERR_DATABASE, "session %s was not written", in->batch->sessions[i].session_id);

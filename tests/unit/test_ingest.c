@@ -137,6 +137,28 @@ static void the_same_again_changes_nothing(void **state)
 	buffer_free(&envelope);
 }
 
+/* Rows, and what else must not be lost, are waited for until they are on the disk; a batch of what is held is not. */
+static void only_what_is_new_waits_for_the_disk(void **state)
+{
+	struct unit unit = rig_unit();
+	(void)state;
+	rig_do(
+		"CREATE TABLE commits (number serial, how text); CREATE FUNCTION note_commit() RETURNS trigger LANGUAGE plpgsql"
+		" AS $$ BEGIN INSERT INTO public.commits (how) VALUES (current_setting('synchronous_commit'));"
+		" RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER note_commit AFTER UPDATE ON alzy.stores"
+		" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_commit()");
+	for (int i = 0; i < 6; i++) {
+		struct batch batch = rig_batch(&unit, i == 2 ? 11 : 1, 10);
+		batch.sessions[0].revision = i < 3 ? 1 : 2;                               /* a newer session at 3 */
+		batch.points[0].heading_ddeg = i == 5 ? 7 : batch.points[0].heading_ddeg; /* a conflict at 5 */
+		struct receipt receipt = rig_exchange(&unit, &batch);
+		receipt_free(&receipt);
+	}
+	assert_string_equal(rig_ask("SELECT string_agg(how, ' ' ORDER BY number) FROM commits", NULL),
+	                    "on off on on off on");
+	rig_do("DROP TRIGGER note_commit ON alzy.stores; DROP FUNCTION note_commit; DROP TABLE commits");
+}
+
 static void overlaps_bring_only_what_is_new(void **state)
 {
 	struct unit unit = rig_unit();
@@ -704,6 +726,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_arrive_exactly),
 		cmocka_unit_test(the_same_again_changes_nothing),
+		cmocka_unit_test(only_what_is_new_waits_for_the_disk),
 		cmocka_unit_test(overlaps_bring_only_what_is_new),
 		cmocka_unit_test(other_content_is_a_conflict),
 		cmocka_unit_test(refused_rows_block_nothing),
