@@ -194,7 +194,10 @@ agent_start live || die "no agent: $(log_of agent-live)"
 refuses "a mark before the first fix" 8 'no fix from the last 60 s' on live mark
 head -n 5 "$SCRATCH/drive.json" >&9
 echo '{"class":"SKY","device":"/dev/gps","hdop":0.85,"nSat":14,"uSat":9}' >&9
-live() { [ "$(on live status --json | json fix.live)" = true ]; }
+live() { # the last of what was said has come through
+	local status
+	status=$(on live status --json) && [ "$(json fix.live <<<"$status") $(json fix.lat <<<"$status")" = "true $(sed -n 5p "$SCRATCH/drive.json" | json lat)" ]
+}
 await live
 tap $? "status shows the agent's fix"
 status=$(on live status --json)
@@ -204,7 +207,7 @@ is "$(json fix.mode <<<"$status") $(json fix.lat <<<"$status") $(json fix.accura
 	"… and where it is"
 like "$(json fix.age_s <<<"$status")" '^[0-9]$' "… and how old that is"
 ok "a mark at the fix" on live mark "found"
-is "$(last_point live "lat, lng, source, recorded_at BETWEEN 1569250120000 AND 1569250125000")" "-253787180|-491839040|3|1" \
+is "$(last_point live "lat, lng, source, recorded_at BETWEEN 1569250120000 AND 1569250180000")" "-253787180|-491839040|3|1" \
 	"… has its place, and its time rather than that of a system clock"
 is "$(on live session pause --json | json status)" paused "a person pauses what the agent has opened"
 await test "$(lite live "SELECT count(*) FROM events WHERE event_type = 'session_pause'")" = 1
