@@ -3,12 +3,11 @@
 #include "hal/clock.h"
 #include "sync/envelope.h"
 #include "sync/pack.h"
-#include "sync/receipt.h"
+#include "sync/receive.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* See run_batches. */
@@ -24,7 +23,7 @@ struct run {
 	bool even_empty; /* engine_ask */
 	int64_t total;   /* unsent when the run began */
 	struct packer packer;
-	struct buffer document, answer;
+	struct buffer answer;
 	struct parcel parcels[2]; /* one under way, and the next */
 };
 
@@ -113,68 +112,18 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 	return 0;
 }
 
-/* The receipt's lists in the store's own terms; both arrays are to be freed. */
-static int translate(const struct receipt *receipt, struct store_receipt *out, struct store_rejected **rejected,
-                     struct store_session_held **held, struct err *e)
-{
-	size_t count = receipt->streams[STREAM_POINTS].rejected_count + receipt->streams[STREAM_EVENTS].rejected_count;
-	*rejected = calloc(count + 1, sizeof **rejected);
-	*held = calloc(receipt->session_count + 1, sizeof **held);
-	if (!*rejected || !*held)
-		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
-	*out = (struct store_receipt){.exchange = receipt->exchange,
-	                              .rejected = *rejected,
-	                              .sessions = *held,
-	                              .session_count = receipt->session_count,
-	                              .applied_at_ms = clock_wall_ms()};
-	snprintf(out->device_name, sizeof out->device_name, "%s", receipt->device_name);
-	for (int s = 0; s < STREAM_COUNT; s++) {
-		const struct receipt_stream *said = &receipt->streams[s];
-		out->accounted[s] = said->accounted; /* borrowed */
-		for (size_t i = 0; i < said->rejected_count; i++) {
-			struct store_rejected *row = &(*rejected)[out->rejected_count++];
-			row->stream = (enum stream)s;
-			row->seq = said->rejected[i].seq;
-			snprintf(row->code, sizeof row->code, "%s", said->rejected[i].code);
-			snprintf(row->reason, sizeof row->reason, "%s", said->rejected[i].reason);
-		}
-	}
-	for (size_t i = 0; i < receipt->session_count; i++) {
-		memcpy((*held)[i].session_id, receipt->sessions[i].session_id, UUID_TEXT);
-		(*held)[i].revision = receipt->sessions[i].revision;
-	}
-	return 0;
-}
-
-static int apply_receipt(struct run *run, const struct receipt *receipt, struct err *e)
-{
-	struct store_receipt said;
-	struct store_rejected *rejected = NULL;
-	struct store_session_held *held = NULL;
-	bool applied = false;
-	int rc = translate(receipt, &said, &rejected, &held, e);
-	if (!rc)
-		rc = store_apply_receipt(run->store, &said, &applied, e);
-	free(rejected);
-	free(held);
-	if (!rc && !applied)
-		rc = err_set(e, ERR_BUSY, "another process has applied a newer receipt to this store meanwhile");
-	return rc;
-}
-
 static int take_receipt(struct run *run, const struct parcel *parcel, struct err *e)
 {
 	struct receipt receipt = {0};
-	run->document.length = 0;
-	int rc = envelope_open(run->answer.bytes, run->answer.length, ENVELOPE_RECEIPT, run->keys, run->centre.public_key,
-	                       &run->document, e);
-	if (!rc)
-		rc = receipt_decode(run->document.bytes, run->document.length, &receipt, e);
+	bool applied = false;
+	int rc = receive_open(run->answer.bytes, run->answer.length, run->keys, run->centre.public_key, &receipt, e);
 	if (rc)
 		return err_wrap(e, "what %s answered is no receipt of this centre", run->centre.url);
 	rc = check_receipt(run, parcel, &receipt, e);
 	if (!rc)
-		rc = apply_receipt(run, &receipt, e);
+		rc = receive_apply(run->store, &receipt, &applied, e);
+	if (!rc && !applied)
+		rc = err_set(e, ERR_BUSY, "another process has applied a newer receipt to this store meanwhile");
 	if (!rc)
 		rc = count_up(run, parcel, &receipt, e);
 	receipt_free(&receipt);
@@ -262,24 +211,15 @@ static int begin(struct run *run, struct err *e)
 	return rc;
 }
 
-static int count_held(struct store *store, enum stream stream, int64_t *out, struct err *e)
-{
-	struct ranges accounted = {0};
-	int rc = store_accounted(store, stream, &accounted, e);
-	if (!rc)
-		*out = ranges_total(&accounted);
-	ranges_free(&accounted);
-	return rc;
-}
-
 /* What is left, also after a failure: a second failure here must not hide the first. */
 static void sum_up(struct run *run)
 {
-	struct store_backlog backlog;
-	if (!store_backlog(run->store, &backlog, NULL))
-		run->report->remaining = backlog.points + backlog.events + backlog.sessions;
-	count_held(run->store, STREAM_POINTS, &run->report->held_points, NULL);
-	count_held(run->store, STREAM_EVENTS, &run->report->held_events, NULL);
+	struct receive_state state = {0};
+	if (receive_state(run->store, &state, NULL))
+		return;
+	run->report->remaining = state.remaining;
+	run->report->held_points = state.held[STREAM_POINTS];
+	run->report->held_events = state.held[STREAM_EVENTS];
 }
 
 static void end(struct run *run)
@@ -287,7 +227,6 @@ static void end(struct run *run)
 	packer_end(&run->packer);
 	parcel_free(&run->parcels[0]);
 	parcel_free(&run->parcels[1]);
-	buffer_free(&run->document);
 	buffer_free(&run->answer);
 }
 

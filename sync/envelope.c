@@ -232,8 +232,8 @@ static int unseal(const uint8_t *sealed, size_t length, const struct key_pair *r
 	return rc;
 }
 
-int envelope_open(const void *bytes, size_t length, enum envelope_kind kind, const struct key_pair *recipient,
-                  const uint8_t sender[KEY_PUBLIC], struct buffer *out, struct err *e)
+int envelope_check(const void *bytes, size_t length, enum envelope_kind kind, const uint8_t recipient[KEY_PUBLIC],
+                   const uint8_t sender[KEY_PUBLIC], struct err *e)
 {
 	struct envelope_head head;
 	int rc = envelope_peek(bytes, length, &head, e);
@@ -244,7 +244,13 @@ int envelope_open(const void *bytes, size_t length, enum envelope_kind kind, con
 		               (int)kind);
 	if (memcmp(head.sender, sender, KEY_PUBLIC) != 0)
 		return err_set(e, ERR_FORGED, "the envelope is from another sender than expected");
-	rc = verify(bytes, length, recipient->public_key, e);
+	return verify(bytes, length, recipient, e);
+}
+
+int envelope_open(const void *bytes, size_t length, enum envelope_kind kind, const struct key_pair *recipient,
+                  const uint8_t sender[KEY_PUBLIC], struct buffer *out, struct err *e)
+{
+	int rc = envelope_check(bytes, length, kind, recipient->public_key, sender, e);
 	if (rc)
 		return rc;
 	return unseal((const uint8_t *)bytes + AT_SEALED, length - AT_SEALED, recipient, out, e);

@@ -36,6 +36,11 @@ struct envelope_head {
 /* Reads the head without trusting anything: ERR_INVALID (magic, kind, truncated), ERR_VERSION, ERR_LIMIT. */
 int envelope_peek(const void *bytes, size_t length, struct envelope_head *out, struct err *e);
 
+/* What one who is not the recipient can tell, such as the sender itself: whether the bytes are a whole envelope of this
+ * kind, signed by `sender` for `recipient`. Errors as of envelope_open. */
+int envelope_check(const void *bytes, size_t length, enum envelope_kind kind, const uint8_t recipient[KEY_PUBLIC],
+                   const uint8_t sender[KEY_PUBLIC], struct err *e);
+
 /* Checks, in this order: size, magic, version, kind, that the sender is `sender`, the signature for us as recipient;
  * only then opens the seal and inflates, never beyond ENVELOPE_DOCUMENT_MAX. Appends the document to `out`.
  * ERR_FORGED for another sender, a bad signature, another recipient or a seal that does not open. */

@@ -33,6 +33,7 @@ struct receipt_stream {
 	size_t rejected_count;
 	int64_t rejected_total;
 	int64_t fresh, known; /* of the batch: rows that were new, rows that were held already */
+	int64_t refused;      /* of the batch: rows that were set aside; not in the document */
 };
 
 struct receipt_session {

@@ -6,6 +6,7 @@
 #include "hal/err.h"
 #include "hal/live.h"
 #include "store/store.h"
+#include "sync/keys.h"
 
 #include <cjson/cJSON.h>
 
@@ -17,6 +18,10 @@ struct cli {
 /* Loads the configuration and opens the store in `mode`. ERR_NOT_FOUND says how a store comes to be. */
 int cli_open(struct cli *cli, enum store_mode mode, struct err *e);
 void cli_close(struct cli *cli); /* a zeroed one is fine */
+
+/* What every way to the centre begins with: the centre that this unit is paired with, and the unit's key; keys_wipe it.
+ * ERR_STATE when not paired. */
+int cli_centre(const struct cli *cli, struct store_centre *out, struct key_pair *keys, struct err *e);
 
 /* What the agent of this store knows at the moment; *out_found is false when none is running. */
 int cli_live(struct store *store, struct live_facts *out, bool *out_found, struct err *e);

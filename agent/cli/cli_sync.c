@@ -1,5 +1,6 @@
-/* Sends what is unsent, now and in the foreground; works without the daemon. */
+/* Sends what is unsent, now and in the foreground; works without the daemon. By files: sync_files.h. */
 #include "agent/cli/cli.h"
+#include "agent/cli/sync_files.h"
 #include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/json.h"
@@ -46,28 +47,19 @@ static void erase_bar(void)
 	fprintf(stderr, "\r\033[K");
 }
 
-static int run_engine(struct cli *cli, struct engine_report *report, struct store_centre *centre, struct err *e)
+static int run_engine(struct cli *cli, struct engine_report *report, struct err *e)
 {
-	char key_path[CONF_TEXT_MAX + 8];
+	struct store_centre centre;
 	struct key_pair keys;
 	struct carrier *carrier;
-	bool paired, bar = isatty(STDERR_FILENO);
-	int rc = store_centre_get(cli->store, centre, &paired, e);
-	if (!rc && !paired)
-		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
-	if (!rc)
-		rc = keys_start(e);
-	if (!rc)
-		rc = keys_unit_path(cli->conf.store_path, key_path, sizeof key_path, e);
-	if (!rc)
-		rc = keys_load(key_path, &keys, e);
+	bool bar = isatty(STDERR_FILENO);
+	int rc = cli_centre(cli, &centre, &keys, e);
 	if (rc)
 		return rc;
-	rc = carrier_https(&carrier, centre->url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
+	rc = carrier_https(&carrier, centre.url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
 	if (!rc) {
 		struct engine_options options = {
 			.batch_points = cli->conf.batch_points, .progress = bar ? draw_bar : NULL, .stop = &interrupted};
-		listen_for_interrupts();
 		rc = engine_run(cli->store, &keys, carrier, &options, report, e);
 		carrier->close(carrier);
 		if (bar)
@@ -85,18 +77,11 @@ static void count_unsent(struct store *store, struct engine_report *report)
 		report->remaining = backlog.points + backlog.events + backlog.sessions;
 }
 
-/* "1 event", "5 events" */
-static const char *counted(int64_t count, const char *what, char out[SHORT_TEXT])
-{
-	snprintf(out, SHORT_TEXT, "%" PRId64 " %s%s", count, what, count == 1 ? "" : "s");
-	return out;
-}
-
 static void print_sent(const struct engine_report *r)
 {
 	char points[SHORT_TEXT], events[SHORT_TEXT], sessions[SHORT_TEXT];
-	printf("sent      %s, %s, %s in %" PRId64 " batch%s, %.1f s\n", counted(r->points, "point", points),
-	       counted(r->events, "event", events), counted(r->sessions, "session", sessions), r->batches,
+	printf("sent      %s, %s, %s in %" PRId64 " batch%s, %.1f s\n", text_counted(r->points, "point", points),
+	       text_counted(r->events, "event", events), text_counted(r->sessions, "session", sessions), r->batches,
 	       r->batches == 1 ? "" : "es", (double)r->elapsed_ms / 1000);
 	char sent[SHORT_TEXT], received[SHORT_TEXT];
 	printf("bytes     %s sent, %s received", text_size(r->bytes_sent, sent), text_size(r->bytes_received, received));
@@ -113,11 +98,11 @@ static void print_report(const struct engine_report *r)
 	else if (!r->remaining)
 		puts("nothing is unsent");
 	if (r->rejected)
-		printf("rejected  %s; alzy queue --rejected says why\n", counted(r->rejected, "row", rows));
-	printf("central   accounts for %s and %s of this store\n", counted(r->held_points, "point", points),
-	       counted(r->held_events, "event", events));
+		printf("rejected  %s; alzy queue --rejected says why\n", text_counted(r->rejected, "row", rows));
+	printf("central   accounts for %s and %s of this store\n", text_counted(r->held_points, "point", points),
+	       text_counted(r->held_events, "event", events));
 	if (r->remaining)
-		printf("unsent    %s\n", counted(r->remaining, "row", rows));
+		printf("unsent    %s\n", text_counted(r->remaining, "row", rows));
 }
 
 static void print_report_json(const struct engine_report *r, int rc, const struct err *e)
@@ -143,31 +128,47 @@ static void print_report_json(const struct engine_report *r, int rc, const struc
 	cli_print_json(object);
 }
 
+static int by_network(struct cli *cli, bool json, struct err *e)
+{
+	struct engine_report report = {0};
+	int rc = run_engine(cli, &report, e);
+	if (rc && !report.remaining)
+		count_unsent(cli->store, &report);
+	if (!rc && report.remaining)
+		rc = err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent", report.remaining);
+	if (json)
+		print_report_json(&report, rc, e);
+	else if (!rc || report.batches)
+		print_report(&report);
+	return rc;
+}
+
 int cli_sync(int argc, char **argv, struct err *e)
 {
 	struct cli cli = {0};
-	struct engine_report report = {0};
-	struct store_centre centre;
 	struct lock *lock = NULL;
+	const char *to = NULL, *from = NULL;
 	bool json = false, help;
-	const struct arg args[] = {{"--json", ARG_FLAG, &json, .help = "print the summary as JSON"}};
-	int rc =
-		args_read(argc, argv, "alzy sync", "Sends all that is unsent to the centre, now.", args, 1, NULL, &help, e);
+	const struct arg args[] = {
+		{"--to", ARG_TEXT, &to, "DIR", "write what is unsent as files there, for alzy-central import", false, NULL},
+		{"--from", ARG_TEXT, &from, "DIR", "take the receipts that alzy-central import has written there", false, NULL},
+		{"--json", ARG_FLAG, &json, NULL, "print the summary as JSON", false, NULL},
+	};
+	int rc = args_read(argc, argv, "alzy sync",
+	                   "Sends all that is unsent to the centre, now; or carries it there and back by files.", args, 3,
+	                   NULL, &help, e);
+	if (!rc && to && from)
+		rc = err_set(e, ERR_USAGE, "--to and --from are two errands: one after the other");
 	if (rc || help)
 		return rc;
 	rc = cli_open(&cli, STORE_WRITE, e);
 	if (!rc)
 		rc = engine_lock(&lock, cli.conf.store_path, LOCK_WAIT_MS, e);
 	if (!rc) {
-		rc = run_engine(&cli, &report, &centre, e);
-		if (rc && !report.remaining)
-			count_unsent(cli.store, &report);
-		if (!rc && report.remaining)
-			rc = err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent", report.remaining);
-		if (json)
-			print_report_json(&report, rc, e);
-		else if (!rc || report.batches)
-			print_report(&report);
+		listen_for_interrupts();
+		rc = to     ? sync_files_write(&cli, to, &interrupted, json, e)
+		     : from ? sync_files_take(&cli, from, json, e)
+		            : by_network(&cli, json, e);
 	}
 	lock_free(lock);
 	cli_close(&cli);

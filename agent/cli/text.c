@@ -63,6 +63,12 @@ const char *text_size(int64_t bytes, char out[SHORT_TEXT])
 	return out;
 }
 
+const char *text_counted(int64_t count, const char *what, char out[SHORT_TEXT])
+{
+	snprintf(out, SHORT_TEXT, "%" PRId64 " %s%s", count, what, count == 1 ? "" : "s");
+	return out;
+}
+
 const char *text_time(int64_t time_ms, char out[SHORT_TEXT])
 {
 	char full[TIME_TEXT];

@@ -22,6 +22,9 @@ const char *text_age(int64_t then_ms, int64_t now_ms, char out[SHORT_TEXT]);
 /* "512 B", "1.2 MB", "14.9 GB" (powers of 1000). */
 const char *text_size(int64_t bytes, char out[SHORT_TEXT]);
 
+/* "1 event", "5 events" */
+const char *text_counted(int64_t count, const char *what, char out[SHORT_TEXT]);
+
 /* "2026-11-21 23:58:57 UTC" */
 const char *text_time(int64_t time_ms, char out[SHORT_TEXT]);
 

@@ -8,6 +8,7 @@ static const struct verb verbs[] = {
 	{"init", central_init, "make the centre's key"},
 	{"migrate", central_migrate, "bring the database to this version's schema"},
 	{"serve", central_serve, "the gateway: take batches from units, and answer with receipts"},
+	{"import", central_import, "take batches from files, such as those on a USB stick"},
 	{"status", central_status, "stores, what of them is held, and when they were last heard of"},
 	{"show", central_show, "print a batch as JSON"},
 	{"organization add", central_organization_add, "add an organization"},

@@ -25,7 +25,8 @@ static int account(const struct ingest_stream *stream, struct receipt_stream *ou
 		rc = ranges_subtract(&out->missing, &heard, &out->accounted, e);
 	ranges_free(&heard);
 	out->fresh = ranges_total(&stream->taken);
-	out->known = stream->known;
+	/* Those that are held with other content were set aside. */
+	out->known = stream->known - (out->refused - ranges_total(&stream->refused));
 	return rc;
 }
 

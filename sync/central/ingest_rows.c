@@ -86,6 +86,7 @@ static int reject(struct ingest *in, const struct ingest_rows *rows, size_t row,
 	cJSON_AddStringToObject(reject, "code", code);
 	cJSON_AddStringToObject(reject, "reason", reason);
 	cJSON_AddItemToArray(in->rejects, reject);
+	in->receipt->streams[rows->stream].refused++;
 	return cJSON_GetArraySize(in->rejects) < REJECTS_AT_ONCE ? 0 : ingest_rejects_flush(in, e);
 }
 

@@ -7,6 +7,7 @@
 int central_init(int argc, char **argv, struct err *e);
 int central_migrate(int argc, char **argv, struct err *e);
 int central_serve(int argc, char **argv, struct err *e);
+int central_import(int argc, char **argv, struct err *e);
 int central_show(int argc, char **argv, struct err *e);
 int central_status(int argc, char **argv, struct err *e);
 int central_device_pair(int argc, char **argv, struct err *e);

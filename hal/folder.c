@@ -1,0 +1,124 @@
+#include "hal/folder.h"
+
+#include "hal/utf8.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void folder_free(struct folder *folder)
+{
+	for (size_t i = 0; i < folder->count; i++)
+		free(folder->names[i]);
+	free(folder->names);
+	*folder = (struct folder){0};
+}
+
+static bool ends_in(const char *name, const char *suffix)
+{
+	size_t length = strlen(name), wanted = strlen(suffix);
+	return length > wanted && !strcmp(name + length - wanted, suffix);
+}
+
+static int add(struct folder *folder, size_t *room, const char *name, struct err *e)
+{
+	if (folder->count == *room) {
+		size_t more = *room ? *room * 2 : 64;
+		char **names = realloc(folder->names, more * sizeof *names);
+		if (!names)
+			return err_set(e, ERR_MEMORY, "out of memory for the names in a folder");
+		folder->names = names;
+		*room = more;
+	}
+	folder->names[folder->count] = strdup(name);
+	if (!folder->names[folder->count])
+		return err_set(e, ERR_MEMORY, "out of memory for the names in a folder");
+	folder->count++;
+	return 0;
+}
+
+static int read_names(DIR *directory, const char *path, const char *suffix, size_t most, struct folder *out,
+                      struct err *e)
+{
+	size_t room = 0;
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(directory);
+		if (!entry)
+			return errno ? err_errno(e, ERR_IO, "can't read the folder %s", path) : 0;
+		struct stat info;
+		if (entry->d_name[0] == '.' || !ends_in(entry->d_name, suffix) ||
+		    fstatat(dirfd(directory), entry->d_name, &info, 0) || !S_ISREG(info.st_mode))
+			continue;
+		if (out->count == most)
+			return err_set(e, ERR_LIMIT, "%s has more than %zu files *%s", path, most, suffix);
+		int rc = add(out, &room, entry->d_name, e);
+		if (rc)
+			return rc;
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int folder_list(struct folder *out, const char *path, const char *suffix, size_t most, struct err *e)
+{
+	struct folder found = {0};
+	DIR *directory = opendir(path);
+	if (!directory) {
+		enum err_code code = errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
+		                     : errno == EACCES                   ? ERR_PERMISSION
+		                                                         : ERR_IO;
+		return err_errno(e, code, "can't open the folder %s", path);
+	}
+	int rc = read_names(directory, path, suffix, most, &found, e);
+	closedir(directory);
+	if (rc) {
+		folder_free(&found);
+		return rc;
+	}
+	if (found.count)
+		qsort(found.names, found.count, sizeof *found.names, compare);
+	*out = found;
+	return 0;
+}
+
+int folder_path(const char *folder, const char *name, char *out, size_t size, struct err *e)
+{
+	int length = snprintf(out, size, "%s/%s", folder, name);
+	return length > 0 && (size_t)length < size ? 0 : err_set(e, ERR_LIMIT, "the path %s/%s is too long", folder, name);
+}
+
+const char *folder_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+const char *folder_shown(const char *name, char *out, size_t size)
+{
+	size_t length = 0, left = strlen(name);
+	while (left && length + 1 < size) {
+		size_t bytes = utf8_length(name, left);
+		unsigned char first = (unsigned char)*name;
+		/* Those of two bytes up to 9f are controls too, for a terminal that knows UTF-8. */
+		bool control = first < 0x20 || first == 0x7f || (bytes == 2 && first == 0xc2 && (unsigned char)name[1] < 0xa0);
+		if (bytes && !control && length + bytes >= size)
+			break;
+		if (bytes && !control)
+			memcpy(out + length, name, bytes);
+		else
+			out[length] = '?';
+		length += bytes && !control ? bytes : 1;
+		name += bytes ? bytes : 1;
+		left -= bytes ? bytes : 1;
+	}
+	out[length] = '\0';
+	return out;
+}

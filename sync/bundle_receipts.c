@@ -1,0 +1,135 @@
+/* Receipts that come back as files. */
+#include "sync/bundle.h"
+
+#include "hal/file.h"
+#include "hal/folder.h"
+#include "sync/envelope.h"
+#include "sync/receive.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct taking {
+	struct store *store;
+	const struct key_pair *keys;
+	const char *folder;
+	struct store_centre centre;
+	struct bundle_receipts *receipts;
+};
+
+/* A receipt of this store, not yet applied. Its content is read again when its turn comes, to keep memory flat. */
+struct candidate {
+	const char *name;
+	int64_t exchange;
+};
+
+const char *bundle_fate_name(enum bundle_fate fate)
+{
+	static const char *const names[] = {"applied", "older", "others", "refused"};
+	return names[fate];
+}
+
+static void settle(struct taking *t, const char *name, enum bundle_fate fate, const struct err *why)
+{
+	t->receipts->counts[fate]++;
+	if (t->receipts->each)
+		t->receipts->each(name, fate, why, t->receipts->user);
+}
+
+static int read_receipt(const struct taking *t, const char *name, struct receipt *out, struct err *e)
+{
+	char path[PATH_MAX];
+	struct buffer bytes = {0};
+	int rc = folder_path(t->folder, name, path, sizeof path, e);
+	if (!rc)
+		rc = file_read(path, ENVELOPE_MAX, &bytes, e);
+	if (!rc)
+		rc = receive_open(bytes.bytes, bytes.length, t->keys, t->centre.public_key, out, e);
+	buffer_free(&bytes);
+	return rc;
+}
+
+/* Whether the file holds a receipt that this store may take; settles it when not. Another unit's can't be told from a
+ * forged one but by its name, since it is sealed. */
+static bool open_receipt(struct taking *t, const char *name, struct receipt *out)
+{
+	char named[UUID_TEXT];
+	struct err why = {0};
+	if (bundle_name_store(name, named) && strcmp(named, store_id(t->store))) {
+		settle(t, name, BUNDLE_OTHERS, NULL);
+		return false;
+	}
+	struct receipt receipt = {0};
+	int rc = read_receipt(t, name, &receipt, &why);
+	if (!rc && !strcmp(receipt.store_id, store_id(t->store)) && receipt.exchange <= t->centre.exchange_sent) {
+		*out = receipt;
+		return true;
+	}
+	if (!rc && !strcmp(receipt.store_id, store_id(t->store)))
+		rc = err_set(&why, ERR_STATE,
+		             "it answers exchange %" PRId64 ", and this store has made %" PRId64
+		             " so far: the store was copied, or restored from a copy",
+		             receipt.exchange, t->centre.exchange_sent);
+	settle(t, name, rc ? BUNDLE_REFUSED : BUNDLE_OTHERS, rc ? &why : NULL);
+	receipt_free(&receipt);
+	return false;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	return x->exchange != y->exchange ? (x->exchange > y->exchange) - (x->exchange < y->exchange)
+	                                  : strcmp(x->name, y->name);
+}
+
+static size_t find_candidates(struct taking *t, const struct folder *files, struct candidate *out)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < files->count; i++) {
+		struct receipt receipt;
+		if (!open_receipt(t, files->names[i], &receipt))
+			continue;
+		out[count++] = (struct candidate){files->names[i], receipt.exchange};
+		receipt_free(&receipt);
+	}
+	return count;
+}
+
+static int take_one(struct taking *t, const char *name, struct err *e)
+{
+	struct receipt receipt;
+	bool applied = false;
+	if (!open_receipt(t, name, &receipt))
+		return 0;
+	int rc = receive_apply(t->store, &receipt, &applied, e);
+	if (!rc)
+		settle(t, name, applied ? BUNDLE_APPLIED : BUNDLE_OLDER, NULL);
+	receipt_free(&receipt);
+	return rc;
+}
+
+int bundle_take(struct store *store, const struct key_pair *keys, const char *folder, struct bundle_receipts *receipts,
+                struct err *e)
+{
+	struct taking t = {.store = store, .keys = keys, .folder = folder, .receipts = receipts};
+	struct folder files = {0};
+	bool paired;
+	int rc = store_centre_get(store, &t.centre, &paired, e);
+	if (!rc && !paired)
+		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
+	if (!rc)
+		rc = folder_list(&files, folder, BUNDLE_RECEIPT, BUNDLE_FILES_MAX, e);
+	struct candidate *candidates = rc ? NULL : calloc(files.count + 1, sizeof *candidates);
+	if (!rc && !candidates)
+		rc = err_set(e, ERR_MEMORY, "out of memory for receipts");
+	size_t count = rc ? 0 : find_candidates(&t, &files, candidates);
+	if (count)
+		qsort(candidates, count, sizeof *candidates, compare);
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = take_one(&t, candidates[i].name, e);
+	free(candidates);
+	folder_free(&files);
+	return rc;
+}

@@ -1,0 +1,83 @@
+#include "sync/receive.h"
+
+#include "hal/clock.h"
+#include "sync/envelope.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int receive_open(const void *bytes, size_t length, const struct key_pair *unit, const uint8_t centre[KEY_PUBLIC],
+                 struct receipt *out, struct err *e)
+{
+	struct buffer document = {0};
+	int rc = envelope_open(bytes, length, ENVELOPE_RECEIPT, unit, centre, &document, e);
+	if (!rc)
+		rc = receipt_decode(document.bytes, document.length, out, e);
+	buffer_free(&document);
+	return rc;
+}
+
+/* The receipt's lists in the store's own terms; both arrays are to be freed. */
+static int translate(const struct receipt *receipt, struct store_receipt *out, struct store_rejected **rejected,
+                     struct store_session_held **held, struct err *e)
+{
+	size_t count = receipt->streams[STREAM_POINTS].rejected_count + receipt->streams[STREAM_EVENTS].rejected_count;
+	*rejected = calloc(count + 1, sizeof **rejected);
+	*held = calloc(receipt->session_count + 1, sizeof **held);
+	if (!*rejected || !*held)
+		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
+	*out = (struct store_receipt){.exchange = receipt->exchange,
+	                              .rejected = *rejected,
+	                              .sessions = *held,
+	                              .session_count = receipt->session_count,
+	                              .applied_at_ms = clock_wall_ms()};
+	snprintf(out->device_name, sizeof out->device_name, "%s", receipt->device_name);
+	for (int s = 0; s < STREAM_COUNT; s++) {
+		const struct receipt_stream *said = &receipt->streams[s];
+		out->accounted[s] = said->accounted; /* borrowed */
+		for (size_t i = 0; i < said->rejected_count; i++) {
+			struct store_rejected *row = &(*rejected)[out->rejected_count++];
+			row->stream = (enum stream)s;
+			row->seq = said->rejected[i].seq;
+			snprintf(row->code, sizeof row->code, "%s", said->rejected[i].code);
+			snprintf(row->reason, sizeof row->reason, "%s", said->rejected[i].reason);
+		}
+	}
+	for (size_t i = 0; i < receipt->session_count; i++) {
+		memcpy((*held)[i].session_id, receipt->sessions[i].session_id, UUID_TEXT);
+		(*held)[i].revision = receipt->sessions[i].revision;
+	}
+	return 0;
+}
+
+int receive_apply(struct store *store, const struct receipt *receipt, bool *out_applied, struct err *e)
+{
+	struct store_receipt said;
+	struct store_rejected *rejected = NULL;
+	struct store_session_held *held = NULL;
+	int rc = translate(receipt, &said, &rejected, &held, e);
+	if (!rc)
+		rc = store_apply_receipt(store, &said, out_applied, e);
+	free(rejected);
+	free(held);
+	return rc;
+}
+
+int receive_state(struct store *store, struct receive_state *out, struct err *e)
+{
+	struct receive_state state = {0};
+	struct store_backlog backlog;
+	int rc = store_backlog(store, &backlog, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
+		struct ranges accounted = {0};
+		rc = store_accounted(store, (enum stream)s, &accounted, e);
+		state.held[s] = ranges_total(&accounted);
+		ranges_free(&accounted);
+	}
+	if (rc)
+		return rc;
+	state.remaining = backlog.points + backlog.events + backlog.sessions;
+	*out = state;
+	return 0;
+}
