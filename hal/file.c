@@ -135,7 +135,9 @@ static int write_path(const char *path, const void *bytes, size_t count, mode_t 
 		return err_errno(e, code_of_errno(), "can't make a file beside %s", path);
 	int rc = write_all(fd, path, bytes, count, e);
 	file_give_away(fd, path);
-	if (!rc && (fchmod(fd, mode) || fsync(fd)))
+	/* Where files have no owner of their own (the FAT of a stick) nobody but root may change the mode. */
+	bool owned = !fchmod(fd, mode) || (errno == EPERM && (mode & (S_IRWXG | S_IRWXO)));
+	if (!rc && (!owned || fsync(fd)))
 		rc = err_errno(e, ERR_IO, "can't sync %s", path);
 	close(fd);
 	if (!rc && replace && rename(temporary, path))
