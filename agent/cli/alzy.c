@@ -16,7 +16,7 @@ static const struct verb verbs[] = {
 	{"mark", cli_mark, "mark a place: a point with source manual, and an event with a note"},
 	{"pair", cli_pair, "pair this unit with a centre"},
 	{"unpair", cli_unpair, "forget the centre; recorded rows stay"},
-	{"sync", cli_sync, "send all that is unsent, now"},
+	{"sync", cli_sync, "send all that is unsent, now; or carry it by files, --to and --from"},
 	{"queue", cli_queue, "what is unsent, or was rejected and why"},
 	{"export", cli_export, "write points as GPX, GeoJSON, CSV or an SVG picture"},
 	{"config check", cli_config_check, "read the configuration and say whether it is right"},
