@@ -282,4 +282,16 @@ ok "… and is let in again" central import "$SCRATCH/k"
 once van "in the end"
 once car "in the end"
 is "$(sql 'SELECT count(*) FROM alzy.rejected')" 0 "nothing was rejected"
+
+# ---- a row that Postgres refuses
+sql "ALTER TABLE public.events ADD CONSTRAINT test CHECK (event_type <> 'bad') NOT VALID"
+on van event bad >"$SCRATCH/said" && on van event good >"$SCRATCH/said"
+on van sync --to "$(stick l)" >"$SCRATCH/said"
+said=$(central import "$SCRATCH/l" --json)
+is "$? $(json files.0.events.rejected <<<"$said")" "0 1" "a rejected row is told"
+events_of van
+is "$(diff "$SCRATCH/events.store" "$SCRATCH/events.central" | grep '^[<>]' | cut -d'|' -f3)" bad "… and hinders no other"
+like "$(central import "$SCRATCH/l")" ', 0 points and 0 events rejected$' "… the second time it is known"
+ok "the unit is told" on van sync --from "$SCRATCH/l"
+is "$(on van queue --rejected --json | json 0.code)" 23514 "… why"
 done_testing
