@@ -112,7 +112,7 @@ const char *folder_shown(const char *name, char *out, size_t size)
 		if (bytes && !control && length + bytes >= size)
 			break;
 		if (bytes && !control)
-			memcpy(out + length, name, bytes);
+			memmove(out + length, name, bytes);
 		else
 			out[length] = '?';
 		length += bytes && !control ? bytes : 1;

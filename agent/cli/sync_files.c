@@ -100,8 +100,9 @@ struct listing {
 static void list_receipt(const char *name, enum bundle_fate fate, const struct err *why, void *user)
 {
 	struct listing *listing = user;
-	char shown[SHOWN_TEXT];
+	char shown[SHOWN_TEXT], message[ERR_TEXT_MAX];
 	folder_shown(name, shown, sizeof shown);
+	folder_shown(why ? why->text : "", message, sizeof message);
 	if (why && !listing->first.code)
 		listing->first = *why;
 	if (listing->files) {
@@ -109,10 +110,10 @@ static void list_receipt(const char *name, enum bundle_fate fate, const struct e
 		cJSON_AddStringToObject(object, "file", shown);
 		cJSON_AddStringToObject(object, "fate", bundle_fate_name(fate));
 		json_add_text_or_null(object, "error", why ? err_name(why->code) : "");
-		json_add_text_or_null(object, "message", why ? why->text : "");
+		json_add_text_or_null(object, "message", message);
 		cJSON_AddItemToArray(listing->files, object);
 	} else if (why) {
-		printf("%s: refused: %s\n", shown, why->text);
+		printf("%s: refused: %s\n", shown, message);
 	} else if (fate == BUNDLE_OTHERS) {
 		printf("%s: passed over, it is for another store\n", shown);
 	}

@@ -30,8 +30,8 @@ struct import {
 	struct central central;
 	const char *receipts; /* the folder for them; NULL: beside the files */
 	cJSON *files;         /* NULL: printed as lines */
-	int64_t taken, not_taken;
-	struct err first;  /* why the first that was not taken was not */
+	int64_t taken, failed;
+	struct err first;  /* why the first that was refused or failed was */
 	struct err broken; /* why nothing more can be taken, such as no database */
 };
 
@@ -78,7 +78,7 @@ static int take_file(struct import *in, const char *path, struct receipt *receip
 	if (!rc) {
 		rc = file_write(to, answer.bytes, answer.length, 0644, e);
 		if (rc)
-			rc = err_wrap(e, "its rows are taken, but the receipt can't be written; import it again with --receipts");
+			rc = err_wrap(e, "its rows are taken; import it again with --receipts DIR");
 	}
 	if (!rc)
 		memcpy(wrote, to, PATH_MAX);
@@ -133,7 +133,11 @@ static void print_line(const char *name, const struct receipt *receipt, const st
 			printf("%s %" PRId64 " points and %" PRId64 " events %s", i ? "," : "", count_of(receipt, STREAM_POINTS, i),
 			       count_of(receipt, STREAM_EVENTS, i), counts[i].name);
 	if (why)
-		printf("%s %s: %s", receipt->exchange ? ";" : "", err_retryable(why->code) ? "failed" : "refused", why->text);
+		printf("%s: %s",
+		       receipt->exchange          ? "; no receipt"
+		       : err_retryable(why->code) ? " failed"
+		                                  : " refused",
+		       why->text);
 	putchar('\n');
 }
 
@@ -144,7 +148,7 @@ static void import_file(struct import *in, const char *path)
 	char shown[SHOWN_TEXT], wrote[PATH_MAX] = "";
 	int rc = take_file(in, path, &receipt, wrote, &why);
 	if (rc) {
-		in->not_taken++;
+		in->failed++;
 		if (!in->first.code)
 			in->first = why;
 		/* What is wrong with one batch is no matter for the next, but without a database there is no next. */
@@ -154,6 +158,7 @@ static void import_file(struct import *in, const char *path)
 		in->taken++;
 	}
 	folder_shown(path, shown, sizeof shown);
+	folder_shown(why.text, why.text, sizeof why.text); /* it may have the path in it */
 	if (in->files)
 		add_json(in->files, shown, wrote, &receipt, rc ? &why : NULL);
 	else
@@ -190,9 +195,9 @@ static int judge(const struct import *in, struct err *e)
 {
 	if (in->broken.code)
 		return err_set(e, in->broken.code, "%s", in->broken.text);
-	if (in->not_taken)
-		return err_set(e, in->first.code, "%" PRId64 " of %" PRId64 " files not taken", in->not_taken,
-		               in->taken + in->not_taken);
+	if (in->failed)
+		return err_set(e, in->first.code, "%" PRId64 " of %" PRId64 " files refused or failed", in->failed,
+		               in->taken + in->failed);
 	if (!in->taken)
 		return err_set(e, ERR_NOT_FOUND, "there is no file *%s in what was named", batch_suffix);
 	return 0;
@@ -216,7 +221,7 @@ static void report_json(struct import *in, int rc, const struct err *e)
 {
 	cJSON *object = cJSON_CreateObject();
 	cJSON_AddNumberToObject(object, "taken", (double)in->taken);
-	cJSON_AddNumberToObject(object, "not_taken", (double)in->not_taken);
+	cJSON_AddNumberToObject(object, "failed", (double)in->failed);
 	cJSON_AddItemToObject(object, "files", in->files);
 	json_add_text_or_null(object, "error", rc ? err_name(e->code) : "");
 	central_print_json(object);

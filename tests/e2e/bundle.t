@@ -149,7 +149,7 @@ truncate -s -1 "${batches[0]}"
 flip() { perl -e 'my ($file, $at) = @ARGV; open my $f, "+<:raw", $file or die; $at += -s $file if $at < 0; seek $f, $at, 0;
 	read $f, my $byte, 1; seek $f, $at, 0; print $f chr(ord($byte) ^ 4)' "$@"; } # FILE BYTE
 flip "${batches[2]}" 400
-head -c 2000000 /dev/urandom >"$SCRATCH/f/huge.batch"
+head -c 2000000 /dev/urandom >"$SCRATCH/f/"$'huge\033.batch'
 mkdir "$SCRATCH/f/folder.batch"
 mkfifo "$SCRATCH/f/pipe.batch"
 cp "${batches[0]}" "$SCRATCH/f/._hidden.batch"
@@ -158,16 +158,17 @@ printf 'ALZY' >"$SCRATCH/f/"$'esc\033[31m\377.batch'
 before=$(held car)
 central import "$SCRATCH/f" >"$SCRATCH/said" 2>&1
 is $? 18 "import of a stick that has suffered ends with the first error"
-like "$(cat "$SCRATCH/said")" '6 of 8 files not taken' "… counts"
-for file in "${batches[0]}" "${batches[1]}" "${batches[2]}" "$SCRATCH/f/huge.batch" "$SCRATCH/f/receipt.batch"; do
+like "$(cat "$SCRATCH/said")" '6 of 8 files refused or failed' "… counts"
+for file in "${batches[0]}" "${batches[1]}" "${batches[2]}" "$SCRATCH/f/receipt.batch"; do
 	like "$(cat "$SCRATCH/said")" "^$file: refused: .{10}" "… names ${file##*/} and says why"
 done
+like "$(cat "$SCRATCH/said")" 'huge\?\.batch: refused: .*huge\?\.batch is larger than 1048576' "… and of the large one too"
 like "$(cat "$SCRATCH/said")" 'esc\?\[31m\?\.batch: refused' "… writes no control character to the terminal"
 is "$(files "$SCRATCH/f" receipt)" 2 "… gives receipts for what it has taken"
 [ "$(held car)" -gt "$before" ]
 tap $? "… and has taken all the others"
 central import "$SCRATCH/f" --json >"$SCRATCH/said" 2>"$SCRATCH/stderr"
-is "$(json not_taken <"$SCRATCH/said") $(json error <"$SCRATCH/said")" "6 FORGED" "the same as JSON"
+is "$(json failed <"$SCRATCH/said") $(json error <"$SCRATCH/said")" "6 FORGED" "the same as JSON"
 ok "the unit takes the receipts of those" on car sync --from "$SCRATCH/f"
 is "$(unsent car)" "$((1650 - $(held car)))" "… and knows what is missing"
 is "$(to car "$SCRATCH/f" points)" "$(unsent car)" "… which it writes again, for those files are no good"
