@@ -24,8 +24,8 @@ int folder_path(const char *folder, const char *name, char *out, size_t size, st
 /* The name behind the last '/' of `path`. */
 const char *folder_base(const char *path);
 
-/* `name` as it may be shown on a terminal and in JSON: what is no UTF-8, or a control character, is a '?'. `out` may be `name`.
- */
+/* `name` as it may be shown on a terminal and in JSON: what is no UTF-8, or a control character, is a '?'. Cut off where
+ * `out`, which may be `name` itself, is full. */
 const char *folder_shown(const char *name, char *out, size_t size);
 
 #endif
