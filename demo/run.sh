@@ -79,7 +79,7 @@ step "A picture of the drive"
 session=$(alzy session list --json | json 0.session_id) || die "no session"
 shown alzy export --format svg --session "${session:0:8}" -o "${PICTURE#"$TOP/"}"
 [ -s "$PICTURE" ] || die "no picture"
-echo "    open $PICTURE in a browser"
+echo "    open ${PICTURE#"$TOP/"} in a browser"
 
 step "Sync again: nothing is sent twice"
 again=$(alzy sync --json) || die "the second sync failed"
