@@ -33,7 +33,8 @@
 	X(DATABASE, 19, true, "Postgres can't be reached or can't do its work now")                       \
 	X(DATA, 20, false, "Postgres refuses a row for what is in it (SQLSTATE 22… or 23…)")              \
 	X(UNSENT, 21, true, "rows that could be sent are still unsent")                                   \
-	X(MEMORY, 22, true, "out of memory")
+	X(MEMORY, 22, true, "out of memory")                                                              \
+	X(DIFFERS, 23, false, "what the centre holds is not what was recorded or received")
 
 enum err_code {
 	ERR_NONE = 0,

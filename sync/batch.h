@@ -10,6 +10,7 @@
 #include "hal/rows.h"
 #include "sync/keys.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ struct batch {
 	size_t event_count;
 	struct session *sessions; /* changed ones, and all that points and events refer to; id is 0 */
 	size_t session_count;
+	bool compare; /* rows that are held are compared with the tables, whatever the centre has noted of them */
 	struct unit_state state;
 };
 

@@ -72,24 +72,44 @@ static void put_event(struct row *row, const struct event *event)
 	put(row, payload, sizeof payload);
 }
 
-void digest_points(const struct point *points, size_t count, const struct session *sessions, uint8_t out[ROWS_DIGEST])
+void digest_begin(enum stream stream, uint8_t out[ROWS_DIGEST])
+{
+	static const char points[] = "alzy-points-v1", events[] = "alzy-events-v1"; /* each with its NUL */
+	if (stream == STREAM_POINTS)
+		keys_digest(points, sizeof points, out);
+	else
+		keys_digest(events, sizeof events, out);
+}
+
+void digest_more_points(const struct point *points, size_t count, const struct session *sessions,
+                        uint8_t digest[ROWS_DIGEST])
 {
 	struct row row;
-	keys_digest("alzy-points-v1", sizeof "alzy-points-v1", out);
 	for (size_t i = 0; i < count; i++) {
-		begin(&row, out);
+		begin(&row, digest);
 		put_point(&row, &points[i], sessions);
-		keys_digest(row.bytes, row.length, out);
+		keys_digest(row.bytes, row.length, digest);
 	}
+}
+
+void digest_more_events(const struct event *events, size_t count, uint8_t digest[ROWS_DIGEST])
+{
+	struct row row;
+	for (size_t i = 0; i < count; i++) {
+		begin(&row, digest);
+		put_event(&row, &events[i]);
+		keys_digest(row.bytes, row.length, digest);
+	}
+}
+
+void digest_points(const struct point *points, size_t count, const struct session *sessions, uint8_t out[ROWS_DIGEST])
+{
+	digest_begin(STREAM_POINTS, out);
+	digest_more_points(points, count, sessions, out);
 }
 
 void digest_events(const struct event *events, size_t count, uint8_t out[ROWS_DIGEST])
 {
-	struct row row;
-	keys_digest("alzy-events-v1", sizeof "alzy-events-v1", out);
-	for (size_t i = 0; i < count; i++) {
-		begin(&row, out);
-		put_event(&row, &events[i]);
-		keys_digest(row.bytes, row.length, out);
-	}
+	digest_begin(STREAM_EVENTS, out);
+	digest_more_events(events, count, out);
 }

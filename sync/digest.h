@@ -14,4 +14,10 @@ enum { ROWS_DIGEST = 32 };
 void digest_points(const struct point *points, size_t count, const struct session *sessions, uint8_t out[ROWS_DIGEST]);
 void digest_events(const struct event *events, size_t count, uint8_t out[ROWS_DIGEST]);
 
+/* The same in pieces: the digest of no rows, and what it becomes when more rows follow those that it is of. */
+void digest_begin(enum stream stream, uint8_t out[ROWS_DIGEST]);
+void digest_more_points(const struct point *points, size_t count, const struct session *sessions,
+                        uint8_t digest[ROWS_DIGEST]);
+void digest_more_events(const struct event *events, size_t count, uint8_t digest[ROWS_DIGEST]);
+
 #endif

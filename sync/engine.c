@@ -202,6 +202,9 @@ static int begin(struct run *run, struct err *e)
 		return err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
 	rc = packer_start(&run->packer, run->store, run->keys, run->centre.public_key, run->options->batch_points,
 	                  run->even_empty, e);
+	for (int s = 0; s < STREAM_COUNT && run->options->again && !rc; s++)
+		rc = ranges_copy(&run->packer.again[s], &run->options->again[s], e);
+	run->packer.batch.compare = run->options->again != NULL;
 	if (rc)
 		return rc;
 	struct store_backlog backlog;

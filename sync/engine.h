@@ -31,6 +31,9 @@ struct engine_options {
 	/* Called after each receipt; `total` is what was unsent at the start. NULL: not called. */
 	void (*progress)(const struct engine_report *report, int64_t total, void *user);
 	void *user;
+	/* STREAM_COUNT sets of rows that are sent although the centre has receipted them: it compares those that it has with
+	 * its tables. NULL: none. */
+	const struct ranges *again;
 	const volatile bool *stop; /* set by a signal: ends after the exchange under way; NULL: never */
 };
 

@@ -203,7 +203,7 @@ int envelope_peek(const void *bytes, size_t length, struct envelope_head *out, s
 		               ENVELOPE_VERSION);
 	if (length <= AT_SEALED + crypto_box_SEALBYTES)
 		return err_set(e, ERR_INVALID, "the envelope is cut off after %zu bytes", length);
-	if (at[AT_KIND] < ENVELOPE_BATCH || at[AT_KIND] > ENVELOPE_PAIRED)
+	if (at[AT_KIND] < ENVELOPE_BATCH || at[AT_KIND] > ENVELOPE_KIND_LAST)
 		return err_set(e, ERR_INVALID, "an envelope of the unknown kind %d", at[AT_KIND]);
 	out->kind = (enum envelope_kind)at[AT_KIND];
 	memcpy(out->sender, at + AT_SENDER, KEY_PUBLIC);

@@ -15,7 +15,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum envelope_kind { ENVELOPE_BATCH = 1, ENVELOPE_RECEIPT = 2, ENVELOPE_PAIRING = 3, ENVELOPE_PAIRED = 4 };
+enum envelope_kind {
+	ENVELOPE_BATCH = 1,
+	ENVELOPE_RECEIPT = 2,
+	ENVELOPE_PAIRING = 3,
+	ENVELOPE_PAIRED = 4,
+	ENVELOPE_QUESTION = 5, /* what do you hold? verify.h */
+	ENVELOPE_ANSWER = 6,
+	ENVELOPE_KIND_LAST = ENVELOPE_ANSWER,
+};
 
 enum {
 	ENVELOPE_VERSION = 1,

@@ -53,18 +53,22 @@ int packer_start(struct packer *packer, struct store *store, const struct key_pa
 
 void packer_end(struct packer *packer)
 {
+	for (int s = 0; s < STREAM_COUNT; s++)
+		ranges_free(&packer->again[s]);
 	batch_free(&packer->batch);
 	buffer_free(&packer->document);
 }
 
 /* ---- gathering rows -------------------------------------------------------------------------------------- */
 
-/* What the centre does not account for, and is not on its way to it. */
+/* What the centre does not account for, or is to be sent again, and is not on its way to it. */
 static int unsent(struct packer *packer, enum stream stream, const struct parcel *in_flight, struct ranges *out,
                   struct err *e)
 {
 	struct ranges all = {0};
 	int rc = store_unsent(packer->store, stream, &all, e);
+	if (!rc)
+		rc = ranges_add_all(&all, &packer->again[stream], e);
 	if (!rc && in_flight)
 		rc = ranges_subtract(out, &all, &in_flight->sent[stream], e);
 	else if (!rc) {
@@ -357,6 +361,19 @@ static bool halve(struct limits *limits)
 	return more;
 }
 
+/* What is packed is sent again once. */
+static int forget_again(struct packer *packer, const struct parcel *parcel, struct err *e)
+{
+	int rc = 0;
+	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
+		struct ranges left = {0};
+		rc = ranges_subtract(&left, &packer->again[s], &parcel->sent[s], e);
+		ranges_free(&packer->again[s]);
+		packer->again[s] = left;
+	}
+	return rc;
+}
+
 int packer_next(struct packer *packer, const struct parcel *in_flight, struct parcel *out, struct err *e)
 {
 	struct limits limits = {packer->batch_points, EVENTS_MOST, BATCH_SESSIONS_MAX};
@@ -371,5 +388,5 @@ int packer_next(struct packer *packer, const struct parcel *in_flight, struct pa
 			rc = seal(packer, out, e);
 	} while (rc == -ERR_LIMIT && halve(&limits));
 	let_go_of_rows(packer);
-	return rc;
+	return rc ? rc : forget_again(packer, out, e);
 }

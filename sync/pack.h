@@ -39,6 +39,9 @@ struct packer {
 	const struct key_pair *keys;
 	const uint8_t *recipient; /* the centre's public key */
 	int64_t batch_points;
+	/* Rows that are sent although the centre has receipted them, to be compared there: those that are not packed yet.
+	 * Filled by the caller after packer_start. */
+	struct ranges again[STREAM_COUNT];
 	bool even_empty; /* a parcel without rows is one too: it asks the centre what it holds */
 	struct batch batch;
 	size_t session_room;

@@ -10,6 +10,8 @@ static const struct verb verbs[] = {
 	{"serve", central_serve, "the gateway: take batches from units, and answer with receipts"},
 	{"import", central_import, "take batches from files, such as those on a USB stick"},
 	{"status", central_status, "stores, what of them is held, and when they were last heard of"},
+	{"check", central_check, "prove that the tables hold what was received, and what is said to be held"},
+	{"verify", central_verify, "the same for the stores of one device"},
 	{"show", central_show, "print a batch as JSON"},
 	{"organization add", central_organization_add, "add an organization"},
 	{"organization list", central_organization_list, "list organizations"},

@@ -7,8 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Whose key it is: a device's present one, or one that it had before, which still opens old sticks. */
-static int find_sender(struct pg *pg, const uint8_t sender[KEY_PUBLIC], int64_t *out_device, struct err *e)
+int exchange_find_sender(struct pg *pg, const uint8_t sender[KEY_PUBLIC], int64_t *out_device, struct err *e)
 {
 	char hash[KEY_HASH_TEXT];
 	const char *value = hash;
@@ -74,7 +73,7 @@ int exchange_batch(struct pg *pg, const struct key_pair *centre, const void *byt
 	if (!rc && head.kind != ENVELOPE_BATCH)
 		rc = err_set(e, ERR_INVALID, "the envelope is no batch");
 	if (!rc)
-		rc = find_sender(pg, head.sender, &device_id, e);
+		rc = exchange_find_sender(pg, head.sender, &device_id, e);
 	if (!rc)
 		rc = open_batch(centre, bytes, count, head.sender, &batch, e);
 	if (rc)

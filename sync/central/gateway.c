@@ -102,6 +102,16 @@ static int handle_pairing(struct request *request, struct pg *pg, struct err *e)
 	return rc;
 }
 
+static int handle_question(struct request *request, struct pg *pg, struct err *e)
+{
+	int rc = exchange_question(pg, request->gateway->options->key, request->body.bytes, request->body.length,
+	                           &request->answer, e);
+	if (!rc)
+		log_info("question of a unit at %s: %zu bytes in, %zu out, %" PRId64 " ms", request->peer->name,
+		         request->body.length, request->answer.length, clock_mono_ms() - request->began_ms);
+	return rc;
+}
+
 static int handle_health(struct request *request, struct pg *pg, struct err *e)
 {
 	static const char ok[] = "{\"status\":\"ok\"}\n";
@@ -112,6 +122,7 @@ static int handle_health(struct request *request, struct pg *pg, struct err *e)
 static const struct route routes[] = {
 	{"POST", "/v1/batches", handle_batch, true},
 	{"POST", "/v1/pair", handle_pairing, true},
+	{"POST", "/v1/verify", handle_question, true},
 	{"GET", "/healthz", handle_health, false},
 };
 

@@ -211,7 +211,7 @@ static int check_overlap(struct ingest *in, const struct ingest_rows *rows, cons
 {
 	struct ranges overlap = {0}, matched = {0}, doubtful = {0};
 	int rc = ranges_intersect(&overlap, given, &in->streams[rows->stream].held, e);
-	if (!rc && overlap.count)
+	if (!rc && overlap.count && !in->batch->compare)
 		rc = match_stretches(in, rows, &overlap, &matched, e);
 	if (!rc)
 		rc = ranges_subtract(&doubtful, &overlap, &matched, e);

@@ -10,6 +10,8 @@ int central_serve(int argc, char **argv, struct err *e);
 int central_import(int argc, char **argv, struct err *e);
 int central_show(int argc, char **argv, struct err *e);
 int central_status(int argc, char **argv, struct err *e);
+int central_check(int argc, char **argv, struct err *e);
+int central_verify(int argc, char **argv, struct err *e);
 int central_device_pair(int argc, char **argv, struct err *e);
 
 /* What the centre keeps a directory of; each has the verbs "NAME add" and "NAME list" (directory.c). */

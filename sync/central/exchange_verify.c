@@ -1,0 +1,63 @@
+/* A question of a unit about what the centre holds, and its answer. */
+#include "sync/central/exchange.h"
+
+#include "sync/central/verify_centre.h"
+#include "sync/envelope.h"
+#include "sync/verify.h"
+
+#include <string.h>
+
+static int open_question(const struct key_pair *centre, const void *bytes, size_t count,
+                         const uint8_t sender[KEY_PUBLIC], struct question *out, struct err *e)
+{
+	struct buffer document = {0};
+	struct question question = {0};
+	int rc = envelope_open(bytes, count, ENVELOPE_QUESTION, centre, sender, &document, e);
+	if (!rc)
+		rc = question_decode(document.bytes, document.length, &question, e);
+	buffer_free(&document);
+	if (!rc && memcmp(question.sender, sender, KEY_PUBLIC)) {
+		question_free(&question);
+		rc = err_set(e, ERR_FORGED, "the envelope is signed by another than the question inside names as its sender");
+	}
+	if (!rc)
+		*out = question;
+	return rc;
+}
+
+static int seal_answer(const struct key_pair *centre, const uint8_t recipient[KEY_PUBLIC], const struct answer *answer,
+                       struct buffer *out, struct err *e)
+{
+	struct buffer document = {0};
+	int rc = answer_encode(answer, &document, e);
+	if (!rc)
+		rc = envelope_seal(ENVELOPE_ANSWER, centre, recipient, document.bytes, document.length, out, e);
+	buffer_free(&document);
+	return rc;
+}
+
+int exchange_question(struct pg *pg, const struct key_pair *centre, const void *bytes, size_t count, struct buffer *out,
+                      struct err *e)
+{
+	struct envelope_head head;
+	struct question question = {0};
+	struct answer answer = {0};
+	uint8_t digest[ENVELOPE_DIGEST];
+	int64_t device_id = 0;
+	int rc = envelope_peek(bytes, count, &head, e);
+	if (!rc && head.kind != ENVELOPE_QUESTION)
+		rc = err_set(e, ERR_INVALID, "the envelope is no question");
+	if (!rc)
+		rc = exchange_find_sender(pg, head.sender, &device_id, e);
+	if (!rc)
+		rc = open_question(centre, bytes, count, head.sender, &question, e);
+	if (rc)
+		return rc;
+	envelope_digest(bytes, count, digest);
+	rc = verify_centre(pg, device_id, &question, digest, &answer, e);
+	if (!rc)
+		rc = seal_answer(centre, head.sender, &answer, out, e);
+	answer_free(&answer);
+	question_free(&question);
+	return rc;
+}

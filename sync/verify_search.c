@@ -1,0 +1,271 @@
+/* The search for what differs, and how it is told. */
+#include "sync/verify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *verify_fate_name(enum verify_fate fate)
+{
+	static const char *const names[VERIFY_FATES] = {"held",    "rejected",  "dropped", "expired", "unsent",
+	                                                "missing", "differing", "added",   "gone"};
+	return names[fate];
+}
+
+void verify_result_free(struct verify_result *result)
+{
+	for (int i = 0; i < VERIFY_FATES; i++)
+		ranges_free(&result->fates[i]);
+	*result = (struct verify_result){0};
+}
+
+bool verify_whole(const struct verify_result *result)
+{
+	for (int i = VERIFY_EXPIRED + 1; i < VERIFY_FATES; i++)
+		if (result->fates[i].count)
+			return false;
+	return true;
+}
+
+void verify_search_begin(struct verify_search *search, enum stream stream, int64_t last)
+{
+	*search = (struct verify_search){.next = 1, .stream = stream, .result.last = last};
+}
+
+void verify_search_free(struct verify_search *search)
+{
+	free(search->todo);
+	verify_result_free(&search->result);
+	*search = (struct verify_search){0};
+}
+
+/* Pieces come before blocks that nobody has looked at, so that what waits stays little. */
+void verify_search_next(struct verify_search *search, struct verify_block blocks[VERIFY_BLOCKS_MAX], size_t *out_count)
+{
+	int64_t room = verify_question_seqs(search->stream), most = verify_block_seqs(search->stream);
+	size_t count = 0;
+	while (count < VERIFY_BLOCKS_MAX) {
+		struct range block;
+		if (search->todo_count)
+			block = search->todo[search->todo_count - 1];
+		else
+			block = (struct range){search->next, search->next + most - 1};
+		if (block.last > search->result.last)
+			block.last = search->result.last;
+		if (block.first > block.last || block.last - block.first + 1 > room)
+			break;
+		room -= block.last - block.first + 1;
+		blocks[count++] = (struct verify_block){.first = block.first, .last = block.last};
+		if (search->todo_count)
+			search->todo_count--;
+		else
+			search->next = block.last + 1;
+	}
+	*out_count = count;
+}
+
+static int push(struct verify_search *search, int64_t first, int64_t last, struct err *e)
+{
+	if (search->todo_count == search->todo_capacity) {
+		size_t capacity = search->todo_capacity ? 2 * search->todo_capacity : 256;
+		struct range *todo = realloc(search->todo, capacity * sizeof *todo);
+		if (!todo)
+			return err_set(e, ERR_MEMORY, "out of memory for blocks of rows");
+		search->todo = todo;
+		search->todo_capacity = capacity;
+	}
+	search->todo[search->todo_count++] = (struct range){first, last};
+	return 0;
+}
+
+/* The piece that is to be asked about first is pushed last. */
+static int split(struct verify_search *search, const struct verify_block *block, struct err *e)
+{
+	int64_t size = (block->last - block->first + VERIFY_PARTS) / VERIFY_PARTS;
+	int64_t first = block->first + (block->last - block->first) / size * size;
+	int rc = 0;
+	for (; first >= block->first && !rc; first -= size)
+		rc = push(search, first, first + size - 1 < block->last ? first + size - 1 : block->last, e);
+	return rc;
+}
+
+/* What becomes of a block. *out_same: of both sides the same rows, and all of them. */
+static int judge(struct verify_search *search, const struct verify_block *block, const struct answer_stream *said,
+                 bool *out_same, struct err *e)
+{
+	struct ranges *fates = search->result.fates;
+	int64_t seqs = block->last - block->first + 1;
+	bool differing = ranges_contain(&said->differing, block->first);
+	bool absent = !differing && ranges_contain(&said->absent, block->first);
+	size_t named = fates[VERIFY_DIFFERING].count + fates[VERIFY_MISSING].count + fates[VERIFY_ADDED].count;
+	*out_same = !differing && !absent && block->rows == seqs;
+	if (*out_same)
+		return 0;
+	if (!differing && !block->rows)
+		return ranges_add(&fates[VERIFY_GONE], block->first, block->last, e);
+	if (absent && block->rows == seqs)
+		return ranges_add(&fates[VERIFY_MISSING], block->first, block->last, e);
+	if (seqs > 1 && named < VERIFY_NAMED_MAX)
+		return split(search, block, e);
+	return ranges_add(&fates[block->rows ? VERIFY_DIFFERING : VERIFY_ADDED], block->first, block->last, e);
+}
+
+/* *set becomes its part inside (or outside) of `other`. */
+static int keep(struct ranges *set, const struct ranges *other, bool inside, struct err *e)
+{
+	struct ranges kept = {0};
+	int rc = inside ? ranges_intersect(&kept, set, other, e) : ranges_subtract(&kept, set, other, e);
+	ranges_free(set);
+	*set = kept;
+	return rc;
+}
+
+static int take_beyond(struct verify_search *search, const struct ranges *beyond, struct err *e)
+{
+	struct ranges behind = {0}, added = {0};
+	int rc = search->result.last < SEQ_MAX ? ranges_add(&behind, search->result.last + 1, SEQ_MAX, e) : 0;
+	if (!rc)
+		rc = ranges_intersect(&added, beyond, &behind, e);
+	if (!rc)
+		rc = ranges_add_all(&search->result.fates[VERIFY_ADDED], &added, e);
+	ranges_free(&behind);
+	ranges_free(&added);
+	return rc;
+}
+
+int verify_search_take(struct verify_search *search, const struct verify_block *blocks, size_t count,
+                       const struct answer_stream *said, struct err *e)
+{
+	struct ranges *fates = search->result.fates, same = {0}, rejected = {0};
+	int rc = 0;
+	for (size_t i = count; i-- > 0 && !rc;) {
+		bool is_same;
+		rc = judge(search, &blocks[i], said, &is_same, e);
+		if (!rc && is_same)
+			rc = ranges_add(&same, blocks[i].first, blocks[i].last, e);
+	}
+	if (!rc)
+		rc = ranges_intersect(&rejected, &said->rejected, &same, e);
+	if (!rc)
+		rc = ranges_add_all(&fates[VERIFY_REJECTED], &rejected, e);
+	if (!rc)
+		rc = ranges_add_all(&fates[VERIFY_DROPPED], &said->dropped, e);
+	if (!rc)
+		rc = ranges_add_all(&fates[VERIFY_EXPIRED], &said->expired, e);
+	if (!rc)
+		rc = take_beyond(search, &said->beyond, e);
+	ranges_free(&same);
+	ranges_free(&rejected);
+	return rc;
+}
+
+/* Rows that the centre has not, or that neither side has, may have been let go of on purpose. */
+static int name_lost(struct ranges fates[VERIFY_FATES], struct err *e)
+{
+	struct ranges lost = {0};
+	int rc = ranges_add_all(&lost, &fates[VERIFY_MISSING], e);
+	if (!rc)
+		rc = ranges_add_all(&lost, &fates[VERIFY_GONE], e);
+	for (int why = VERIFY_DROPPED; why <= VERIFY_EXPIRED && !rc; why++) {
+		rc = keep(&fates[why], &lost, true, e);
+		if (!rc)
+			rc = keep(&lost, &fates[why], false, e);
+		if (!rc)
+			rc = keep(&fates[VERIFY_MISSING], &fates[why], false, e);
+		if (!rc)
+			rc = keep(&fates[VERIFY_GONE], &fates[why], false, e);
+	}
+	ranges_free(&lost);
+	return rc;
+}
+
+int verify_search_end(struct verify_search *search, const struct ranges *unsent, struct err *e)
+{
+	struct ranges *fates = search->result.fates;
+	int rc = name_lost(fates, e);
+	if (!rc)
+		rc = ranges_intersect(&fates[VERIFY_UNSENT], &fates[VERIFY_MISSING], unsent, e);
+	if (!rc)
+		rc = keep(&fates[VERIFY_MISSING], unsent, false, e);
+	if (!rc && search->result.last)
+		rc = ranges_add(&fates[VERIFY_HELD], 1, search->result.last, e);
+	for (int other = VERIFY_HELD + 1; other < VERIFY_FATES && !rc; other++)
+		rc = keep(&fates[VERIFY_HELD], &fates[other], false, e);
+	return rc;
+}
+
+/* ---- in words --------------------------------------------------------------------------------------------- */
+
+struct text {
+	char *out;
+	size_t size, used;
+};
+
+static void __attribute__((format(printf, 2, 3))) say(struct text *text, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	int n = vsnprintf(text->out + text->used, text->size - text->used, fmt, args);
+	va_end(args);
+	text->used += n > 0 ? (size_t)n : 0;
+	if (text->used >= text->size)
+		text->used = text->size - 1;
+}
+
+static void say_recorded(struct text *text, const struct verify_result results[STREAM_COUNT])
+{
+	const char *between = "";
+	for (int s = 0; s < STREAM_COUNT; s++)
+		if (results[s].last) {
+			say(text, "%s%s 1..%" PRId64, between, stream_name((enum stream)s), results[s].last);
+			between = " and ";
+		}
+	say(text, " of this store");
+	for (int s = 0; s < STREAM_COUNT; s++)
+		if (!results[s].last)
+			say(text, ", which has no %s", stream_name((enum stream)s));
+}
+
+/* ": rejected points 5; missing points 7-9" */
+static void say_fates(struct text *text, const struct verify_result results[STREAM_COUNT])
+{
+	const char *between = ": ";
+	for (int fate = VERIFY_HELD + 1; fate < VERIFY_FATES; fate++)
+		for (int s = 0; s < STREAM_COUNT; s++) {
+			char ranges[96];
+			if (!results[s].fates[fate].count)
+				continue;
+			say(text, "%s%s %s %s", between, verify_fate_name((enum verify_fate)fate), stream_name((enum stream)s),
+			    ranges_format(&results[s].fates[fate], ranges, sizeof ranges));
+			between = "; ";
+		}
+}
+
+const char *verify_sentence(const struct verify_result results[STREAM_COUNT], char out[VERIFY_SENTENCE_TEXT])
+{
+	struct text text = {out, VERIFY_SENTENCE_TEXT, 0};
+	bool whole = true, all_held = true;
+	int64_t recorded = 0;
+	for (int s = 0; s < STREAM_COUNT; s++) {
+		whole &= verify_whole(&results[s]);
+		all_held &= ranges_total(&results[s].fates[VERIFY_HELD]) == results[s].last;
+		recorded += results[s].last;
+	}
+	out[0] = '\0';
+	if (whole && !recorded) {
+		say(&text, "this store has recorded nothing yet");
+		return out;
+	}
+	say(&text, whole && all_held ? "central holds "
+	           : whole           ? "central accounts for "
+	                             : "central does not hold all of ");
+	if (whole || recorded)
+		say_recorded(&text, results);
+	else
+		say(&text, "this store");
+	if (!whole || !all_held)
+		say_fates(&text, results);
+	return out;
+}
