@@ -1,4 +1,5 @@
 /* Batches made by the real codecs, taken by the real ingest, in a real Postgres. */
+#include "sync/verify.h"
 #include "tests/unit/ingest_rig.h"
 
 #include <pthread.h>
@@ -722,6 +723,195 @@ static void envelopes_to_try(void **state)
 	batch_free(&batch);
 }
 
+/* ---- questions ------------------------------------------------------------------------------------------------- */
+
+/* As the unit would see the answer. */
+static int ask(const struct unit *unit, const struct question *question, struct answer *out, struct err *e)
+{
+	struct buffer document = {0}, envelope = {0}, sealed = {0}, opened = {0};
+	uint8_t digest[ENVELOPE_DIGEST];
+	assert_int_equal(question_encode(question, &document, e), 0);
+	assert_int_equal(envelope_seal(ENVELOPE_QUESTION, &unit->keys, rig_centre.public_key, document.bytes,
+	                               document.length, &envelope, e),
+	                 0);
+	int rc = exchange_question(rig_pg, &rig_centre, envelope.bytes, envelope.length, &sealed, e);
+	if (!rc) {
+		if (envelope_open(sealed.bytes, sealed.length, ENVELOPE_ANSWER, &unit->keys, rig_centre.public_key, &opened,
+		                  e) ||
+		    answer_decode(opened.bytes, opened.length, out, e))
+			fail_msg("the answer: %s", e->text);
+		envelope_digest(envelope.bytes, envelope.length, digest);
+		assert_memory_equal(out->question_digest, digest, sizeof digest);
+	}
+	buffer_free(&document);
+	buffer_free(&envelope);
+	buffer_free(&sealed);
+	buffer_free(&opened);
+	return rc;
+}
+
+/* About every row of the batch, one by one. */
+static struct question question_of(const struct unit *unit, const struct batch *batch)
+{
+	struct question question = {0};
+	struct question_stream *points = &question.streams[STREAM_POINTS], *events = &question.streams[STREAM_EVENTS];
+	memcpy(question.sender, unit->keys.public_key, KEY_PUBLIC);
+	memcpy(question.store_id, unit->store_id, UUID_TEXT);
+	points->blocks = calloc(batch->point_count + 1, sizeof *points->blocks);
+	events->blocks = calloc(batch->event_count + 1, sizeof *events->blocks);
+	for (size_t i = 0; i < batch->point_count; i++) {
+		struct verify_block *block = &points->blocks[points->block_count++];
+		block->first = block->last = batch->points[i].seq;
+		digest_points(&batch->points[i], 1, batch->sessions, block->digest);
+	}
+	for (size_t i = 0; i < batch->event_count; i++) {
+		struct verify_block *block = &events->blocks[events->block_count++];
+		block->first = block->last = batch->events[i].seq;
+		digest_events(&batch->events[i], 1, block->digest);
+	}
+	for (int s = 0; s < STREAM_COUNT; s++)
+		question.streams[s].last_seq = batch->last_seq[s];
+	return question;
+}
+
+static int32_t some_measure(int i)
+{
+	static const int32_t measures[] = {ROW_ABSENT, 0, 1, -1, 9, 10, 99, 12345, 999999999, INT32_MAX, -INT32_MAX};
+	return measures[(size_t)i % (sizeof measures / sizeof *measures)];
+}
+
+/* Whatever a unit may send is read back as what it was, from the tables and from alzy.rejected alike. */
+static void every_value_is_read_back_as_it_came(void **state)
+{
+	static const int64_t times[] = {TIME_MS_MIN, -1, 0, 1, INT64_C(1795255200001), INT64_C(4102444800000), TIME_MS_MAX};
+	static const char *const payloads[] = {NULL, "{}", "{\"a\": \"\\u0001\\\\ \\\"\xc3\xa9\xf0\x9f\x9a\x97\"}", "1e5"};
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 1500);
+	struct err e = {0};
+	struct answer answer = {0};
+	(void)state;
+	for (int i = 0; i < 1500; i++) {
+		struct point *p = &batch.points[i];
+		p->recorded_at_ms = times[i % 7] + (i % 7 == 6 ? 0 : i);
+		p->lat_e7 = i % 5 ? (i - 750) * 1200000 - i % 7 : LAT_E7_MAX;
+		p->lng_e7 = i % 5 ? (i - 750) * 2400000 + i % 7 : -LNG_E7_MAX;
+		p->accuracy_dm = some_measure(i);
+		p->speed_cmps = some_measure(i / 3);
+		p->heading_ddeg = some_measure(i / 7);
+		p->altitude_dm = some_measure(i / 2);
+		p->source = (uint8_t)(i % POINT_SOURCE_COUNT);
+		p->session = i % 2;
+	}
+	rig_do("ALTER TABLE public.events ADD CONSTRAINT no_odd_ones CHECK (event_id % 2 = 0) NOT VALID");
+	for (int i = 0; i < 40; i++) {
+		rig_add_event(&batch, i + 1, i % 3 ? "mark" : "x", payloads[i % 4], i % 5 ? "" : unit.session_id);
+		batch.events[i].event_at_ms = times[i % 7];
+	}
+	struct question question = question_of(&unit, &batch);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	rig_do("ALTER TABLE public.events DROP CONSTRAINT no_odd_ones");
+	assert_true(receipt.streams[STREAM_POINTS].rejected_total > 100);
+	if (ask(&unit, &question, &answer, &e))
+		fail_msg("%s", e.text);
+	for (int s = 0; s < STREAM_COUNT; s++) {
+		assert_ranges(answer.streams[s].absent, "none");
+		assert_ranges(answer.streams[s].differing, "none");
+		assert_ranges(answer.streams[s].beyond, "none");
+	}
+	assert_true(ranges_total(&answer.streams[STREAM_POINTS].rejected) == receipt.streams[STREAM_POINTS].rejected_total);
+	assert_int_equal(ranges_total(&answer.streams[STREAM_EVENTS].rejected), 20);
+	answer_free(&answer);
+	question_free(&question);
+	receipt_free(&receipt);
+}
+
+static void a_question_is_answered_to_its_own_unit_alone(void **state)
+{
+	struct unit unit = rig_unit(), other = rig_unit(), stranger = other;
+	struct batch batch = rig_batch(&unit, 1, 10);
+	struct answer answer = {0};
+	struct err e = {0};
+	(void)state;
+	struct question question = question_of(&unit, &batch);
+	assert_int_equal(ask(&unit, &question, &answer, &e), 0); /* a store that is not known */
+	assert_ranges(answer.streams[STREAM_POINTS].absent, "1-10");
+	answer_free(&answer);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+	assert_int_equal(ask(&other, &question, &answer, &e), -ERR_FORGED); /* cut out, and signed by another */
+	memcpy(question.sender, other.keys.public_key, KEY_PUBLIC);
+	assert_int_equal(ask(&other, &question, &answer, &e), -ERR_REFUSED); /* of another's store */
+	keys_generate(&stranger.keys);
+	memcpy(question.sender, stranger.keys.public_key, KEY_PUBLIC);
+	assert_int_equal(ask(&stranger, &question, &answer, &e), -ERR_FORGED);
+	ranges_add(&question.streams[STREAM_POINTS].mend, 1, 10, &e);
+	memcpy(question.sender, other.keys.public_key, KEY_PUBLIC);
+	assert_int_equal(ask(&other, &question, &answer, &e), -ERR_REFUSED);
+	memcpy(question.sender, unit.keys.public_key, KEY_PUBLIC);
+	assert_int_equal(ask(&unit, &question, &answer, &e), 0); /* to mend what is whole changes nothing */
+	assert_ranges(answer.streams[STREAM_POINTS].absent, "none");
+	assert_string_equal(stretches_of(&unit), "points 1 10");
+	assert_string_equal(rig_ask("SELECT points_held FROM alzy.stores WHERE store_id = $1::uuid", unit.store_id),
+	                    "{[1,11)}");
+	answer_free(&answer);
+	question_free(&question);
+}
+
+/* What was dropped or has expired stays so, whatever a unit would have mended. */
+static void mending_tells_the_truth_and_no_more(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 100);
+	struct answer answer = {0};
+	struct err e = {0};
+	(void)state;
+	struct question question = question_of(&unit, &batch);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+	rig_ask(
+		"DELETE FROM alzy.points USING alzy.stores s WHERE s.store_id = $1::uuid AND id - (s.number::bigint << 40) IN"
+		" (1, 20, 21, 50, 100) RETURNING id",
+		unit.store_id);
+	rig_ask("UPDATE alzy.stores SET points_held = points_held - '{[50,51)}', points_expired = '{[50,51)}'"
+	        " WHERE store_id = $1::uuid RETURNING 1",
+	        unit.store_id);
+	ranges_add(&question.streams[STREAM_POINTS].mend, 1, 60, &e);
+	ranges_add(&question.streams[STREAM_POINTS].mend, 99, 100, &e);
+	assert_int_equal(ask(&unit, &question, &answer, &e), 0);
+	assert_ranges(answer.streams[STREAM_POINTS].absent, "1, 20-21, 50, 100");
+	assert_ranges(answer.streams[STREAM_POINTS].expired, "50");
+	assert_string_equal(
+		rig_ask("SELECT points_held || ' ' || points_expired FROM alzy.stores WHERE store_id = $1::uuid",
+	            unit.store_id),
+		"{[2,20),[22,50),[51,100)} {[50,51)}");
+	assert_string_equal(stretches_of(&unit), "points 61 98");
+	answer_free(&answer);
+	question_free(&question);
+}
+
+/* A stretch tells what was received, not what somebody has made of it since. */
+static void a_batch_may_ask_to_be_compared_with_the_tables(void **state)
+{
+	struct unit unit = rig_unit();
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct batch batch = rig_batch(&unit, 1, 1);
+		rig_add_event(&batch, 1, "mark", "{}", "");
+		batch.compare = i == 2;
+		struct receipt receipt = rig_exchange(&unit, &batch);
+		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, i == 0);
+		receipt_free(&receipt);
+		assert_string_equal(rejected_of(&unit), i < 2 ? "" : "events 1 conflict, points 1 conflict");
+		rig_ask("UPDATE alzy.points p SET lat = 1 FROM alzy.stores s WHERE s.store_id = $1::uuid"
+		        " AND p.id >> 40 = s.number RETURNING 1",
+		        unit.store_id);
+		rig_ask("UPDATE public.events v SET payload = '{ }' FROM alzy.stores s WHERE s.store_id = $1::uuid"
+		        " AND v.event_id >> 40 = s.number RETURNING 1",
+		        unit.store_id);
+	}
+	assert_string_equal(points_of(&unit), "1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -740,6 +930,10 @@ int main(void)
 		cmocka_unit_test(pairing_takes_one_key),
 		cmocka_unit_test(trouble_changes_nothing),
 		cmocka_unit_test(any_order_from_anywhere_is_the_same),
+		cmocka_unit_test(every_value_is_read_back_as_it_came),
+		cmocka_unit_test(a_question_is_answered_to_its_own_unit_alone),
+		cmocka_unit_test(mending_tells_the_truth_and_no_more),
+		cmocka_unit_test(a_batch_may_ask_to_be_compared_with_the_tables),
 	};
 	const struct CMUnitTest out[] = {cmocka_unit_test(envelopes_to_try)};
 	if (!rig_start()) {
