@@ -19,7 +19,7 @@
 enum {
 	VERIFY_BLOCKS_MAX = 2048, /* of one stream in a question */
 	VERIFY_PARTS = 64,        /* that a block which differs is split into */
-	VERIFY_NAMED_MAX = 1000,  /* fragments of what differs; from then on, blocks are split no further */
+	VERIFY_NAMED_MAX = 1000,  /* fragments of what differs; from then on, whole blocks are named */
 	VERIFY_SENTENCE_TEXT = 1024,
 };
 

@@ -91,6 +91,13 @@ static int split(struct verify_search *search, const struct verify_block *block,
 	return rc;
 }
 
+/* A list of every other row helps nobody, and must end somewhere. */
+static bool named_enough(const struct verify_search *search)
+{
+	const struct ranges *fates = search->result.fates;
+	return fates[VERIFY_DIFFERING].count + fates[VERIFY_MISSING].count + fates[VERIFY_ADDED].count >= VERIFY_NAMED_MAX;
+}
+
 /* What becomes of a block. *out_same: of both sides the same rows, and all of them. */
 static int judge(struct verify_search *search, const struct verify_block *block, const struct answer_stream *said,
                  bool *out_same, struct err *e)
@@ -99,7 +106,6 @@ static int judge(struct verify_search *search, const struct verify_block *block,
 	int64_t seqs = block->last - block->first + 1;
 	bool differing = ranges_contain(&said->differing, block->first);
 	bool absent = !differing && ranges_contain(&said->absent, block->first);
-	size_t named = fates[VERIFY_DIFFERING].count + fates[VERIFY_MISSING].count + fates[VERIFY_ADDED].count;
 	*out_same = !differing && !absent && block->rows == seqs;
 	if (*out_same)
 		return 0;
@@ -107,9 +113,20 @@ static int judge(struct verify_search *search, const struct verify_block *block,
 		return ranges_add(&fates[VERIFY_GONE], block->first, block->last, e);
 	if (absent && block->rows == seqs)
 		return ranges_add(&fates[VERIFY_MISSING], block->first, block->last, e);
-	if (seqs > 1 && named < VERIFY_NAMED_MAX)
+	if (seqs > 1 && !named_enough(search))
 		return split(search, block, e);
 	return ranges_add(&fates[block->rows ? VERIFY_DIFFERING : VERIFY_ADDED], block->first, block->last, e);
+}
+
+/* Pieces that still wait are of blocks that are known to differ: they are named as they are. */
+static int name_the_rest(struct verify_search *search, struct err *e)
+{
+	int rc = 0;
+	for (; search->todo_count && !rc; search->todo_count--) {
+		struct range piece = search->todo[search->todo_count - 1];
+		rc = ranges_add(&search->result.fates[VERIFY_DIFFERING], piece.first, piece.last, e);
+	}
+	return rc;
 }
 
 /* *set becomes its part inside (or outside) of `other`. */
@@ -146,6 +163,8 @@ int verify_search_take(struct verify_search *search, const struct verify_block *
 		if (!rc && is_same)
 			rc = ranges_add(&same, blocks[i].first, blocks[i].last, e);
 	}
+	if (!rc && named_enough(search))
+		rc = name_the_rest(search, e);
 	if (!rc)
 		rc = ranges_intersect(&rejected, &said->rejected, &same, e);
 	if (!rc)

@@ -180,7 +180,7 @@ static int read_event(const struct pg_result *found, size_t row, struct verify_r
 
 static int take_rows(struct table_source *table, const struct pg_result *found, struct verify_rows *out, struct err *e)
 {
-	bool points = table->source.stream == STREAM_POINTS, good;
+	bool points = table->source.stream == STREAM_POINTS, good = false;
 	size_t count = pg_rows(found);
 	if (points)
 		out->points = calloc(count + 1, sizeof *out->points);

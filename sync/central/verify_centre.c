@@ -37,11 +37,10 @@ static int look_beyond(struct pg *pg, int64_t number, enum stream stream, int64_
                        struct err *e)
 {
 	static const char *const sql[STREAM_COUNT] = {
-		"SELECT id - $1::bigint FROM alzy.points WHERE id > $1::bigint + $2::bigint AND id < $1::bigint + (1::bigint "
-	    "<< 40)"
-		" ORDER BY id LIMIT $3::int",
+		"SELECT id - $1::bigint FROM alzy.points WHERE id > $1::bigint + $2::bigint"
+		" AND id <= $1::bigint + 1099511627775 ORDER BY id LIMIT $3::int",
 		"SELECT event_id - $1::bigint FROM public.events WHERE event_id > $1::bigint + $2::bigint"
-		" AND event_id < $1::bigint + (1::bigint << 40) ORDER BY event_id LIMIT $3::int",
+		" AND event_id <= $1::bigint + 1099511627775 ORDER BY event_id LIMIT $3::int",
 	};
 	char base[NUMBER_TEXT], above[NUMBER_TEXT], most[NUMBER_TEXT];
 	struct pg_result *found = NULL;

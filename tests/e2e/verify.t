@@ -18,7 +18,7 @@ named() { # STREAM FATE: the seqs
 fate() { S=$1 F=$2 named; }
 STORE='(SELECT max(number) FROM alzy.stores)'
 events_store() {
-	lite car "SELECT seq || '|' || event_at || '|' || event_type || '|' || coalesce(hex(payload), '-') || '|' || coalesce(session_id, '') FROM events ORDER BY seq"
+	lite car "SELECT seq || '|' || event_at || '|' || event_type || '|' || CASE WHEN payload IS NULL THEN '-' ELSE hex(payload) END || '|' || coalesce(session_id, '') FROM events ORDER BY seq"
 }
 events_central() {
 	sql "SELECT concat_ws('|', event_id & 1099511627775, trim_scale(extract(epoch FROM event_at) * 1000), event_type,
@@ -62,6 +62,7 @@ is "$? $(error)" "21 UNSENT" "nothing sent is nothing proved"
 is "$(fate events unsent)" 1 "… and said as unsent"
 replay car || die "no recording: $(log_of agent-car)"
 on car event note '{"text": "ünïcode \"quoted\" \\ \u0001",  "n": 1.50}' >/dev/null
+on car event "$(printf 'x%.0s' {1..63})" >/dev/null # as long as a type may be
 on car mark --lat 1 --lng 2 >/dev/null
 verify
 is "$? $(error)" "21 UNSENT" "a store of which the centre knows nothing"
@@ -122,6 +123,10 @@ for set in "payload = payload || ' '" "payload = coalesce(payload, '') || 'x'" "
 	"event_at = event_at + interval '1 ms'" "event_at = event_at + interval '1 us'" "event_at = 'infinity'"; do
 	altered events "$set"
 done
+sql "UPDATE public.events SET event_type = event_type || 'x' WHERE length(event_type) = 63"
+verify
+is "$? $(said events)" "23  / $(lite car 'SELECT seq FROM events WHERE length(event_type) = 63') / " "a text that only goes on where none of ours does"
+sql "UPDATE public.events SET event_type = left(event_type, 63) WHERE length(event_type) = 64"
 sql "UPDATE public.events SET payload = NULL WHERE event_id = $base + (SELECT min(event_id) - $base FROM public.events WHERE payload LIKE '%quoted%')"
 verify
 is $? 23 "a payload that is gone"

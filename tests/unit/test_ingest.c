@@ -889,6 +889,32 @@ static void mending_tells_the_truth_and_no_more(void **state)
 	question_free(&question);
 }
 
+/* … also where what can be read of it happens to be what it was. */
+static void a_value_that_no_unit_sends_is_another(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 1);
+	struct answer answer = {0};
+	struct err e = {0};
+	(void)state;
+	rig_add_event(&batch, 1, "mark", NULL, "");
+	batch.points[0].recorded_at_ms = batch.events[0].event_at_ms = 0;
+	struct question question = question_of(&unit, &batch);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+	rig_ask("UPDATE alzy.points p SET recorded_at = recorded_at + interval '1 us' FROM alzy.stores s"
+	        " WHERE s.store_id = $1::uuid AND p.id >> 40 = s.number RETURNING 1",
+	        unit.store_id);
+	rig_ask("UPDATE public.events v SET event_at = 'infinity' FROM alzy.stores s WHERE s.store_id = $1::uuid"
+	        " AND v.event_id >> 40 = s.number RETURNING 1",
+	        unit.store_id);
+	assert_int_equal(ask(&unit, &question, &answer, &e), 0);
+	for (int s = 0; s < STREAM_COUNT; s++)
+		assert_ranges(answer.streams[s].differing, "1");
+	answer_free(&answer);
+	question_free(&question);
+}
+
 /* A stretch tells what was received, not what somebody has made of it since. */
 static void a_batch_may_ask_to_be_compared_with_the_tables(void **state)
 {
@@ -931,6 +957,7 @@ int main(void)
 		cmocka_unit_test(trouble_changes_nothing),
 		cmocka_unit_test(any_order_from_anywhere_is_the_same),
 		cmocka_unit_test(every_value_is_read_back_as_it_came),
+		cmocka_unit_test(a_value_that_no_unit_sends_is_another),
 		cmocka_unit_test(a_question_is_answered_to_its_own_unit_alone),
 		cmocka_unit_test(mending_tells_the_truth_and_no_more),
 		cmocka_unit_test(a_batch_may_ask_to_be_compared_with_the_tables),

@@ -253,7 +253,9 @@ static void what_differs_everywhere_is_named_in_blocks(void **state)
 		w->centre[seq] = 200;
 	struct verify_search search = search_world(w);
 	const struct ranges *fates = search.result.fates;
+	assert_true(fates[VERIFY_DIFFERING].count >= VERIFY_NAMED_MAX);
 	assert_true(fates[VERIFY_DIFFERING].count <= VERIFY_NAMED_MAX + VERIFY_BLOCKS_MAX);
+	assert_true(w->questions < 20);
 	for (int64_t seq = 1; seq <= SEQS_MAX; seq += 2)
 		assert_true(ranges_contain(&fates[VERIFY_DIFFERING], seq));
 	assert_true(!verify_whole(&search.result));
