@@ -68,8 +68,9 @@ struct session {
 	int64_t application_id;     /* public.applications; 0 is none named */
 	enum session_status status;
 	int64_t started_at_ms;
-	int64_t ended_at_ms; /* meaningful when status is SESSION_ENDED */
-	int64_t revision;    /* 1 when started, one more at every change by the unit */
+	int64_t ended_at_ms;     /* meaningful when status is SESSION_ENDED */
+	int64_t revision;        /* 1 when started, one more at every change by the unit */
+	int64_t centre_revision; /* of the centre's own changes, the last that the unit has seen; 0: none (hal/merge.h) */
 };
 
 #define TIME_TEXT 32

@@ -44,11 +44,14 @@ static int has_receipted(struct store *store, bool *out, struct err *e)
 
 static int forget_beliefs(struct store *store, struct err *e)
 {
-	return sql_run(store,
-	               "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected;"
-	               "UPDATE sessions SET held_revision = 0, account_id = NULL"
-	               " WHERE held_revision <> 0 OR account_id IS NOT NULL",
-	               e);
+	int rc = reference_clear(store, e);
+	return rc ? rc
+	          : sql_run(store,
+	                    "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected;"
+	                    "UPDATE sessions SET held_revision = 0, centre_revision = 0, told_revision = 0,"
+	                    " lost_references = NULL, account_id = NULL WHERE held_revision <> 0 OR centre_revision <> 0"
+	                    " OR told_revision <> 0 OR lost_references IS NOT NULL OR account_id IS NOT NULL",
+	                    e);
 }
 
 static int check_same_centre(struct store *store, const struct store_centre *centre, struct err *e)

@@ -78,6 +78,13 @@ int event_insert(struct store *store, const struct event *event, int64_t *out_se
 /* ERR_INVALID when `text` is no UTF-8 that Postgres would take; the message says which of `what`. */
 int check_utf8(const char *what, const char *text, struct err *e);
 
+/* Inside a change that is open already. */
+int reference_replace(struct store *store, const struct reference *reference, const uint8_t digest[REFERENCE_DIGEST],
+                      struct err *e);
+int reference_clear(struct store *store, struct err *e);
+int session_apply_edits(struct store *store, const char *session_id, const struct session_edits *edits, int64_t at_ms,
+                        struct err *e);
+
 /* A random (version 4) UUID, RFC 9562. */
 int uuid_make(char out[UUID_TEXT], struct err *e);
 

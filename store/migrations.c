@@ -3,7 +3,9 @@
 #include "hal/embed.h"
 
 EMBED(store_migration_0001, "store/migrations/0001_mirror.sql");
+EMBED(store_migration_0002, "store/migrations/0002_people.sql");
 
 const char *const store_migrations[STORE_VERSION] = {
 	store_migration_0001,
+	store_migration_0002,
 };

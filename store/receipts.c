@@ -116,7 +116,8 @@ int store_backlog(struct store *store, struct store_backlog *out, struct err *e)
 	struct query q;
 	if (rc)
 		return rc;
-	query_start(&q, store, "SELECT count(*) FROM sessions WHERE revision > held_revision");
+	query_start(&q, store,
+	            "SELECT count(*) FROM sessions WHERE revision > held_revision OR centre_revision > told_revision");
 	rc = query_one_int(&q, 0, &sessions, e);
 	if (rc)
 		return rc;
@@ -194,11 +195,19 @@ static int put_held_sessions(struct store *store, const struct store_receipt *re
 {
 	int rc = 0;
 	for (size_t i = 0; i < receipt->session_count && !rc; i++) {
+		const struct store_session_held *held = &receipt->sessions[i];
 		struct query q;
-		query_start(&q, store, "UPDATE sessions SET held_revision = ?2 WHERE session_id = ?1 AND held_revision <> ?2");
-		query_text(&q, receipt->sessions[i].session_id);
-		query_int(&q, receipt->sessions[i].revision);
+		query_start(
+			&q, store,
+			"UPDATE sessions SET held_revision = ?2, told_revision = ?3, lost_references = ?4 WHERE session_id = ?1"
+			" AND (held_revision <> ?2 OR told_revision <> ?3 OR lost_references IS NOT ?4)");
+		query_text(&q, held->session_id);
+		query_int(&q, held->revision);
+		query_int(&q, held->seen);
+		query_text(&q, held->lost);
 		rc = query_run(&q, e);
+		if (!rc && held->edits)
+			rc = session_apply_edits(store, held->session_id, held->edits, receipt->applied_at_ms, e);
 	}
 	return rc;
 }
@@ -212,9 +221,15 @@ static int put_exchange(struct store *store, const struct store_receipt *receipt
 	int rc = query_run(&q, e);
 	if (rc || !receipt->device_name[0])
 		return rc;
-	query_start(&q, store, "UPDATE devices SET name = ?1, updated_at = ?2 WHERE name IS NOT ?1");
+	query_start(
+		&q, store,
+		"UPDATE devices SET name = ?1, updated_at = ?2, color = known.color, is_active = ?4"
+		" FROM (SELECT CASE WHEN ?3 IN ('blue', 'green', 'red', 'yellow', 'purple', 'orange', 'pink', 'gray')"
+		"  THEN ?3 END AS color) AS known WHERE name IS NOT ?1 OR devices.color IS NOT known.color OR is_active <> ?4");
 	query_text(&q, receipt->device_name);
 	query_int(&q, receipt->applied_at_ms);
+	query_text(&q, receipt->device_color);
+	query_int(&q, receipt->device_active);
 	return query_run(&q, e);
 }
 
@@ -234,6 +249,8 @@ static int apply(struct store *store, const struct store_receipt *receipt, bool 
 		rc = replace_rejected(store, receipt->rejected, receipt->rejected_count, e);
 	if (!rc)
 		rc = put_held_sessions(store, receipt, e);
+	if (!rc && receipt->reference)
+		rc = reference_replace(store, receipt->reference, receipt->reference_digest, e);
 	return rc ? rc : put_exchange(store, receipt, e);
 }
 

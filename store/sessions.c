@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SELECT_SESSION                                                                                         \
-	"SELECT id, session_id, user_id, machine_id, application_id, status, started_at, ended_at, revision FROM " \
-	"sessions "
+#define SELECT_SESSION                                                                                     \
+	"SELECT id, session_id, user_id, machine_id, application_id, status, started_at, ended_at, revision, " \
+	"centre_revision FROM sessions "
 
 /* No time that a row can have. */
 #define NO_TIME INT64_MIN
@@ -34,6 +34,7 @@ static struct session read_session(const struct query *q)
 		.started_at_ms = query_get_int(q, 6, 0),
 		.ended_at_ms = query_get_int(q, 7, 0),
 		.revision = query_get_int(q, 8, 0),
+		.centre_revision = query_get_int(q, 9, 0),
 	};
 	char status[16];
 	query_get_text(q, 1, s.session_id, sizeof s.session_id);
@@ -135,6 +136,7 @@ int store_session_start(struct store *store, const struct session *wanted, int64
 	s.started_at_ms = at_ms;
 	s.ended_at_ms = 0;
 	s.revision = 1;
+	s.centre_revision = 0;
 	int rc = check_utf8("the user's name", s.user_id, e);
 	if (!rc)
 		rc = check_utf8("the machine's name", s.machine_id, e);
@@ -201,6 +203,49 @@ int store_session_change(struct store *store, enum session_status status, int64_
 	return rc;
 }
 
+/* The centre's changes are no change by the unit: the revision stays, and nothing of them is sent back. A session that
+ * is not here was one of another store of this device. */
+int session_apply_edits(struct store *store, const char *session_id, const struct session_edits *edits, int64_t at_ms,
+                        struct err *e)
+{
+	struct session s;
+	bool found = false;
+	struct query q;
+	query_start(&q, store, SELECT_SESSION "WHERE session_id = ?");
+	query_text(&q, session_id);
+	int rc = read_one(&q, &s, &found, e);
+	if (rc || !found || edits->revision <= s.centre_revision)
+		return rc;
+	merge_session(&s, edits, &s);
+	query_start(&q, store,
+	            "UPDATE sessions SET user_id = ?, machine_id = ?, application_id = ?, status = ?, started_at = ?,"
+	            " ended_at = ?, updated_at = ?, centre_revision = ? WHERE id = ?");
+	query_text(&q, s.user_id);
+	query_text(&q, s.machine_id);
+	query_int_unless(&q, s.application_id, 0);
+	query_text(&q, session_status_name(s.status));
+	query_int(&q, s.started_at_ms);
+	query_int_unless(&q, s.status == SESSION_ENDED ? s.ended_at_ms : NO_TIME, NO_TIME);
+	query_int(&q, at_ms);
+	query_int(&q, edits->revision);
+	query_int(&q, s.id);
+	return query_run(&q, e);
+}
+
+int store_session_lost(struct store *store, int64_t id, char out[NAME_TEXT], struct err *e)
+{
+	struct query q;
+	bool row = false;
+	query_start(&q, store, "SELECT lost_references FROM sessions WHERE id = ?");
+	query_int(&q, id);
+	int rc = query_next(&q, &row, e);
+	out[0] = '\0';
+	if (!rc && row)
+		query_get_text(&q, 0, out, NAME_TEXT);
+	query_end(&q);
+	return rc;
+}
+
 int store_session_by_id(struct store *store, int64_t id, struct session *out, struct err *e)
 {
 	struct query q;
@@ -244,7 +289,8 @@ int store_session_list(struct store *store, size_t limit, struct session **out, 
 int store_sessions_unsent(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e)
 {
 	struct query q;
-	query_start(&q, store, SELECT_SESSION "WHERE revision > held_revision ORDER BY id LIMIT ?");
+	query_start(&q, store,
+	            SELECT_SESSION "WHERE revision > held_revision OR centre_revision > told_revision ORDER BY id LIMIT ?");
 	query_limit(&q, limit);
 	return read_all(&q, out, out_count, e);
 }

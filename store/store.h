@@ -12,7 +12,9 @@
 #define ALZY_STORE_STORE_H
 
 #include "hal/err.h"
+#include "hal/merge.h"
 #include "hal/ranges.h"
+#include "hal/reference.h"
 #include "hal/rows.h"
 
 #include <stdbool.h>
@@ -98,6 +100,9 @@ int store_session_change(struct store *store, enum session_status status, int64_
 int store_session_by_id(struct store *store, int64_t id, struct session *out, struct err *e);
 int store_session_by_name(struct store *store, const char *session_id, struct session *out, struct err *e);
 
+/* Which references of the session the centre does not know, as in "user_id machine_id"; "" none, or not told yet. */
+int store_session_lost(struct store *store, int64_t id, char out[NAME_TEXT], struct err *e);
+
 /* The newest `limit` sessions, newest first, *out an array to free(). */
 int store_session_list(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e);
 
@@ -146,8 +151,9 @@ struct store_backlog {
 };
 int store_backlog(struct store *store, struct store_backlog *out, struct err *e);
 
-/* Sessions whose revision the centre has not receipted, oldest first, at most `limit`; *out to free(). Also those that
- * unsent points or events refer to need no extra care: a session is unsent from its start until its revision is held. */
+/* Sessions whose revision the centre has not receipted, or of which it does not know that its own changes have been
+ * seen, oldest first, at most `limit`; *out to free(). Also those that unsent points or events refer to need no extra
+ * care: a session is unsent from its start until its revision is held. */
 int store_sessions_unsent(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e);
 
 enum { REJECT_CODE_TEXT = 16, REJECT_REASON_TEXT = 256 };
@@ -166,16 +172,35 @@ struct store_receipt {
 	size_t rejected_count;
 	const struct store_session_held {
 		char session_id[UUID_TEXT];
-		int64_t revision;
-	} * sessions; /* revisions that the centre now holds */
+		int64_t revision;                  /* that the centre now holds */
+		int64_t seen;                      /* the revision of the centre that it knows this unit to have seen */
+		char lost[NAME_TEXT];              /* references that it does not know, "" none */
+		const struct session_edits *edits; /* what it has changed, which is merged into the session; NULL: nothing */
+	} * sessions;
 	size_t session_count;
-	char device_name[NAME_TEXT]; /* "" leaves it */
+	char device_name[NAME_TEXT]; /* "" leaves it, and the next two */
+	char device_color[16];
+	bool device_active;
+	const struct reference *reference; /* replaces what there is; NULL leaves it */
+	uint8_t reference_digest[REFERENCE_DIGEST];
 	int64_t applied_at_ms;
 };
 /* One transaction. A receipt not newer than the last applied changes nothing and sets *out_applied false. Accounted
  * ranges and rejected rows are cut to what the store has given out. A receipt applied also clears the refusal.
  * ERR_STATE when not paired. */
 int store_apply_receipt(struct store *store, const struct store_receipt *receipt, bool *out_applied, struct err *e);
+
+/* Of the reference data that the last receipt with some has brought, as that receipt's sender has it. */
+int store_reference_digest(struct store *store, uint8_t out[REFERENCE_DIGEST], bool *out_found, struct err *e);
+
+/* Who and what is known here, in order of the ids; *out to free(). *out_complete is false when there may be others: no
+ * reference data has come yet, it was cut, or (people, machines) the unit's machine belongs to no organization. */
+enum reference_kind { REFERENCE_USERS, REFERENCE_MACHINES, REFERENCE_APPLICATIONS, REFERENCE_KIND_COUNT };
+struct reference_name {
+	char id[NAME_TEXT], name[NAME_TEXT]; /* full_name, serial_no, name of the application */
+};
+int store_reference_names(struct store *store, enum reference_kind kind, struct reference_name **out, size_t *out_count,
+                          bool *out_complete, struct err *e);
 
 /* Rows that the centre has refused, in order of stream and seq, at most `limit`; *out to free(). */
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,

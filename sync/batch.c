@@ -117,7 +117,8 @@ static bool add_session(cJSON *array, const struct session *session)
 	       document_add_text_unless_empty(item, "status", session_status_name(session->status)) &&
 	       document_add_int(item, "started_at_ms", session->started_at_ms) &&
 	       (session->status != SESSION_ENDED || document_add_int(item, "ended_at_ms", session->ended_at_ms)) &&
-	       document_add_int(item, "revision", session->revision);
+	       document_add_int(item, "revision", session->revision) &&
+	       document_add_int_unless(item, "centre_revision", session->centre_revision, 0);
 }
 
 static bool add_sessions(cJSON *root, const struct batch *batch)
@@ -151,6 +152,8 @@ static bool make_json(const struct batch *batch, cJSON **out)
 	if (!root)
 		return false;
 	json_add_hex(root, "sender", batch->sender, sizeof batch->sender);
+	if (batch->has_reference)
+		json_add_hex(root, "reference", batch->reference, sizeof batch->reference);
 	return document_add_text_unless_empty(root, "store_id", batch->store_id) &&
 	       document_add_int(root, "exchange", batch->exchange) && add_points(root, batch) && add_events(root, batch) &&
 	       add_sessions(root, batch) && add_state(root, &batch->state) &&
@@ -226,6 +229,9 @@ static int get_head(const cJSON *root, struct batch *out, struct err *e)
 		rc = document_get_uuid(root, "store_id", out->store_id, e);
 	if (!rc)
 		rc = json_get_int(root, "exchange", 1, DOCUMENT_INT_MAX, &out->exchange, e);
+	out->has_reference = cJSON_GetObjectItemCaseSensitive(root, "reference") != NULL;
+	if (!rc && out->has_reference)
+		rc = json_get_hex(root, "reference", out->reference, sizeof out->reference, e);
 	return rc;
 }
 
@@ -248,17 +254,6 @@ static int get_state(const cJSON *root, struct unit_state *out, struct err *e)
 	return rc;
 }
 
-static int get_status(const cJSON *object, enum session_status *out, struct err *e)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "status"));
-	for (int status = 0; text && status < SESSION_STATUS_COUNT; status++)
-		if (strcmp(text, session_status_name((enum session_status)status)) == 0) {
-			*out = (enum session_status)status;
-			return 0;
-		}
-	return err_set(e, ERR_INVALID, "\"status\" is none of active, ended, paused");
-}
-
 static int get_session(const cJSON *item, struct session *out, struct err *e)
 {
 	int rc = document_get_uuid(item, "session_id", out->session_id, e);
@@ -269,13 +264,13 @@ static int get_session(const cJSON *item, struct session *out, struct err *e)
 	if (!rc)
 		rc = document_get_int_or(item, "application_id", 0, DOCUMENT_INT_MAX, 0, &out->application_id, e);
 	if (!rc)
-		rc = get_status(item, &out->status, e);
+		rc = document_get_status(item, &out->status, &out->ended_at_ms, e);
 	if (!rc)
 		rc = json_get_int(item, "started_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->started_at_ms, e);
-	if (!rc && out->status == SESSION_ENDED)
-		rc = json_get_int(item, "ended_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->ended_at_ms, e);
 	if (!rc)
 		rc = json_get_int(item, "revision", 1, DOCUMENT_INT_MAX, &out->revision, e);
+	if (!rc)
+		rc = document_get_int_or(item, "centre_revision", 0, DOCUMENT_INT_MAX, 0, &out->centre_revision, e);
 	return rc;
 }
 

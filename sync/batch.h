@@ -7,6 +7,7 @@
 #include "hal/buffer.h"
 #include "hal/err.h"
 #include "hal/ranges.h"
+#include "hal/reference.h"
 #include "hal/rows.h"
 #include "sync/keys.h"
 
@@ -43,6 +44,8 @@ struct batch {
 	struct session *sessions; /* changed ones, and all that points and events refer to; id is 0 */
 	size_t session_count;
 	bool compare; /* rows that are held are compared with the tables, whatever the centre has noted of them */
+	bool has_reference;
+	uint8_t reference[REFERENCE_DIGEST]; /* the digest of the reference data that the unit has */
 	struct unit_state state;
 };
 

@@ -1,6 +1,5 @@
 #include "sync/document.h"
 
-#include "hal/rows.h"
 #include "hal/utf8.h"
 
 #include <stdlib.h>
@@ -139,6 +138,19 @@ int document_get_items(const cJSON *object, const char *name, size_t most, const
 	*out = array ? array->child : NULL;
 	*out_count = (size_t)count;
 	return 0;
+}
+
+int document_get_status(const cJSON *object, enum session_status *out, int64_t *out_ended_ms, struct err *e)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "status"));
+	for (int status = 0; text && status < SESSION_STATUS_COUNT; status++)
+		if (strcmp(text, session_status_name((enum session_status)status)) == 0) {
+			*out = (enum session_status)status;
+			return status != SESSION_ENDED
+			           ? 0
+			           : json_get_int(object, "ended_at_ms", TIME_MS_MIN, TIME_MS_MAX, out_ended_ms, e);
+		}
+	return err_set(e, ERR_INVALID, "\"status\" is none of active, ended, paused");
 }
 
 bool document_is_uuid(const char *text)

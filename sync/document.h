@@ -6,6 +6,7 @@
 #include "hal/buffer.h"
 #include "hal/err.h"
 #include "hal/json.h"
+#include "hal/rows.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +43,9 @@ int document_get_ranges_or_none(const cJSON *object, const char *name, struct ra
 /* An absent array has no items. *out_count is bounded by `most`: ERR_LIMIT. */
 int document_get_items(const cJSON *object, const char *name, size_t most, const cJSON **out, size_t *out_count,
                        struct err *e);
+
+/* "status" of a session, and "ended_at_ms", which belongs to one that is ended. */
+int document_get_status(const cJSON *object, enum session_status *out, int64_t *out_ended_ms, struct err *e);
 
 /* A UUID in lower case, as 36 characters. */
 int document_get_uuid(const cJSON *object, const char *name, char *out, struct err *e);

@@ -104,7 +104,8 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 	run->report->events += accounted[STREAM_EVENTS] - rejected[STREAM_EVENTS];
 	run->report->sessions += sessions;
 	run->report->rejected += rejected[STREAM_POINTS] + rejected[STREAM_EVENTS];
-	if (!run->even_empty && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS] && !sessions)
+	bool asked = !parcel->session_count && !parcel->sent[STREAM_POINTS].count && !parcel->sent[STREAM_EVENTS].count;
+	if (!asked && !run->even_empty && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS] && !sessions)
 		return err_set(
 			e, ERR_INVALID,
 			"the centre's receipt accounts for none of the rows that were sent: they stay here and are tried "
@@ -177,6 +178,7 @@ static int run_batches(struct run *run, struct err *e)
 	 * so many batches that took all there was. */
 	int short_batches = 0;
 	int rc = packer_next(&run->packer, NULL, now, e);
+	run->packer.even_empty = run->even_empty; /* that was the one that asks */
 	while (!rc && now->loaded && short_batches < SHORT_BATCHES_MOST) {
 		if (run->options->stop && *run->options->stop)
 			break;
@@ -201,7 +203,7 @@ static int begin(struct run *run, struct err *e)
 	if (!paired)
 		return err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
 	rc = packer_start(&run->packer, run->store, run->keys, run->centre.public_key, run->options->batch_points,
-	                  run->even_empty, e);
+	                  run->even_empty || run->options->ask, e);
 	for (int s = 0; s < STREAM_COUNT && run->options->again && !rc; s++)
 		rc = ranges_copy(&run->packer.again[s], &run->options->again[s], e);
 	run->packer.batch.compare = run->options->again != NULL;

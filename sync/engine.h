@@ -34,11 +34,12 @@ struct engine_options {
 	/* STREAM_COUNT sets of rows that are sent although the centre has receipted them: it compares those that it has with
 	 * its tables. NULL: none. */
 	const struct ranges *again;
+	bool ask;                  /* sends one batch even when nothing is unsent, to hear what the centre has changed */
 	const volatile bool *stop; /* set by a signal: ends after the exchange under way; NULL: never */
 };
 
 /* Sends all that is unsent, one batch after the other, with the next one being made while the centre works. Rows that
- * are recorded meanwhile are sent too, within bounds: a run always ends. When nothing is unsent no batch is sent. Fills
+ * are recorded meanwhile are sent too, within bounds: a run always ends. When nothing is unsent no batch is sent, but see `ask`. Fills
  * *report also on failure (what was done so far). ERR_STATE when not paired; ERR_FORGED or ERR_INVALID for a receipt
  * that is not the centre's, not for this batch, or accounts for nothing of it; else the carrier's errors. A refusal
  * (ERR_REFUSED) is remembered in the store until the next receipt. A batch that the carrier or centre fails is not

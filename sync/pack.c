@@ -337,6 +337,8 @@ static int seal(struct packer *packer, struct parcel *out, struct err *e)
 	batch->exchange = out->exchange;
 	batch->point_ranges = out->sent[STREAM_POINTS]; /* borrowed */
 	int rc = describe_unit(packer, &batch->state, e);
+	if (!rc)
+		rc = store_reference_digest(packer->store, batch->reference, &batch->has_reference, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = store_last_seq(packer->store, (enum stream)s, &batch->last_seq[s], e);
 	packer->document.length = 0;

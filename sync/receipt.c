@@ -1,6 +1,7 @@
 #include "sync/receipt.h"
 
 #include "sync/document.h"
+#include "sync/reference.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@ void receipt_free(struct receipt *receipt)
 		free(receipt->streams[s].rejected);
 	}
 	free(receipt->sessions);
+	reference_free(&receipt->reference);
 	*receipt = (struct receipt){0};
 }
 
@@ -50,6 +52,40 @@ static bool add_stream(cJSON *root, const char *name, const struct receipt_strea
 	       document_add_int_unless(object, "known", stream->known, 0);
 }
 
+static bool add_value(cJSON *item, const struct session *values, enum session_field field)
+{
+	switch (field) {
+	case SESSION_USER:
+		return document_add_text_unless_empty(item, "user_id", values->user_id);
+	case SESSION_MACHINE:
+		return document_add_text_unless_empty(item, "machine_id", values->machine_id);
+	case SESSION_APPLICATION:
+		return document_add_int_unless(item, "application_id", values->application_id, 0);
+	case SESSION_STARTED:
+		return document_add_int(item, "started_at_ms", values->started_at_ms);
+	default:
+		return document_add_text_unless_empty(item, "status", session_status_name(values->status)) &&
+		       (values->status != SESSION_ENDED || document_add_int(item, "ended_at_ms", values->ended_at_ms));
+	}
+}
+
+/* Only fields that were changed. */
+static bool add_edits(cJSON *item, const struct session_edits *edits)
+{
+	bool ok = document_add_int_unless(item, "centre_revision", edits->revision, 0);
+	cJSON *changed = NULL;
+	for (int field = 0; field < SESSION_FIELD_COUNT && ok; field++) {
+		if (!edits->changed[field])
+			continue;
+		if (!changed)
+			changed = cJSON_AddObjectToObject(item, "changed");
+		ok = changed &&
+		     document_add_int(changed, session_field_name((enum session_field)field), edits->changed[field]) &&
+		     add_value(item, &edits->values, (enum session_field)field);
+	}
+	return ok;
+}
+
 static bool add_sessions(cJSON *root, const struct receipt *receipt)
 {
 	if (!receipt->session_count)
@@ -60,7 +96,9 @@ static bool add_sessions(cJSON *root, const struct receipt *receipt)
 		cJSON *item = document_add_item(array);
 		ok = item && document_add_text_unless_empty(item, "session_id", receipt->sessions[i].session_id) &&
 		     document_add_int(item, "revision", receipt->sessions[i].revision) &&
-		     document_add_text_unless_empty(item, "lost", receipt->sessions[i].lost);
+		     document_add_text_unless_empty(item, "lost", receipt->sessions[i].lost) &&
+		     document_add_int_unless(item, "seen", receipt->sessions[i].seen, 0) &&
+		     add_edits(item, &receipt->sessions[i].edits);
 	}
 	return ok;
 }
@@ -74,6 +112,12 @@ static bool add_device(cJSON *root, const struct receipt *receipt)
 	       cJSON_AddBoolToObject(device, "active", receipt->device_active);
 }
 
+static bool add_reference(cJSON *root, const struct receipt *receipt)
+{
+	cJSON *object = receipt->has_reference ? cJSON_AddObjectToObject(root, "reference") : NULL;
+	return !receipt->has_reference || (object && reference_add(object, &receipt->reference));
+}
+
 static bool make_json(const struct receipt *receipt, cJSON **out)
 {
 	cJSON *root = *out = cJSON_CreateObject();
@@ -85,7 +129,7 @@ static bool make_json(const struct receipt *receipt, cJSON **out)
 	ok = ok && document_add_int(root, "centre_ms", receipt->centre_ms);
 	for (int s = 0; s < STREAM_COUNT && ok; s++)
 		ok = add_stream(root, stream_name((enum stream)s), &receipt->streams[s]);
-	return ok && add_sessions(root, receipt) && add_device(root, receipt);
+	return ok && add_sessions(root, receipt) && add_device(root, receipt) && add_reference(root, receipt);
 }
 
 int receipt_encode(const struct receipt *receipt, struct buffer *out, struct err *e)
@@ -148,6 +192,37 @@ static int get_stream(const cJSON *root, const char *name, struct receipt_stream
 	return rc;
 }
 
+static int get_value(const cJSON *item, enum session_field field, struct session *out, struct err *e)
+{
+	switch (field) {
+	case SESSION_USER:
+		return document_get_text_or_empty(item, "user_id", out->user_id, sizeof out->user_id, e);
+	case SESSION_MACHINE:
+		return document_get_text_or_empty(item, "machine_id", out->machine_id, sizeof out->machine_id, e);
+	case SESSION_APPLICATION:
+		return document_get_int_or(item, "application_id", 0, INT32_MAX, 0, &out->application_id, e);
+	case SESSION_STARTED:
+		return json_get_int(item, "started_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->started_at_ms, e);
+	default:
+		return document_get_status(item, &out->status, &out->ended_at_ms, e);
+	}
+}
+
+static int get_edits(const cJSON *item, struct session_edits *out, struct err *e)
+{
+	const cJSON *changed = NULL;
+	int rc = document_get_int_or(item, "centre_revision", 0, DOCUMENT_INT_MAX, 0, &out->revision, e);
+	if (!rc && cJSON_GetObjectItemCaseSensitive(item, "changed"))
+		rc = json_get_object(item, "changed", &changed, e);
+	for (int field = 0; field < SESSION_FIELD_COUNT && changed && !rc; field++) {
+		int64_t *at = &out->changed[field];
+		rc = document_get_int_or(changed, session_field_name((enum session_field)field), 1, out->revision, 0, at, e);
+		if (!rc && *at)
+			rc = get_value(item, (enum session_field)field, &out->values, e);
+	}
+	return rc;
+}
+
 static int get_sessions(const cJSON *root, struct receipt *out, struct err *e)
 {
 	const cJSON *item;
@@ -165,6 +240,11 @@ static int get_sessions(const cJSON *root, struct receipt *out, struct err *e)
 			rc = json_get_int(item, "revision", 0, DOCUMENT_INT_MAX, &session->revision, e);
 		if (!rc)
 			rc = document_get_text_or_empty(item, "lost", session->lost, sizeof session->lost, e);
+		if (!rc)
+			rc = document_get_int_or(item, "seen", 0, DOCUMENT_INT_MAX, 0, &session->seen, e);
+		if (!rc)
+			rc = get_edits(item, &session->edits, e);
+		session->edits.values.revision = session->revision;
 	}
 	return rc;
 }
@@ -188,6 +268,18 @@ static int get_device(const cJSON *root, struct receipt *out, struct err *e)
 	return 0;
 }
 
+static int get_reference(const cJSON *root, struct receipt *out, struct err *e)
+{
+	const cJSON *object;
+	if (!cJSON_GetObjectItemCaseSensitive(root, "reference"))
+		return 0;
+	int rc = json_get_object(root, "reference", &object, e);
+	if (!rc)
+		rc = reference_get(object, &out->reference, e);
+	out->has_reference = !rc;
+	return rc;
+}
+
 static int get_all(const cJSON *root, struct receipt *out, struct err *e)
 {
 	int rc = document_get_uuid(root, "store_id", out->store_id, e);
@@ -203,6 +295,8 @@ static int get_all(const cJSON *root, struct receipt *out, struct err *e)
 		rc = get_sessions(root, out, e);
 	if (!rc)
 		rc = get_device(root, out, e);
+	if (!rc)
+		rc = get_reference(root, out, e);
 	return rc;
 }
 

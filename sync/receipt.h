@@ -5,7 +5,9 @@
 
 #include "hal/buffer.h"
 #include "hal/err.h"
+#include "hal/merge.h"
 #include "hal/ranges.h"
+#include "hal/reference.h"
 #include "hal/rows.h"
 #include "sync/envelope.h"
 
@@ -38,8 +40,10 @@ struct receipt_stream {
 
 struct receipt_session {
 	char session_id[UUID_TEXT];
-	int64_t revision;     /* held */
-	char lost[NAME_TEXT]; /* references that the centre does not know: "user_id machine_id"; "" none */
+	int64_t revision;           /* held */
+	char lost[NAME_TEXT];       /* references that the centre does not know: "user_id machine_id"; "" none */
+	int64_t seen;               /* the revision of the centre that the centre knows the unit to have seen */
+	struct session_edits edits; /* what it has changed since; edits.values has only what edits.changed names */
 };
 
 struct receipt {
@@ -54,6 +58,8 @@ struct receipt {
 	char device_name[NAME_TEXT];
 	char device_color[16];
 	bool device_active;
+	bool has_reference; /* it differs from what the unit has */
+	struct reference reference;
 };
 
 void receipt_free(struct receipt *receipt); /* frees what it owns, not the struct; leaves it zeroed; NULL is fine */

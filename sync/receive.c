@@ -2,6 +2,7 @@
 
 #include "hal/clock.h"
 #include "sync/envelope.h"
+#include "sync/reference.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	                              .session_count = receipt->session_count,
 	                              .applied_at_ms = clock_wall_ms()};
 	snprintf(out->device_name, sizeof out->device_name, "%s", receipt->device_name);
+	snprintf(out->device_color, sizeof out->device_color, "%s", receipt->device_color);
+	out->device_active = receipt->device_active;
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		const struct receipt_stream *said = &receipt->streams[s];
 		out->accounted[s] = said->accounted; /* borrowed */
@@ -47,7 +50,13 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	for (size_t i = 0; i < receipt->session_count; i++) {
 		memcpy((*held)[i].session_id, receipt->sessions[i].session_id, UUID_TEXT);
 		(*held)[i].revision = receipt->sessions[i].revision;
+		(*held)[i].seen = receipt->sessions[i].seen;
+		memcpy((*held)[i].lost, receipt->sessions[i].lost, sizeof(*held)[i].lost);
+		(*held)[i].edits = receipt->sessions[i].edits.revision ? &receipt->sessions[i].edits : NULL;
 	}
+	out->reference = receipt->has_reference ? &receipt->reference : NULL;
+	if (out->reference)
+		reference_digest(out->reference, out->reference_digest);
 	return 0;
 }
 

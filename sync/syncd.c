@@ -21,9 +21,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A unit whose vehicle stands still has nothing to send, but tells the centre once a day that it is there, and learns
- * when the centre has lost something. */
-#define ASK_EVERY_MS INT64_C(86400000)
+/* A unit whose vehicle stands still has nothing to send, but once in so many intervals tells the centre that it is
+ * there, and hears what has changed there. An hour of the default interval: seldom enough for a connection that is
+ * paid by the byte. */
+enum { ASK_EVERY_INTERVALS = 4 };
 
 struct syncd {
 	struct conf_unit conf;
@@ -107,19 +108,17 @@ static int use_carrier(struct syncd *d, const struct key_pair *keys, struct engi
 {
 	struct carrier *carrier;
 	struct store_backlog backlog;
-	struct engine_options options = {.batch_points = d->conf.batch_points};
-	bool ask = clock_mono_ms() - d->asked_ms > ASK_EVERY_MS;
+	struct engine_options options = {.batch_points = d->conf.batch_points,
+	                                 .ask = clock_mono_ms() - d->asked_ms >
+	                                        ASK_EVERY_INTERVALS * d->conf.sync_interval_ms};
 	int rc = store_backlog(d->store, &backlog, e);
-	if (rc || (!ask && !(backlog.points + backlog.events + backlog.sessions)))
+	if (rc || (!options.ask && !(backlog.points + backlog.events + backlog.sessions)))
 		return rc;
 	rc = carrier_https(&carrier, d->centre.url, d->conf.sync_ca_file, d->conf.sync_timeout_ms, e);
 	if (rc)
 		return rc;
 	carrier_https_give_up_on(carrier, d->end_fd);
-	if (ask)
-		rc = engine_ask(d->store, keys, carrier, report, e);
-	if (!rc)
-		rc = engine_run(d->store, keys, carrier, &options, report, e);
+	rc = engine_run(d->store, keys, carrier, &options, report, e);
 	carrier->close(carrier);
 	if (!rc)
 		d->asked_ms = clock_mono_ms();

@@ -27,7 +27,7 @@ analysis() {
 }
 
 # Includes go one way: agent → sync → store → hal; sync/central takes from sync/ what both sides of the wire share.
-shared='envelope|batch|receipt|keys|digest|columns|pairing|verify'
+shared='envelope|batch|receipt|keys|digest|columns|pairing|verify|reference'
 direction() {
 	perl -e 'my $shared = shift;
 		my %may = ("agent" => "agent sync store hal", "sync" => "sync store hal", "sync/central" => "sync/central hal",

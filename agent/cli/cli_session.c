@@ -1,5 +1,6 @@
 /* The sessions of a unit: started, paused, resumed and ended by a person. */
 #include "agent/cli/cli.h"
+#include "agent/cli/known.h"
 #include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/clock.h"
@@ -26,16 +27,21 @@ static const char *application_text(const struct session *session, char out[SHOR
 
 /* ---- start ---- */
 
-static int read_start(int argc, char **argv, struct session *wanted, bool *out_json, bool *out_help, struct err *e)
+struct start {
+	const char *application;
+	bool force, json;
+};
+
+static int read_start(int argc, char **argv, struct session *wanted, struct start *out, bool *out_help, struct err *e)
 {
 	const char *user = NULL, *machine = NULL;
-	bool has_application = false;
 	const struct arg args[] = {
 		{"--user", ARG_TEXT, &user, "USER", .help = "who drives or operates: an id of the centre's users"},
 		{"--machine", ARG_TEXT, &machine, "MACHINE", .help = "which machine: an id of the centre's machines"},
-		{"--application", ARG_COUNT, &wanted->application_id, "NUMBER",
-	     .help = "which application: its number at the centre", .given = &has_application},
-		{"--json", ARG_FLAG, out_json, .help = "print the session as JSON"},
+		{"--application", ARG_TEXT, &out->application, "APPLICATION",
+	     .help = "which application: its number at the centre, or its name"},
+		{"--force", ARG_FLAG, &out->force, .help = "take who and what also when the centre has not told of them"},
+		{"--json", ARG_FLAG, &out->json, .help = "print the session as JSON"},
 	};
 	int rc = args_read(argc, argv, "alzy session start", "Starts a session. Who and what may be left out.", args,
 	                   sizeof args / sizeof *args, NULL, out_help, e);
@@ -43,8 +49,19 @@ static int read_start(int argc, char **argv, struct session *wanted, bool *out_j
 		snprintf(wanted->user_id, sizeof wanted->user_id, "%s", user);
 	if (!rc && machine && !(rc = text_check("--machine", machine, sizeof wanted->machine_id, e)))
 		snprintf(wanted->machine_id, sizeof wanted->machine_id, "%s", machine);
-	if (!rc && has_application && (wanted->application_id < 1 || wanted->application_id > INT32_MAX))
-		rc = err_set(e, ERR_INVALID, "--application: a number from 1 to %d", INT32_MAX);
+	return rc;
+}
+
+/* Who and what are checked against what the centre has told, without asking it. */
+static int check_start(struct store *store, const struct start *start, struct session *wanted, struct err *e)
+{
+	int rc = 0;
+	if (wanted->user_id[0] && !start->force)
+		rc = known_check(store, REFERENCE_USERS, wanted->user_id, e);
+	if (!rc && wanted->machine_id[0] && !start->force)
+		rc = known_check(store, REFERENCE_MACHINES, wanted->machine_id, e);
+	if (!rc && start->application)
+		rc = known_application(store, start->application, start->force, &wanted->application_id, e);
 	return rc;
 }
 
@@ -60,15 +77,18 @@ int cli_session_start(int argc, char **argv, struct err *e)
 {
 	struct cli cli = {0};
 	struct session wanted = {0}, session;
-	bool json = false, help;
-	int rc = read_start(argc, argv, &wanted, &json, &help, e);
+	struct start start = {0};
+	bool help;
+	int rc = read_start(argc, argv, &wanted, &start, &help, e);
 	if (rc || help)
 		return rc;
 	rc = cli_open(&cli, STORE_CREATE, e);
 	if (!rc)
+		rc = check_start(cli.store, &start, &wanted, e);
+	if (!rc)
 		rc = store_session_start(cli.store, &wanted, clock_wall_ms(), SESSION_BY_PERSON, &session, e);
 	if (!rc)
-		print_session(&session, json, "started");
+		print_session(&session, start.json, "started");
 	cli_close(&cli);
 	return rc;
 }
@@ -213,7 +233,7 @@ static int find_session(struct store *store, const char *name, struct session *o
 	return count ? 0 : err_set(e, ERR_NOT_FOUND, "there are no sessions yet");
 }
 
-static void print_show_json(const struct session *session, const struct session_content *content)
+static void print_show_json(const struct session *session, const struct session_content *content, const char *lost)
 {
 	cJSON *object = cli_session_json(session);
 	cJSON_AddNumberToObject(object, "duration_s", (double)(duration_ms(session) / 1000));
@@ -221,6 +241,8 @@ static void print_show_json(const struct session *session, const struct session_
 	cJSON_AddNumberToObject(object, "events", (double)content->events);
 	json_add_time(object, "first_point_at", content->first_point_ms);
 	json_add_time(object, "last_point_at", content->last_point_ms);
+	json_add_time(object, "centre_changed_at", session->centre_revision);
+	json_add_text_or_null(object, "lost_references", lost);
 	cli_print_json(object);
 }
 
@@ -229,7 +251,7 @@ static const char *or_none(const char *text)
 	return *text ? text : "none named";
 }
 
-static void print_show_text(const struct session *s, const struct session_content *content)
+static void print_show_text(const struct session *s, const struct session_content *content, const char *lost)
 {
 	char a[SHORT_TEXT], b[SHORT_TEXT];
 	printf("Session      %s\n", s->session_id);
@@ -246,13 +268,18 @@ static void print_show_text(const struct session *s, const struct session_conten
 		printf("             first %s, last %s\n", text_time(content->first_point_ms, a),
 		       text_time(content->last_point_ms, b));
 	printf("Events       %" PRId64 "\n", content->events);
+	if (s->centre_revision)
+		printf("Changed      at the centre, %s\n", text_time(s->centre_revision, a));
+	if (*lost)
+		printf("Lost         %s: the centre knows nobody of that name, and holds the session without\n", lost);
 }
 
 int cli_session_show(int argc, char **argv, struct err *e)
 {
 	struct cli cli = {0};
-	struct session session;
+	struct session session = {0};
 	struct session_content content;
+	char lost[NAME_TEXT];
 	const char *name = NULL;
 	bool json = false, help;
 	const struct arg args[] = {
@@ -268,10 +295,12 @@ int cli_session_show(int argc, char **argv, struct err *e)
 		rc = find_session(cli.store, name, &session, e);
 	if (!rc)
 		rc = store_session_content(cli.store, &session, &content, e);
+	if (!rc)
+		rc = store_session_lost(cli.store, session.id, lost, e);
 	if (!rc && json)
-		print_show_json(&session, &content);
+		print_show_json(&session, &content, lost);
 	else if (!rc)
-		print_show_text(&session, &content);
+		print_show_text(&session, &content, lost);
 	cli_close(&cli);
 	return rc;
 }

@@ -58,8 +58,10 @@ static int run_engine(struct cli *cli, struct engine_report *report, struct err 
 		return rc;
 	rc = carrier_https(&carrier, centre.url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
 	if (!rc) {
-		struct engine_options options = {
-			.batch_points = cli->conf.batch_points, .progress = bar ? draw_bar : NULL, .stop = &interrupted};
+		struct engine_options options = {.batch_points = cli->conf.batch_points,
+		                                 .ask = true,
+		                                 .progress = bar ? draw_bar : NULL,
+		                                 .stop = &interrupted};
 		rc = engine_run(cli->store, &keys, carrier, &options, report, e);
 		carrier->close(carrier);
 		if (bar)
@@ -93,7 +95,7 @@ static void print_sent(const struct engine_report *r)
 static void print_report(const struct engine_report *r)
 {
 	char points[SHORT_TEXT], events[SHORT_TEXT], rows[SHORT_TEXT];
-	if (r->batches)
+	if (r->points + r->events + r->sessions + r->rejected || (r->batches && r->remaining))
 		print_sent(r);
 	else if (!r->remaining)
 		puts("nothing is unsent");
@@ -155,8 +157,9 @@ int cli_sync(int argc, char **argv, struct err *e)
 		{"--json", ARG_FLAG, &json, NULL, "print the summary as JSON", false, NULL},
 	};
 	int rc = args_read(argc, argv, "alzy sync",
-	                   "Sends all that is unsent to the centre, now; or carries it there and back by files.", args, 3,
-	                   NULL, &help, e);
+	                   "Sends all that is unsent to the centre, and hears what it has changed, now; or carries it "
+	                   "there and back by files.",
+	                   args, 3, NULL, &help, e);
 	if (!rc && to && from)
 		rc = err_set(e, ERR_USAGE, "--to and --from are two errands: one after the other");
 	if (rc || help)

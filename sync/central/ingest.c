@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A lock is never waited for long: a worker that waits serves nobody. */
+/* A lock is never waited for long: a worker that waits serves nobody. alzy.ingest tells triggers that what is written is
+ * the unit's, and no change by the centre. */
 static const char begin_sql[] = "BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '60s';"
-								" SET LOCAL synchronous_commit = on";
+								" SET LOCAL synchronous_commit = on; SET LOCAL alzy.ingest = on";
 
 /* ---- the store's row ------------------------------------------------------------------------------------------ */
 

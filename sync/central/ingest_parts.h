@@ -25,9 +25,8 @@ struct ingest_stream {
 };
 
 struct ingest_session {
-	int64_t id; /* alzy.sessions.id */
-	int64_t revision;
-	char lost[NAME_TEXT];
+	int64_t id; /* alzy.sessions.id; 0: not held */
+	struct receipt_session said;
 };
 
 struct ingest {
@@ -69,6 +68,12 @@ int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
 
 /* The batch's sessions into both tables. ERR_REFUSED when one belongs to another device. */
 int ingest_sessions(struct ingest *in, struct err *e);
+
+/* Puts into in->receipt what is held of the batch's sessions, and sessions that the centre has changed. */
+int ingest_sessions_say(struct ingest *in, struct err *e);
+
+/* Puts the reference data of the device into in->receipt, when the unit has other. */
+int ingest_reference(struct ingest *in, struct err *e);
 
 /* All of one stream: subtracts what is accounted for, compares what overlaps, takes the rest. */
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);

@@ -66,25 +66,11 @@ static int list_rejected(struct ingest *in, struct err *e)
 	return rc;
 }
 
-static int list_sessions(const struct ingest *in, struct err *e)
-{
-	size_t count = in->batch->session_count;
-	struct receipt_session *sessions = calloc(count + 1, sizeof *sessions);
-	if (!sessions)
-		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
-	for (size_t i = 0; i < count; i++) {
-		memcpy(sessions[i].session_id, in->batch->sessions[i].session_id, sizeof sessions[i].session_id);
-		memcpy(sessions[i].lost, in->sessions[i].lost, sizeof sessions[i].lost);
-		sessions[i].revision = in->sessions[i].revision;
-	}
-	in->receipt->sessions = sessions;
-	in->receipt->session_count = count;
-	return 0;
-}
-
 int ingest_receipt(struct ingest *in, struct err *e)
 {
-	int rc = list_sessions(in, e);
+	int rc = ingest_sessions_say(in, e);
+	if (!rc)
+		rc = ingest_reference(in, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = account(&in->streams[s], &in->receipt->streams[s], e);
 	return rc || !in->rejected_total ? rc : list_rejected(in, e);

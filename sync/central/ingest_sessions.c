@@ -9,39 +9,137 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The newer revision wins; `ended` never goes back. A reference to somebody unknown here costs that reference. */
-static const char write_sql[] =
-	"WITH given AS ("
-	" SELECT g.session_id, u.user_id, m.machine_id, a.application_id, g.status, g.started_at, g.ended_at, g.revision,"
-	"  nullif(concat_ws(' ', CASE WHEN g.user_id IS NOT NULL AND u.user_id IS NULL THEN 'user_id' END,"
-	"   CASE WHEN g.machine_id IS NOT NULL AND m.machine_id IS NULL THEN 'machine_id' END,"
-	"   CASE WHEN g.application_id IS NOT NULL AND a.application_id IS NULL THEN 'application_id' END), '') AS lost"
-	" FROM jsonb_to_recordset($1::jsonb) AS g(session_id text, user_id text, machine_id text, application_id bigint,"
-	"  status alzy.session_status, started_at timestamptz, ended_at timestamptz, revision bigint)"
-	" LEFT JOIN public.users u ON u.user_id = g.user_id LEFT JOIN public.machines m ON m.machine_id = g.machine_id"
-	" LEFT JOIN public.applications a ON a.application_id = g.application_id"
-	"), taken AS ("
-	" INSERT INTO alzy.sessions AS s (device_id, user_id, session_id, status, started_at, ended_at, revision,"
-	"  lost_references)"
-	" SELECT d.id, d.user_id, g.session_id, g.status, g.started_at, g.ended_at, g.revision, g.lost"
-	" FROM given g JOIN alzy.devices d ON d.id = $2::int"
-	" ON CONFLICT (session_id) DO UPDATE SET"
-	"  status = CASE WHEN s.status = 'ended' THEN s.status ELSE excluded.status END,"
-	"  started_at = excluded.started_at,"
-	"  ended_at = CASE WHEN excluded.status = 'ended' THEN excluded.ended_at ELSE s.ended_at END,"
-	"  revision = excluded.revision, lost_references = excluded.lost_references, updated_at = now()"
-	"  WHERE s.revision < excluded.revision AND s.device_id = excluded.device_id"
-	" RETURNING s.session_id, s.ended_at"
-	") INSERT INTO public.sessions (session_id, user_id, machine_id, start_at, application_id, end_at)"
-	" SELECT g.session_id, g.user_id, g.machine_id, g.started_at AT TIME ZONE 'UTC', g.application_id,"
-	"  t.ended_at AT TIME ZONE 'UTC' FROM given g JOIN taken t USING (session_id)"
-	" ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, machine_id = excluded.machine_id,"
-	"  start_at = excluded.start_at, application_id = excluded.application_id, end_at = excluded.end_at";
+/* Sessions with changes by the centre in one receipt, the oldest change first; more come with the next. */
+enum { UNSEEN_MAX = 200 };
+
+/* Who and what is known here: a reference to somebody unknown costs that reference. */
+#define GIVEN                                                                                                         \
+	"WITH given AS ("                                                                                                 \
+	" SELECT g.*, u.user_id AS known_user, m.machine_id AS known_machine, a.application_id AS known_application,"     \
+	"  g.user_id IS NOT NULL AND u.user_id IS NULL AS lost_user,"                                                     \
+	"  g.machine_id IS NOT NULL AND m.machine_id IS NULL AS lost_machine,"                                            \
+	"  g.application_id IS NOT NULL AND a.application_id IS NULL AS lost_application"                                 \
+	" FROM jsonb_to_recordset($1::jsonb) AS g(session_id text, user_id text, machine_id text, application_id bigint," \
+	"  status alzy.session_status, started_at timestamptz, ended_at timestamptz, revision bigint, seen bigint,"       \
+	"  keep_user boolean, keep_machine boolean, keep_application boolean, keep_started boolean, keep_status boolean)" \
+	" LEFT JOIN public.users u ON u.user_id = g.user_id LEFT JOIN public.machines m ON m.machine_id = g.machine_id"   \
+	" LEFT JOIN public.applications a ON a.application_id = g.application_id"                                         \
+	")"
+
+static const char insert_sql[] =
+	GIVEN ", taken AS ("
+		  " INSERT INTO alzy.sessions (device_id, user_id, session_id, status, started_at, ended_at, revision,"
+		  "  seen_revision, store_number, lost_references)"
+		  " SELECT d.id, d.user_id, g.session_id, g.status, g.started_at, g.ended_at, g.revision, g.seen, $3::int,"
+		  "  nullif(concat_ws(' ', CASE WHEN g.lost_user THEN 'user_id' END,"
+		  "   CASE WHEN g.lost_machine THEN 'machine_id' END,"
+		  "   CASE WHEN g.lost_application THEN 'application_id' END), '')"
+		  " FROM given g JOIN alzy.devices d ON d.id = $2::int"
+		  " ON CONFLICT (session_id) DO NOTHING RETURNING session_id"
+		  ") INSERT INTO public.sessions (session_id, user_id, machine_id, start_at, application_id, end_at)"
+		  " SELECT g.session_id, g.known_user, g.known_machine, g.started_at AT TIME ZONE 'UTC', g.known_application,"
+		  "  g.ended_at AT TIME ZONE 'UTC' FROM given g JOIN taken t USING (session_id) ON CONFLICT DO NOTHING";
+
+/* What is kept is what the centre has changed itself: hal/merge.h says which. */
+static const char update_sql[] =
+	GIVEN ", taken AS ("
+		  " UPDATE alzy.sessions s SET status = CASE WHEN g.keep_status THEN s.status ELSE g.status END,"
+		  "  started_at = CASE WHEN g.keep_started THEN s.started_at ELSE g.started_at END,"
+		  "  ended_at = CASE WHEN g.keep_status AND s.status <> 'ended' OR NOT g.keep_status AND g.status <> 'ended'"
+		  "   THEN NULL ELSE greatest(CASE WHEN g.keep_status THEN s.ended_at ELSE g.ended_at END,"
+		  "   CASE WHEN g.keep_started THEN s.started_at ELSE g.started_at END) END,"
+		  "  revision = g.revision, seen_revision = g.seen, store_number = $3::int, updated_at = now(),"
+		  "  lost_references = nullif(concat_ws(' ',"
+		  "   CASE WHEN CASE WHEN g.keep_user THEN 'user_id' = ANY (string_to_array(s.lost_references, ' '))"
+		  "    ELSE g.lost_user END THEN 'user_id' END,"
+		  "   CASE WHEN CASE WHEN g.keep_machine THEN 'machine_id' = ANY (string_to_array(s.lost_references, ' '))"
+		  "    ELSE g.lost_machine END THEN 'machine_id' END,"
+		  "   CASE WHEN CASE WHEN g.keep_application THEN"
+		  "    'application_id' = ANY (string_to_array(s.lost_references, ' '))"
+		  "    ELSE g.lost_application END THEN 'application_id' END), '')"
+		  " FROM given g WHERE s.session_id = g.session_id AND s.device_id = $2::int"
+		  " RETURNING s.session_id, s.started_at, s.ended_at"
+		  ") UPDATE public.sessions p SET start_at = t.started_at AT TIME ZONE 'UTC',"
+		  "  end_at = t.ended_at AT TIME ZONE 'UTC',"
+		  "  user_id = CASE WHEN g.keep_user THEN p.user_id ELSE g.known_user END,"
+		  "  machine_id = CASE WHEN g.keep_machine THEN p.machine_id ELSE g.known_machine END,"
+		  "  application_id = CASE WHEN g.keep_application THEN p.application_id ELSE g.known_application END"
+		  " FROM given g JOIN taken t USING (session_id) WHERE p.session_id = g.session_id";
+
+/* In the order in which a change of public.sessions by another program takes them. */
+static const char lock_sql[] =
+	"WITH p AS (SELECT session_id FROM public.sessions WHERE session_id = ANY ($1::text[]) ORDER BY session_id"
+	" FOR NO KEY UPDATE), s AS (SELECT s.id FROM alzy.sessions s WHERE s.session_id IN (SELECT session_id FROM p)"
+	" ORDER BY s.session_id FOR NO KEY UPDATE) SELECT count(*) FROM s";
+
+#define MS(column) "CASE WHEN isfinite(" column ") THEN floor(extract(epoch FROM " column ") * 1000)::bigint END"
+#define EDIT_COLUMNS                                                                                              \
+	" s.revision, s.lost_references, s.seen_revision, s.centre_revision, (s.centre_changes->>'user_id')::bigint," \
+	" (s.centre_changes->>'machine_id')::bigint, (s.centre_changes->>'application_id')::bigint,"                  \
+	" (s.centre_changes->>'started_at')::bigint, (s.centre_changes->>'status')::bigint, p.user_id, p.machine_id," \
+	" p.application_id, s.status, " MS("s.started_at") ", " MS("s.ended_at")
+enum {
+	EDIT_REVISION,
+	EDIT_LOST,
+	EDIT_SEEN,
+	EDIT_CENTRE,
+	EDIT_CHANGED,
+	EDIT_VALUES = EDIT_CHANGED + SESSION_FIELD_COUNT
+};
 
 static const char read_sql[] =
-	"SELECT p.session_id IS NULL, s.id, s.device_id, s.revision, s.lost_references"
+	"SELECT p.session_id IS NULL, s.id, s.device_id," EDIT_COLUMNS
 	" FROM unnest($1::text[]) WITH ORDINALITY AS g(session_id, n) LEFT JOIN public.sessions p USING (session_id)"
 	" LEFT JOIN alzy.sessions s USING (session_id) ORDER BY g.n";
+
+static const char unseen_sql[] =
+	"SELECT s.session_id," EDIT_COLUMNS " FROM alzy.sessions s JOIN public.sessions p USING (session_id)"
+	" WHERE s.store_number = $1::int AND s.centre_revision > s.seen_revision AND s.session_id <> ALL ($2::text[])"
+	" ORDER BY s.centre_revision LIMIT $3::int";
+
+/* ---- what is held ------------------------------------------------------------------------------------------ */
+
+/* False when it is longer than a unit can hold: only in rows of before, since triggers look at what is changed. */
+static bool read_text(const struct pg_result *found, size_t row, size_t column, char out[NAME_TEXT])
+{
+	return (size_t)snprintf(out, NAME_TEXT, "%s", pg_text(found, row, column)) < NAME_TEXT;
+}
+
+static bool read_time(const struct pg_result *found, size_t row, size_t column, int64_t *out)
+{
+	*out = pg_int(found, row, column);
+	return !pg_is_null(found, row, column) && *out >= TIME_MS_MIN && *out <= TIME_MS_MAX;
+}
+
+static enum session_status read_status(const char *name)
+{
+	int status = SESSION_ACTIVE;
+	while (status < SESSION_STATUS_COUNT - 1 && strcmp(name, session_status_name((enum session_status)status)))
+		status++;
+	return (enum session_status)status;
+}
+
+/* EDIT_COLUMNS, of which `column` is the first. */
+static void read_edits(const struct pg_result *found, size_t row, size_t column, struct receipt_session *out)
+{
+	struct session *values = &out->edits.values;
+	size_t at = column + EDIT_VALUES;
+	out->revision = values->revision = pg_int(found, row, column + EDIT_REVISION);
+	snprintf(out->lost, sizeof out->lost, "%s", pg_text(found, row, column + EDIT_LOST));
+	out->seen = pg_int(found, row, column + EDIT_SEEN);
+	out->edits.revision = pg_int(found, row, column + EDIT_CENTRE);
+	values->application_id = pg_int(found, row, at + 2);
+	values->status = read_status(pg_text(found, row, at + 3));
+	const bool fits[SESSION_FIELD_COUNT] = {
+		[SESSION_USER] = read_text(found, row, at, values->user_id),
+		[SESSION_MACHINE] = read_text(found, row, at + 1, values->machine_id),
+		[SESSION_APPLICATION] = values->application_id >= 0,
+		[SESSION_STARTED] = read_time(found, row, at + 4, &values->started_at_ms),
+		[SESSION_STATUS] = read_time(found, row, at + 5, &values->ended_at_ms) || values->status != SESSION_ENDED,
+	};
+	for (size_t field = 0; field < SESSION_FIELD_COUNT; field++)
+		out->edits.changed[field] = fits[field] ? pg_int(found, row, column + EDIT_CHANGED + field) : 0;
+}
 
 /* "{UUID,UUID}": batch_decode has seen to it that they are UUIDs. */
 static int names_of(const struct batch *batch, struct buffer *out, struct err *e)
@@ -70,8 +168,8 @@ static int read_one(struct ingest *in, const struct pg_result *found, size_t i, 
 		return err_set(e, ERR_REFUSED, "session %s belongs to another device (%" PRId64 "): is this unit a copy of it?",
 		               name, pg_int(found, i, 2));
 	held->id = pg_int(found, i, 1);
-	held->revision = pg_int(found, i, 3);
-	snprintf(held->lost, sizeof held->lost, "%s", pg_text(found, i, 4));
+	read_edits(found, i, 3, &held->said);
+	memcpy(held->said.session_id, name, sizeof held->said.session_id);
 	return 0;
 }
 
@@ -87,8 +185,12 @@ static int read_held(struct ingest *in, const char *names, struct err *e)
 	return rc;
 }
 
-static cJSON *to_json(const struct session *session)
+/* ---- what is written --------------------------------------------------------------------------------------- */
+
+static cJSON *to_json(const struct session *session, unsigned keep)
 {
+	static const char *const keeps[SESSION_FIELD_COUNT] = {"keep_user", "keep_machine", "keep_application",
+	                                                       "keep_started", "keep_status"};
 	cJSON *object = cJSON_CreateObject();
 	if (!object)
 		return NULL;
@@ -103,26 +205,57 @@ static cJSON *to_json(const struct session *session)
 	if (session->status == SESSION_ENDED)
 		cJSON_AddStringToObject(object, "ended_at", time_format(session->ended_at_ms, time));
 	cJSON_AddNumberToObject(object, "revision", (double)session->revision);
+	cJSON_AddNumberToObject(object, "seen", (double)session->centre_revision);
+	for (int field = 0; field < SESSION_FIELD_COUNT; field++)
+		cJSON_AddBoolToObject(object, keeps[field], keep >> field & 1);
 	return object;
 }
 
-/* Writes the sessions of which the batch has a newer revision. */
-static int write_newer(struct ingest *in, bool *out_written, struct err *e)
+/* The unit has changed it since, or tells what it has seen of the centre's changes. A batch of before the one that was
+ * heard last has nothing to say. */
+static bool is_news(const struct session *session, const struct ingest_session *held)
 {
-	char device[24];
-	cJSON *newer = cJSON_CreateArray();
-	for (size_t i = 0; i < in->batch->session_count; i++)
-		if (in->batch->sessions[i].revision > in->sessions[i].revision)
-			cJSON_AddItemToArray(newer, to_json(&in->batch->sessions[i]));
-	*out_written = cJSON_GetArraySize(newer) > 0;
-	char *json = json_print(newer);
-	cJSON_Delete(newer);
+	return !held->id || session->revision > held->said.revision ||
+	       (session->revision == held->said.revision && session->centre_revision != held->said.seen);
+}
+
+static int write_some(struct ingest *in, bool fresh, const char *sql, struct err *e)
+{
+	char device[24], number[24];
+	cJSON *news = cJSON_CreateArray();
+	for (size_t i = 0; i < in->batch->session_count; i++) {
+		const struct session *session = &in->batch->sessions[i];
+		const struct ingest_session *held = &in->sessions[i];
+		struct session merged = *session;
+		if (fresh != !held->id || !is_news(session, held))
+			continue;
+		unsigned keep = fresh ? 0 : merge_session(session, &held->said.edits, &merged);
+		/* The fields of the merged one that are kept are the centre's own, which are not written. */
+		cJSON_AddItemToArray(news, to_json(&merged, keep));
+	}
+	char *json = json_print(news);
+	int count = cJSON_GetArraySize(news);
+	cJSON_Delete(news);
 	if (!json)
 		return err_set(e, ERR_MEMORY, "out of memory for sessions");
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
-	int rc = *out_written ? pg_query(in->pg, NULL, e, write_sql, 2, (const char *const[]){json, device}) : 0;
+	snprintf(number, sizeof number, "%" PRId64, in->store_number);
+	int rc = count ? pg_query(in->pg, NULL, e, sql, 3, (const char *const[]){json, device, number}) : 0;
 	free(json);
 	return rc;
+}
+
+/* Read again under locks, so that what another program changes meanwhile is seen or waits. */
+static int write_news(struct ingest *in, const char *names, struct err *e)
+{
+	int rc = pg_query(in->pg, NULL, e, lock_sql, 1, &names);
+	if (!rc)
+		rc = read_held(in, names, e);
+	if (!rc)
+		rc = write_some(in, false, update_sql, e);
+	if (!rc)
+		rc = write_some(in, true, insert_sql, e);
+	return rc ? rc : read_held(in, names, e);
 }
 
 /* The header promises it; else an event could be put into a session of another device. */
@@ -145,21 +278,71 @@ static int check_events(const struct batch *batch, struct err *e)
 int ingest_sessions(struct ingest *in, struct err *e)
 {
 	struct buffer names = {0};
-	bool written = false;
+	bool news = false;
 	int rc = check_events(in->batch, e);
 	if (rc || !in->batch->session_count)
 		return rc;
 	rc = names_of(in->batch, &names, e);
 	if (!rc)
 		rc = read_held(in, (const char *)names.bytes, e);
-	if (!rc)
-		rc = write_newer(in, &written, e);
-	if (!rc && written)
-		rc = read_held(in, (const char *)names.bytes, e);
-	in->changed = in->changed || written;
+	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
+		news |= is_news(&in->batch->sessions[i], &in->sessions[i]);
+	if (!rc && news)
+		rc = write_news(in, (const char *)names.bytes, e);
+	in->changed = in->changed || news;
 	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
 		if (!in->sessions[i].id)
 			rc = err_set(e, ERR_DATABASE, "session %s was not written", in->batch->sessions[i].session_id);
 	buffer_free(&names);
+	return rc;
+}
+
+/* ---- what the unit is told --------------------------------------------------------------------------------- */
+
+/* What the unit has seen is not said again. */
+static void forget_seen(struct receipt_session *said)
+{
+	if (said->edits.revision <= said->seen)
+		said->edits.revision = 0;
+	for (int field = 0; field < SESSION_FIELD_COUNT; field++)
+		if (!said->edits.revision || said->edits.changed[field] <= said->seen)
+			said->edits.changed[field] = 0;
+}
+
+static int list_unseen(struct ingest *in, size_t room, struct err *e)
+{
+	struct receipt *receipt = in->receipt;
+	struct buffer names = {0};
+	struct pg_result *found = NULL;
+	char number[24], most[24];
+	snprintf(number, sizeof number, "%" PRId64, in->store_number);
+	snprintf(most, sizeof most, "%zu", room);
+	int rc = names_of(in->batch, &names, e);
+	if (!rc)
+		rc = pg_query(in->pg, &found, e, unseen_sql, 3, (const char *const[]){number, (char *)names.bytes, most});
+	for (size_t i = 0; !rc && i < pg_rows(found) && i < room; i++) {
+		struct receipt_session *said = &receipt->sessions[receipt->session_count++];
+		snprintf(said->session_id, sizeof said->session_id, "%s", pg_text(found, i, 0));
+		read_edits(found, i, 1, said);
+	}
+	pg_result_free(found);
+	buffer_free(&names);
+	return rc;
+}
+
+int ingest_sessions_say(struct ingest *in, struct err *e)
+{
+	size_t count = in->batch->session_count, room = RECEIPT_SESSIONS_MAX - count;
+	if (room > UNSEEN_MAX)
+		room = UNSEEN_MAX;
+	in->receipt->sessions = calloc(count + room + 1, sizeof *in->receipt->sessions);
+	if (!in->receipt->sessions)
+		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
+	for (size_t i = 0; i < count; i++)
+		in->receipt->sessions[i] = in->sessions[i].said;
+	in->receipt->session_count = count;
+	int rc = list_unseen(in, room, e);
+	for (size_t i = 0; i < in->receipt->session_count && !rc; i++)
+		forget_seen(&in->receipt->sessions[i]);
 	return rc;
 }

@@ -54,7 +54,7 @@ is "$(on car session end --json | json status)" ended "session end"
 refuses "… not twice" 8 'session' on car session end
 refuses "an ended session does not resume" 8 'session' on car session resume
 refuses "a session that is not there" 4 'ffffffff' on car session show ffffffff
-refuses "a number that is none" 2 '"three" is no whole number' on car session start --application three
+refuses "a name when none has been told" 6 '"three" is no number' on car session start --application three
 refuses "no number of an application" 6 'from 1 to 2147483647' on car session start --application 0
 refuses "a number that is too large" 6 '2147483647' on car session start --application 2147483648
 refuses "an empty name" 6 'user is empty' on car session start --user ""

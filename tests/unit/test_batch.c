@@ -77,6 +77,9 @@ static struct batch some_batch(void)
 	batch.sessions[1].status = SESSION_ENDED;
 	batch.sessions[1].ended_at_ms = NOW + 5;
 	batch.sessions[1].revision = 4;
+	batch.sessions[1].centre_revision = 1795304000123;
+	batch.has_reference = true;
+	memset(batch.reference, 0xab, sizeof batch.reference);
 	batch.events[0] = (struct event){.seq = 7, .event_at_ms = NOW, .event_type = "session_start"};
 	uuid_of(1, batch.events[0].session_id);
 	batch.events[0].payload = strdup("{ \"by\":\"agent\", \"é\": [1, 2.50, null] }");
@@ -107,7 +110,7 @@ static void assert_same_sessions(const struct batch *a, const struct batch *b)
 		assert_string_equal(x->machine_id, y->machine_id);
 		assert_true(x->application_id == y->application_id && x->status == y->status);
 		assert_true(x->started_at_ms == y->started_at_ms && x->ended_at_ms == y->ended_at_ms);
-		assert_true(x->revision == y->revision && y->id == 0);
+		assert_true(x->revision == y->revision && x->centre_revision == y->centre_revision && y->id == 0);
 	}
 }
 
@@ -132,6 +135,8 @@ static void assert_same(const struct batch *a, const struct batch *b)
 	assert_true(a->state.unsent_points == b->state.unsent_points && a->state.unsent_events == b->state.unsent_events);
 	assert_true(a->state.oldest_unsent_ms == b->state.oldest_unsent_ms);
 	assert_true(a->state.free_bytes == b->state.free_bytes && a->state.clock_ms == b->state.clock_ms);
+	assert_int_equal(a->has_reference, b->has_reference);
+	assert_memory_equal(a->reference, b->reference, sizeof a->reference);
 }
 
 static void round_trip(const struct batch *batch)

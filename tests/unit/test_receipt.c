@@ -40,7 +40,15 @@ static struct receipt some_receipt(void)
 	snprintf(receipt.sessions[0].session_id, UUID_TEXT, STORE_ID);
 	receipt.sessions[0].revision = 3;
 	snprintf(receipt.sessions[0].lost, NAME_TEXT, "user_id machine_id");
+	receipt.sessions[0].seen = 40;
+	receipt.sessions[0].edits = (struct session_edits){
+		.revision = 77,
+		.changed = {[SESSION_USER] = 77, [SESSION_MACHINE] = 50, [SESSION_STARTED] = 51, [SESSION_STATUS] = 52},
+		.values = {
+			.machine_id = "van \"3\"", .status = SESSION_ENDED, .started_at_ms = 5, .ended_at_ms = 6, .revision = 3}};
 	snprintf(receipt.sessions[1].session_id, UUID_TEXT, "d0a8e1d2-7b34-4f19-8e65-0d1f2a3b4c5d");
+	receipt.sessions[1].edits =
+		(struct session_edits){.revision = 9, .changed = {[SESSION_APPLICATION] = 9}, .values = {.application_id = 4}};
 	return receipt;
 }
 
@@ -73,7 +81,8 @@ static void round_trip(const struct receipt *a)
 	for (size_t i = 0; i < a->session_count; i++) {
 		assert_string_equal(a->sessions[i].session_id, b.sessions[i].session_id);
 		assert_string_equal(a->sessions[i].lost, b.sessions[i].lost);
-		assert_true(a->sessions[i].revision == b.sessions[i].revision);
+		assert_true(a->sessions[i].revision == b.sessions[i].revision && a->sessions[i].seen == b.sessions[i].seen);
+		assert_memory_equal(&a->sessions[i].edits, &b.sessions[i].edits, sizeof b.sessions[i].edits);
 	}
 	assert_true(a->device_id == b.device_id && a->device_active == b.device_active);
 	assert_string_equal(a->device_name, b.device_name);
@@ -157,8 +166,11 @@ static const char good[] =
 	"{\"store_id\":\"" STORE_ID "\",\"exchange\":8,\"batch_digest\":"
 	"\"abababababababababababababababababababababababababababababababab\",\"centre_ms\":5,"
 	"\"points\":{\"accounted\":[[1,9]],\"rejected\":[{\"seq\":3,\"code\":\"22003\",\"reason\":\"why\"}],\"fresh\":9},"
-	"\"events\":{\"accounted\":[]},\"sessions\":[{\"session_id\":\"" STORE_ID "\",\"revision\":1}],"
-	"\"device\":{\"id\":1,\"active\":true}}";
+	"\"events\":{\"accounted\":[]},\"sessions\":[{\"session_id\":\"" STORE_ID "\",\"revision\":1,\"seen\":6,"
+	"\"centre_revision\":9,\"changed\":{\"user_id\":7,\"status\":9},\"user_id\":\"ana\",\"status\":\"ended\",\"ended_"
+	"at_ms\":4}],"
+	"\"device\":{\"id\":1,\"active\":true},"
+	"\"reference\":{\"machine_id\":\"van\",\"machines\":[{\"machine_id\":\"van\"}]}}";
 
 static int decode_with(const char *old, const char *by)
 {
@@ -204,10 +216,19 @@ static void members_are_checked(void **state)
 		{"\"id\":1", "\"id\":0", -ERR_INVALID},
 		{"\"active\":true", "\"active\":1", -ERR_INVALID},
 		{"\"active\":true", "\"active\":false", 0},
-		{"}}", "}} x", -ERR_INVALID},
-		{"}}", "}", -ERR_INVALID},
+		{"\"user_id\":7", "\"user_id\":10", -ERR_INVALID}, /* after the last */
+		{"\"user_id\":7", "\"user_id\":0", -ERR_INVALID},
+		{"\"user_id\":\"ana\",", "", 0}, /* nobody is a change, too */
+		{"\"ended_at_ms\":4", "\"ended_at\":4", -ERR_INVALID},
+		{"\"changed\":{", "\"changed\":7,\"c\":{", -ERR_INVALID},
+		{"\"changed\":{", "\"changed\":{\"color\":3,", 0},
+		{"\"seen\":6", "\"seen\":-6", -ERR_INVALID},
+		{"\"reference\":{", "\"reference\":7,\"r\":{", -ERR_INVALID},
+		{"[{\"machine_id\":\"van\"}]", "[{}]", -ERR_INVALID},
+		{"}]}}", "}]}} x", -ERR_INVALID},
+		{"}]}}", "}]}", -ERR_INVALID},
 	};
-	assert_int_equal(decode_with("}}", "}}"), 0);
+	assert_int_equal(decode_with("}]}}", "}]}}"), 0);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		int rc = decode_with(cases[i].old, cases[i].by);
 		if (rc != cases[i].rc)

@@ -1,0 +1,39 @@
+/* A session that was changed on both sides while they were apart. The unit owns how it goes (start, pause, resume,
+ * end), the centre who it was with what. Each field is merged for itself, by the centre's revision that the unit last
+ * saw, so that the result is the same whichever side hears first: both sides ask the same function. */
+#ifndef ALZY_HAL_MERGE_H
+#define ALZY_HAL_MERGE_H
+
+#include "hal/rows.h"
+
+#include <stdint.h>
+
+enum session_field {
+	SESSION_USER,
+	SESSION_MACHINE,
+	SESSION_APPLICATION,
+	SESSION_STARTED,
+	SESSION_STATUS, /* together with ended_at */
+	SESSION_FIELD_COUNT,
+};
+/* "user_id", "machine_id", "application_id", "started_at", "status". */
+const char *session_field_name(enum session_field field);
+
+/* What the centre has changed in a session by itself. Its revisions only rise: they are times in ms, or one more than
+ * the one before. */
+struct session_edits {
+	int64_t revision;                     /* of its last change; 0: it has changed nothing */
+	int64_t changed[SESSION_FIELD_COUNT]; /* the revision at which each field was changed last; 0: never */
+	struct session values;                /* its values; of use for fields that were changed */
+};
+
+/* Merges the unit's record with what the centre has. unit->centre_revision is the revision of the centre on which the
+ * unit's record stands; centre->values.revision is the unit's revision that the centre holds. Fills *out (which may be
+ * *unit) with the result, and returns which fields are the centre's, as bits 1 << SESSION_…:
+ * - status: `ended` stays, whoever has set it. Else the unit's when the centre does not hold its last change, else the
+ *   centre's when it has changed it since.
+ * - all others: the centre's when it has changed them since, else the unit's.
+ * A session that would end before it starts ends when it starts. */
+unsigned merge_session(const struct session *unit, const struct session_edits *centre, struct session *out);
+
+#endif
