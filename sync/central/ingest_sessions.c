@@ -29,8 +29,8 @@ enum { UNSEEN_MAX = 200 };
 static const char insert_sql[] =
 	GIVEN ", taken AS ("
 		  " INSERT INTO alzy.sessions (device_id, user_id, session_id, status, started_at, ended_at, revision,"
-		  "  seen_revision, store_number, lost_references)"
-		  " SELECT d.id, d.user_id, g.session_id, g.status, g.started_at, g.ended_at, g.revision, g.seen, $3::int,"
+		  "  seen_revision, store_id, lost_references)"
+		  " SELECT d.id, d.user_id, g.session_id, g.status, g.started_at, g.ended_at, g.revision, g.seen, $3::uuid,"
 		  "  nullif(concat_ws(' ', CASE WHEN g.lost_user THEN 'user_id' END,"
 		  "   CASE WHEN g.lost_machine THEN 'machine_id' END,"
 		  "   CASE WHEN g.lost_application THEN 'application_id' END), '')"
@@ -48,7 +48,7 @@ static const char update_sql[] =
 		  "  ended_at = CASE WHEN g.keep_status AND s.status <> 'ended' OR NOT g.keep_status AND g.status <> 'ended'"
 		  "   THEN NULL ELSE greatest(CASE WHEN g.keep_status THEN s.ended_at ELSE g.ended_at END,"
 		  "   CASE WHEN g.keep_started THEN s.started_at ELSE g.started_at END) END,"
-		  "  revision = g.revision, seen_revision = g.seen, store_number = $3::int, updated_at = now(),"
+		  "  revision = g.revision, seen_revision = g.seen, store_id = $3::uuid, updated_at = now(),"
 		  "  lost_references = nullif(concat_ws(' ',"
 		  "   CASE WHEN CASE WHEN g.keep_user THEN 'user_id' = ANY (string_to_array(s.lost_references, ' '))"
 		  "    ELSE g.lost_user END THEN 'user_id' END,"
@@ -94,7 +94,7 @@ static const char read_sql[] =
 
 static const char unseen_sql[] =
 	"SELECT s.session_id," EDIT_COLUMNS " FROM alzy.sessions s JOIN public.sessions p USING (session_id)"
-	" WHERE s.store_number = $1::int AND s.centre_revision > s.seen_revision AND s.session_id <> ALL ($2::text[])"
+	" WHERE s.store_id = $1::uuid AND s.centre_revision > s.seen_revision AND s.session_id <> ALL ($2::text[])"
 	" ORDER BY s.centre_revision LIMIT $3::int";
 
 /* ---- what is held ------------------------------------------------------------------------------------------ */
@@ -221,7 +221,7 @@ static bool is_news(const struct session *session, const struct ingest_session *
 
 static int write_some(struct ingest *in, bool fresh, const char *sql, struct err *e)
 {
-	char device[24], number[24];
+	char device[24];
 	cJSON *news = cJSON_CreateArray();
 	for (size_t i = 0; i < in->batch->session_count; i++) {
 		const struct session *session = &in->batch->sessions[i];
@@ -239,8 +239,7 @@ static int write_some(struct ingest *in, bool fresh, const char *sql, struct err
 	if (!json)
 		return err_set(e, ERR_MEMORY, "out of memory for sessions");
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
-	snprintf(number, sizeof number, "%" PRId64, in->store_number);
-	int rc = count ? pg_query(in->pg, NULL, e, sql, 3, (const char *const[]){json, device, number}) : 0;
+	int rc = count ? pg_query(in->pg, NULL, e, sql, 3, (const char *const[]){json, device, in->batch->store_id}) : 0;
 	free(json);
 	return rc;
 }
@@ -314,12 +313,12 @@ static int list_unseen(struct ingest *in, size_t room, struct err *e)
 	struct receipt *receipt = in->receipt;
 	struct buffer names = {0};
 	struct pg_result *found = NULL;
-	char number[24], most[24];
-	snprintf(number, sizeof number, "%" PRId64, in->store_number);
+	char most[24];
 	snprintf(most, sizeof most, "%zu", room);
 	int rc = names_of(in->batch, &names, e);
 	if (!rc)
-		rc = pg_query(in->pg, &found, e, unseen_sql, 3, (const char *const[]){number, (char *)names.bytes, most});
+		rc = pg_query(in->pg, &found, e, unseen_sql, 3,
+		              (const char *const[]){in->batch->store_id, (char *)names.bytes, most});
 	for (size_t i = 0; !rc && i < pg_rows(found) && i < room; i++) {
 		struct receipt_session *said = &receipt->sessions[receipt->session_count++];
 		snprintf(said->session_id, sizeof said->session_id, "%s", pg_text(found, i, 0));

@@ -1,13 +1,14 @@
 -- Sessions that are changed at the centre, by alzy or by anybody with SQL: noticed, mirrored, and sent down.
 
 -- Departure: centre_changes tells when (ms since 1970, and always rising) another program last changed a field;
--- centre_revision is the last of these, seen_revision what the unit has told that it has seen. store_number: whose.
+-- centre_revision is the last of these, seen_revision what the unit has told that it has seen. store_id: of which store of
+-- its device it is, also when that was forgotten in alzy.stores.
 ALTER TABLE alzy.sessions
-	ADD COLUMN store_number integer REFERENCES alzy.stores,
+	ADD COLUMN store_id uuid,
 	ADD COLUMN centre_revision bigint NOT NULL DEFAULT 0,
 	ADD COLUMN centre_changes jsonb NOT NULL DEFAULT '{}',
 	ADD COLUMN seen_revision bigint NOT NULL DEFAULT 0;
-CREATE INDEX sessions_unseen ON alzy.sessions (store_number, centre_revision) WHERE centre_revision > seen_revision;
+CREATE INDEX sessions_unseen ON alzy.sessions (store_id, centre_revision) WHERE centre_revision > seen_revision;
 
 -- A time goes on after the centre was restored from an older dump, so no revision is given twice.
 CREATE FUNCTION alzy.next_revision(s alzy.sessions) RETURNS bigint
@@ -55,7 +56,7 @@ BEGIN
 	ELSIF OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL THEN
 		NEW.status := 'ended';
 	END IF;
-	IF NEW.store_number IS NOT NULL THEN
+	IF NEW.store_id IS NOT NULL THEN
 		PERFORM alzy.sessions_check(NEW);
 	END IF;
 	IF NEW.started_at IS DISTINCT FROM OLD.started_at THEN
@@ -105,7 +106,7 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
-	IF s.store_number IS NOT NULL AND (octet_length(NEW.user_id) NOT BETWEEN 1 AND 255
+	IF s.store_id IS NOT NULL AND (octet_length(NEW.user_id) NOT BETWEEN 1 AND 255
 			OR octet_length(NEW.machine_id) NOT BETWEEN 1 AND 255 OR NEW.application_id < 1) THEN
 		RAISE EXCEPTION 'session % is of a unit, which can hold ids of 1 to 255 bytes, and numbers above 0', NEW.session_id
 			USING ERRCODE = 'check_violation';
@@ -138,8 +139,8 @@ CREATE TRIGGER people_mirror AFTER UPDATE ON public.sessions FOR EACH ROW
 	WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION alzy.journeys_mirror();
 
 -- Sessions that were there before: of a device that only ever had one store.
-UPDATE alzy.sessions s SET store_number = only_one.number
-	FROM (SELECT device_id, min(number) AS number FROM alzy.stores GROUP BY device_id HAVING count(*) = 1) only_one
+UPDATE alzy.sessions s SET store_id = only_one.store_id
+	FROM (SELECT device_id, min(store_id::text)::uuid AS store_id FROM alzy.stores GROUP BY device_id HAVING count(*) = 1) only_one
 	WHERE s.device_id = only_one.device_id AND s.session_id IS NOT NULL;
 
 -- What a unit should know: its machine, the organization of that with its people and machines, and all applications. Lists
