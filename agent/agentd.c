@@ -2,6 +2,7 @@
  * other, which owns everything else, empties the ring into the store. */
 #include "agent/capture.h"
 #include "agent/ring.h"
+#include "agent/sight.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/conf_unit.h"
@@ -45,22 +46,34 @@ struct agent {
 	const char *conf_file; /* NULL: defaults */
 	struct lock *lock;
 	struct store *store;
-	struct live *live;
+	pthread_mutex_t live_mutex; /* guards the two that follow */
+	struct live *live;          /* NULL: there is no page */
+	struct live_facts facts;    /* as on the page: what is in sight by the reader, the rest by the other thread */
 	struct capture *capture;
 	struct gnss *gnss;
 	struct ring *ring;
-	int signal_fd;
+	int signal_fd, watch_fd;
 	pthread_t reader;
 	bool reading; /* the reader thread was started and not yet joined */
 	atomic_bool reader_stop;
 	const char *stop_reason; /* why the agent ends; NULL while it runs */
 	int64_t started_mono_ms;
-	bool was_failing;
+	bool was_failing, removed;
 	char session_id[UUID_TEXT]; /* as last logged */
 	enum session_status session_status;
 };
 
 /* ---- the reader ------------------------------------------------------------------------------------------------ */
+
+/* What the receiver says is seen at once, whenever the other thread looks. */
+static void show(struct agent *agent, const struct gnss_report *report)
+{
+	pthread_mutex_lock(&agent->live_mutex);
+	sight_feed(&agent->facts.sight, report);
+	if (agent->live)
+		live_publish(agent->live, &agent->facts);
+	pthread_mutex_unlock(&agent->live_mutex);
+}
 
 static void *read_source(void *user)
 {
@@ -75,8 +88,10 @@ static void *read_source(void *user)
 			report = (struct gnss_report){.kind = GNSS_END, .mono_ms = clock_mono_ms()};
 			got = true;
 		}
-		if (got)
+		if (got) {
+			show(agent, &report);
 			ring_push(agent->ring, &report, wait);
+		}
 		ended = got && report.kind == GNSS_END;
 	}
 	return NULL;
@@ -134,6 +149,18 @@ static void tell_failing(struct agent *agent, int rc, const struct err *e)
 	agent->was_failing = failing;
 }
 
+/* Once. The file lives on, without a name, as long as this process. */
+static void tell_removed(struct agent *agent)
+{
+	if (agent->removed || !store_removed(agent->store))
+		return;
+	agent->removed = true;
+	log_error(
+		"the store %s was removed or replaced: what is recorded goes into the removed file, and is lost when this "
+		"process ends. To save it, copy what /proc/%d/fd shows as deleted; then restart alzy-agentd",
+		agent->conf.store_path, (int)getpid());
+}
+
 static void tell_source(const struct agent *agent, const struct gnss_report *report)
 {
 	if (report->kind == GNSS_GONE)
@@ -156,12 +183,23 @@ static void tell_summary(const struct agent *agent)
 static void publish(struct agent *agent)
 {
 	struct live_facts facts;
-	if (!agent->live)
-		return;
 	capture_facts(agent->capture, &facts);
 	facts.pid = getpid();
 	facts.started_mono_ms = agent->started_mono_ms;
-	live_publish(agent->live, &facts);
+	pthread_mutex_lock(&agent->live_mutex);
+	facts.sight = agent->facts.sight;
+	agent->facts = facts;
+	if (agent->live)
+		live_publish(agent->live, &agent->facts);
+	pthread_mutex_unlock(&agent->live_mutex);
+}
+
+static void close_live(struct agent *agent)
+{
+	pthread_mutex_lock(&agent->live_mutex);
+	live_close(agent->live);
+	agent->live = NULL;
+	pthread_mutex_unlock(&agent->live_mutex);
 }
 
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
@@ -210,12 +248,10 @@ static int take_signals(struct agent *agent, struct err *e)
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
-static size_t take_reports(struct agent *agent)
+static size_t take_reports(struct agent *agent, size_t most)
 {
 	struct gnss_report reports[TAKE_MOST];
-	size_t count = ring_take(agent->ring, reports, TAKE_MOST);
-	if (count)
-		capture_notice(agent->capture);
+	size_t count = ring_take(agent->ring, reports, most < TAKE_MOST ? most : TAKE_MOST);
 	for (size_t i = 0; i < count; i++) {
 		struct err e = {0};
 		tell_source(agent, &reports[i]);
@@ -224,12 +260,34 @@ static size_t take_reports(struct agent *agent)
 		if (reports[i].kind == GNSS_END && !agent->stop_reason)
 			agent->stop_reason = "end of the replay";
 	}
-	int64_t dropped = count < TAKE_MOST ? ring_dropped(agent->ring) : 0;
-	if (dropped) {
-		log_warning("%" PRId64 " reports were lost: the store was too slow for too long", dropped);
-		capture_overrun(agent->capture, dropped);
-	}
 	return count;
+}
+
+static void take_overrun(struct agent *agent)
+{
+	int64_t dropped = ring_dropped(agent->ring);
+	if (!dropped)
+		return;
+	log_warning("%" PRId64 " reports were lost: the store was too slow for too long", dropped);
+	capture_overrun(agent->capture, dropped);
+}
+
+/* Everything that was read before now is fed; then it is seen what a person has done meanwhile, which so counts for what is
+ * read from now on. */
+static void look(struct agent *agent)
+{
+	struct err e = {0};
+	/* Both before anything is taken: only then is it known that a receiver was silent until then. */
+	int64_t now_ms = clock_mono_ms();
+	size_t waiting = ring_count(agent->ring);
+	while (waiting)
+		waiting -= take_reports(agent, waiting);
+	take_overrun(agent);
+	capture_notice(agent->capture);
+	int rc = capture_tick(agent->capture, now_ms, &e);
+	tell_failing(agent, rc, &e);
+	tell_removed(agent);
+	ring_set_eager(agent->ring, capture_wants_session(agent->capture));
 }
 
 /* Until capture has something to do, or the ring is to be looked into. */
@@ -244,22 +302,17 @@ static int poll_timeout(const struct agent *agent)
 
 static void run(struct agent *agent)
 {
-	struct pollfd fds[] = {{.fd = agent->signal_fd, .events = POLLIN}, {.fd = ring_fd(agent->ring), .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = agent->signal_fd, .events = POLLIN},
+	                       {.fd = ring_fd(agent->ring), .events = POLLIN},
+	                       {.fd = agent->watch_fd, .events = POLLIN}};
 	while (!agent->stop_reason) {
 		publish(agent);
 		tell_session(agent);
-		if (poll(fds, 2, poll_timeout(agent)) < 0)
+		if (poll(fds, sizeof fds / sizeof *fds, poll_timeout(agent)) < 0)
 			continue;
 		if (fds[0].revents)
 			handle_signal(agent);
-		/* After a stall, what is in the ring was read long before now: only when all of it was taken is it known that a
-		 * receiver was silent. */
-		int64_t now_ms = clock_mono_ms();
-		if (take_reports(agent) == TAKE_MOST)
-			continue;
-		struct err e = {0};
-		int rc = capture_tick(agent->capture, now_ms, &e);
-		tell_failing(agent, rc, &e);
+		look(agent);
 	}
 }
 
@@ -269,12 +322,17 @@ static int stop(struct agent *agent, struct err *e)
 	notify_systemd("STOPPING=1");
 	stop_reader(agent);
 	store_set_patience(agent->store, 0);
-	while (take_reports(agent))
+	while (take_reports(agent, TAKE_MOST))
 		;
+	take_overrun(agent);
 	store_set_patience(agent->store, LAST_PATIENCE_MS);
 	int rc = capture_stop(agent->capture, agent->stop_reason, clock_mono_ms(), e);
 	tell_session(agent);
 	tell_summary(agent);
+	tell_removed(agent);
+	if (!rc && agent->removed)
+		return err_set(e, ERR_STORE, "the store %s was removed while it was written: what was recorded since is lost",
+		               agent->conf.store_path);
 	return rc ? err_wrap(e, "what was waiting in memory is lost") : 0;
 }
 
@@ -308,16 +366,18 @@ static int begin(struct agent *agent, struct err *e)
 		rc = ring_open(&agent->ring, RING_REPORTS, e);
 	if (!rc)
 		rc = capture_open(&agent->capture, agent->store, &agent->conf, gnss_can_wait(agent->gnss), e);
-	struct err live_error = {0};
-	if (!rc && live_open(&agent->live, store_id(agent->store), &live_error))
-		log_warning("alzy status will not show live facts: %s", live_error.text);
+	struct err minor = {0};
+	if (!rc && live_open(&agent->live, store_id(agent->store), &minor))
+		log_warning("alzy status will not show live facts: %s", minor.text);
+	if (!rc && store_watch(agent->store, &agent->watch_fd, &minor))
+		log_warning("what a person changes is noticed seconds later: %s", minor.text);
 	return rc ? rc : start_reader(agent, e);
 }
 
 static void end(struct agent *agent)
 {
 	capture_free(agent->capture);
-	live_close(agent->live);
+	close_live(agent);
 	store_close(agent->store);
 	lock_free(agent->lock);
 	if (agent->signal_fd >= 0)
@@ -332,7 +392,9 @@ static void end(struct agent *agent)
 static int work(struct err *e)
 {
 	/* Static, because a reader that hangs may look at it until the very end. */
-	static struct agent agent = {.signal_fd = -1, .session_status = SESSION_ENDED};
+	static struct agent agent = {
+		.signal_fd = -1, .watch_fd = -1, .live_mutex = PTHREAD_MUTEX_INITIALIZER, .session_status = SESSION_ENDED};
+	sight_clear(&agent.facts.sight);
 	int rc = begin(&agent, e);
 	if (!rc) {
 		notify_systemd("READY=1");

@@ -1,15 +1,13 @@
 #include "agent/capture.h"
 
 #include "agent/epoch.h"
+#include "agent/sight.h"
 #include "hal/clock.h"
 #include "hal/json.h"
 #include "store/event_types.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Another receiver without a fix ends the fix of the one that had it only when that one has been silent for so long. */
-enum { FIX_SILENCE_MS = 10000 };
 
 struct waiting_event {
 	enum event_type type;
@@ -22,14 +20,10 @@ struct capture {
 	struct store *store;          /* borrowed */
 	const struct conf_unit *conf; /* borrowed */
 	struct epoch epoch;
-	struct live_facts facts; /* counts, and what the live page shows */
+	struct live_facts facts; /* counts, and what the receiver said: its last position is the best clock there is */
 
 	bool fixed; /* the receiver has a fix: its loss is news */
 	bool gone;  /* the source is away: its return is news */
-	struct {    /* the last position with a time: the best clock there is */
-		bool known;
-		int64_t fix_ms, mono_ms;
-	} clock;
 
 	struct session session; /* the open one, as last read; id 0: none */
 	bool paused_by_agent;
@@ -53,15 +47,9 @@ struct capture {
 
 static int64_t now_ms(const struct capture *c, int64_t mono_ms)
 {
-	int64_t now = c->clock.known ? c->clock.fix_ms + (mono_ms - c->clock.mono_ms) : clock_wall_ms();
+	const struct live_sight *sight = &c->facts.sight;
+	int64_t now = sight->has_fix ? sight->fix.recorded_at_ms + (mono_ms - sight->fix_mono_ms) : clock_wall_ms();
 	return now < TIME_MS_MAX ? now : TIME_MS_MAX;
-}
-
-static void set_clock(struct capture *c, const struct gnss_report *report)
-{
-	c->clock.known = true;
-	c->clock.fix_ms = report->fix.recorded_at_ms;
-	c->clock.mono_ms = report->mono_ms;
 }
 
 /* ---- events --------------------------------------------------------------------------------------------------- */
@@ -346,34 +334,6 @@ static int commit_if_due(struct capture *c, int64_t now_mono_ms, struct err *e)
 
 /* ---- reports -------------------------------------------------------------------------------------------------- */
 
-static void on_position(struct capture *c, const struct gnss_report *report)
-{
-	c->facts.mode = report->mode;
-	if (!report->has_time)
-		return;
-	set_clock(c, report);
-	c->facts.has_fix = true;
-	c->facts.fix_mono_ms = report->mono_ms;
-	c->facts.fix = report->fix;
-	memcpy(c->facts.device, report->device, sizeof c->facts.device);
-}
-
-static void on_no_fix(struct capture *c, const struct gnss_report *report)
-{
-	bool ours = !strcmp(report->device, c->facts.device);
-	if (!ours && c->clock.known && report->mono_ms - c->clock.mono_ms < FIX_SILENCE_MS)
-		return;
-	c->facts.mode = report->mode;
-	event_fix_lost(c, report);
-}
-
-static void on_sky(struct capture *c, const struct gnss_report *report)
-{
-	c->facts.satellites_used = report->satellites_used;
-	c->facts.satellites_seen = report->satellites_seen;
-	c->facts.hdop_centi = report->hdop_centi;
-}
-
 static void on_bad(struct capture *c, const struct gnss_report *report)
 {
 	(void)report;
@@ -383,8 +343,6 @@ static void on_bad(struct capture *c, const struct gnss_report *report)
 static void on_gone(struct capture *c, const struct gnss_report *report)
 {
 	c->gone = true;
-	c->facts.gnss_connected = false;
-	c->facts.mode = 0;
 	add_event(c, EVENT_GNSS_GONE, now_ms(c, report->mono_ms), true, NULL);
 	event_fix_lost(c, report);
 }
@@ -394,12 +352,11 @@ static void on_back(struct capture *c, const struct gnss_report *report)
 	if (c->gone)
 		add_event(c, EVENT_GNSS_BACK, now_ms(c, report->mono_ms), true, NULL);
 	c->gone = false;
-	c->facts.gnss_connected = true;
 }
 
 static void (*const on_report[])(struct capture *c, const struct gnss_report *report) = {
-	[GNSS_POSITION] = on_position, [GNSS_NO_FIX] = on_no_fix, [GNSS_SKY] = on_sky, [GNSS_BAD] = on_bad,
-	[GNSS_GONE] = on_gone,         [GNSS_BACK] = on_back,     [GNSS_END] = NULL,
+	[GNSS_NO_FIX] = event_fix_lost, [GNSS_BAD] = on_bad, [GNSS_GONE] = on_gone,
+	[GNSS_BACK] = on_back,          [GNSS_END] = NULL,
 };
 
 int capture_feed(struct capture *c, const struct gnss_report *report, struct err *e)
@@ -407,11 +364,10 @@ int capture_feed(struct capture *c, const struct gnss_report *report, struct err
 	struct gnss_report fix;
 	if (epoch_feed(&c->epoch, report, &fix))
 		take_fix(c, &fix);
-	if (on_report[report->kind])
+	bool news = sight_feed(&c->facts.sight, report);
+	if (news && on_report[report->kind])
 		on_report[report->kind](c, report);
-	bool says_something = report->kind <= GNSS_BAD;
-	c->facts.reports += says_something;
-	c->facts.gnss_connected |= says_something;
+	c->facts.reports += report->kind <= GNSS_BAD;
 	return commit_if_due(c, report->mono_ms, e);
 }
 
@@ -434,8 +390,7 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	c->store = store;
 	c->conf = conf;
 	c->epoch.silence_ms = source_waits ? 0 : EPOCH_SILENCE_MS;
-	c->facts.satellites_used = c->facts.satellites_seen = -1;
-	c->facts.hdop_centi = ROW_ABSENT;
+	sight_clear(&c->facts.sight);
 	int rc = read_session(c, e);
 	if (rc) {
 		capture_free(c);
@@ -490,6 +445,13 @@ int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, str
 	add_event(c, EVENT_AGENT_STOP, now_ms(c, now_mono_ms), false, stop_payload(c, reason));
 	int rc = commit(c, now_mono_ms, e);
 	return !rc && c->event_count ? commit(c, now_mono_ms, e) : rc;
+}
+
+bool capture_wants_session(const struct capture *c)
+{
+	bool opens;
+	wanted(c, &opens);
+	return opens;
 }
 
 bool capture_failing(const struct capture *c)

@@ -34,7 +34,8 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
                  struct err *e);
 void capture_free(struct capture *capture); /* writes nothing; NULL is fine */
 
-/* Sees whether a person has changed the session by the command line. To be called before feeding what was just read. */
+/* Sees whether a person has changed the session by the command line. To be called once everything is fed that was read
+ * before: so each fix is judged by the state in which it was read. */
 void capture_notice(struct capture *capture);
 
 /* Takes one report, and commits if that is due. An error is that of a commit which was tried and failed: nothing is lost
@@ -60,6 +61,9 @@ bool capture_failing(const struct capture *capture);
 
 /* The open session as capture knows it; NULL when none is. */
 const struct session *capture_session(const struct capture *capture);
+
+/* Whether the next fix opens a session, so that it should be fed at once. */
+bool capture_wants_session(const struct capture *capture);
 
 /* Everything but pid and started_mono_ms. */
 void capture_facts(const struct capture *capture, struct live_facts *out);

@@ -19,7 +19,7 @@ struct live_page {
 	struct live_facts facts;
 };
 
-static const char magic[8] = "alzyliv1";
+static const char magic[8] = "alzyliv2";
 
 struct live {
 	int fd;

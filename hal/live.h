@@ -9,9 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct live_facts {
-	int32_t pid; /* of the agent */
-	int64_t started_mono_ms;
+/* What the receiver says now. */
+struct live_sight {
 	bool gnss_connected;
 	int mode;            /* 0 unknown, 1 no fix, 2, 3 */
 	bool has_fix;        /* `fix` holds the last one, however old */
@@ -20,6 +19,12 @@ struct live_facts {
 	int satellites_used, satellites_seen;
 	int32_t hdop_centi;
 	char device[GNSS_DEVICE_TEXT];
+};
+
+struct live_facts {
+	int32_t pid; /* of the agent */
+	int64_t started_mono_ms;
+	struct live_sight sight;
 	int64_t waiting_points;        /* kept, not yet committed */
 	int64_t reports, epochs, kept; /* since the agent started */
 	int64_t refused_no_time, refused_bad, refused_no_session, refused_late, overrun;

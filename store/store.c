@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -164,6 +165,8 @@ int store_open(struct store **out, const char *path, enum store_mode mode, struc
 	if (rc)
 		return rc;
 	struct store *store = calloc(1, sizeof *store);
+	if (store)
+		store->watch_fd = -1;
 	if (!store || !(store->path = strdup(path)))
 		rc = err_set(e, ERR_MEMORY, "out of memory for the store %s", path);
 	else
@@ -182,6 +185,8 @@ void store_close(struct store *store)
 	for (size_t i = 0; i < KEPT_COUNT; i++)
 		sqlite3_finalize(store->kept[i]);
 	sqlite3_close(store->db);
+	if (store->watch_fd >= 0)
+		close(store->watch_fd);
 	free(store->path);
 	free(store);
 }
@@ -233,10 +238,35 @@ void store_rollback(struct store *store)
 int store_changed(struct store *store, bool *out_changed, struct err *e)
 {
 	int64_t version;
+	char seen[4096];
+	/* Before the look, so that nothing that comes after it is missed. */
+	while (store->watch_fd >= 0 && read(store->watch_fd, seen, sizeof seen) > 0)
+		;
 	int rc = read_data_version(store, &version, e);
 	if (rc)
 		return rc;
 	*out_changed = version != store->data_version;
 	store->data_version = version;
 	return 0;
+}
+
+int store_watch(struct store *store, int *out_fd, struct err *e)
+{
+	/* That it is closed, not that it is written: what is written is no change before it is synced. A connection of this
+	 * process is never closed before the store is, so its own commits wake nobody. */
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (fd < 0 || inotify_add_watch(fd, store->path, IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF) < 0) {
+		int rc = err_errno(e, ERR_INTERNAL, "can't watch the store %s", store->path);
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	store->watch_fd = *out_fd = fd;
+	return 0;
+}
+
+bool store_removed(struct store *store)
+{
+	int moved = 0;
+	return !sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) && moved;
 }

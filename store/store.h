@@ -48,6 +48,14 @@ void store_rollback(struct store *store);
 /* Whether another connection has changed the store since the last call (PRAGMA data_version: 2 µs). */
 int store_changed(struct store *store, bool *out_changed, struct err *e);
 
+/* A descriptor for poll(2) that becomes readable when another process closes the store after it could have changed it, as
+ * each command does at its end, and when somebody removes the file; store_changed makes it quiet. It belongs to the
+ * store. ERR_INTERNAL where the system can't watch files. */
+int store_watch(struct store *store, int *out_fd, struct err *e);
+
+/* Whether the file was removed, or another put in its place: what is written now is gone when the store is closed. */
+bool store_removed(struct store *store);
+
 /* ---- points and events: append-only ---------------------------------------------------------------------- */
 
 /* Appends points in their order; each gets the next seq, written into points[i].seq. session is sessions.id or 0. */

@@ -47,11 +47,11 @@ static int place_from_fix(struct mark *mark, struct store *store, struct err *e)
 		return rc;
 	if (!found)
 		return err_set(e, ERR_STATE, "alzy-agentd is not running, so nobody knows where this is: give --lat and --lng");
-	int64_t age_ms = clock_mono_ms() - facts.fix_mono_ms;
-	if (!facts.has_fix || age_ms > FIX_AGE_MAX_MS)
+	int64_t age_ms = clock_mono_ms() - facts.sight.fix_mono_ms;
+	if (!facts.sight.has_fix || age_ms > FIX_AGE_MAX_MS)
 		return err_set(e, ERR_STATE, "there is no fix from the last %d s: give --lat and --lng", FIX_AGE_MAX_MS / 1000);
-	mark->point = facts.fix;
-	mark->event.event_at_ms = facts.fix.recorded_at_ms + age_ms;
+	mark->point = facts.sight.fix;
+	mark->event.event_at_ms = facts.sight.fix.recorded_at_ms + age_ms;
 	return 0;
 }
 

@@ -103,20 +103,20 @@ static int gather(struct store *store, struct status *s, struct err *e)
 
 static bool fix_is_live(const struct status *s)
 {
-	return s->running && s->live.has_fix;
+	return s->running && s->live.sight.has_fix;
 }
 
 static const struct point *fix_of(const struct status *s)
 {
 	if (fix_is_live(s))
-		return &s->live.fix;
+		return &s->live.sight.fix;
 	return s->last_seq[STREAM_POINTS] ? &s->last : NULL;
 }
 
 /* By the monotonic clock when the agent is there; a recorded point has only the system clock to be compared with. */
 static int64_t fix_age_ms(const struct status *s)
 {
-	return fix_is_live(s) ? s->now_mono_ms - s->live.fix_mono_ms : s->now_ms - s->last.recorded_at_ms;
+	return fix_is_live(s) ? s->now_mono_ms - s->live.sight.fix_mono_ms : s->now_ms - s->last.recorded_at_ms;
 }
 
 /* ---- as JSON ---- */
@@ -168,8 +168,8 @@ static void add_agent(cJSON *object, const struct status *s)
 		{"refused_late", live->refused_late},
 		{"overrun", live->overrun},
 	};
-	cJSON_AddBoolToObject(agent, "gnss_connected", live->gnss_connected);
-	json_add_text_or_null(agent, "receiver", live->device);
+	cJSON_AddBoolToObject(agent, "gnss_connected", live->sight.gnss_connected);
+	json_add_text_or_null(agent, "receiver", live->sight.device);
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 		cJSON_AddNumberToObject(agent, counts[i].name, (double)counts[i].value);
 }
@@ -186,16 +186,16 @@ static void add_fix(cJSON *object, const struct status *s)
 	cJSON_AddBoolToObject(fix, "live", fix_is_live(s));
 	cli_add_scaled(fix, "lat", p->lat_e7, 10000000);
 	cli_add_scaled(fix, "lng", p->lng_e7, 10000000);
-	add_number_or_null(fix, "mode", fix_is_live(s) ? live->mode : -1);
+	add_number_or_null(fix, "mode", fix_is_live(s) ? live->sight.mode : -1);
 	cJSON_AddNumberToObject(fix, "age_s", (double)(fix_age_ms(s) / 1000));
 	cli_add_scaled(fix, "accuracy", p->accuracy_dm, 10);
 	cli_add_scaled(fix, "speed", p->speed_cmps, 100);
 	cli_add_scaled(fix, "heading", p->heading_ddeg, 10);
 	cli_add_scaled(fix, "altitude", p->altitude_dm, 10);
 	cJSON_AddStringToObject(fix, "source", point_source_name((enum point_source)p->source));
-	add_number_or_null(fix, "satellites_used", fix_is_live(s) ? live->satellites_used : -1);
-	add_number_or_null(fix, "satellites_seen", fix_is_live(s) ? live->satellites_seen : -1);
-	cli_add_scaled(fix, "hdop", fix_is_live(s) ? live->hdop_centi : ROW_ABSENT, 100);
+	add_number_or_null(fix, "satellites_used", fix_is_live(s) ? live->sight.satellites_used : -1);
+	add_number_or_null(fix, "satellites_seen", fix_is_live(s) ? live->sight.satellites_seen : -1);
+	cli_add_scaled(fix, "hdop", fix_is_live(s) ? live->sight.hdop_centi : ROW_ABSENT, 100);
 	json_add_time(fix, "recorded_at", p->recorded_at_ms);
 }
 
@@ -238,10 +238,10 @@ static void print_head(struct store *store, const struct status *s)
 	if (s->running)
 		printf("Agent     running for %s, process %d%s%s\n",
 		       text_duration(s->now_mono_ms - s->live.started_mono_ms, age), (int)s->live.pid,
-		       *s->live.device ? ", receiver " : "", s->live.device);
+		       *s->live.sight.device ? ", receiver " : "", s->live.sight.device);
 	else
 		printf("Agent     not running: nothing is being recorded\n");
-	if (s->running && !s->live.gnss_connected)
+	if (s->running && !s->live.sight.gnss_connected)
 		printf("          gpsd can't be reached\n");
 }
 
@@ -264,12 +264,12 @@ static void print_fix(const struct status *s)
 	printf("\n          %s", text_age(-fix_age_ms(s), 0, a));
 	if (!fix_is_live(s))
 		printf(": the last recorded point");
-	else if (s->live.mode >= 2)
-		printf(", %dD", s->live.mode);
+	else if (s->live.sight.mode >= 2)
+		printf(", %dD", s->live.sight.mode);
 	else
 		printf(": no fix since then");
-	if (fix_is_live(s) && s->live.satellites_used >= 0 && s->live.satellites_seen >= 0)
-		printf(", %d of %d satellites", s->live.satellites_used, s->live.satellites_seen);
+	if (fix_is_live(s) && s->live.sight.satellites_used >= 0 && s->live.sight.satellites_seen >= 0)
+		printf(", %d of %d satellites", s->live.sight.satellites_used, s->live.sight.satellites_seen);
 	putchar('\n');
 }
 

@@ -34,11 +34,11 @@ static void facts_are_read_as_they_were_published(void **state)
 	assert_false(found(&facts));
 	assert_int_equal(live_open(&live, name, &e), 0);
 	assert_false(found(&facts)); /* nothing published yet */
-	live_publish(live, &(struct live_facts){.pid = 7, .kept = 41, .device = "/dev/ttyACM0"});
-	live_publish(live, &(struct live_facts){.pid = 7, .kept = 42, .device = "/dev/ttyACM0"});
+	live_publish(live, &(struct live_facts){.pid = 7, .kept = 41, .sight.device = "/dev/ttyACM0"});
+	live_publish(live, &(struct live_facts){.pid = 7, .kept = 42, .sight.device = "/dev/ttyACM0"});
 	assert_true(found(&facts));
 	assert_int_equal(facts.kept, 42);
-	assert_string_equal(facts.device, "/dev/ttyACM0");
+	assert_string_equal(facts.sight.device, "/dev/ttyACM0");
 	live_close(live);
 	assert_false(found(&facts));
 	live_close(NULL);
