@@ -30,8 +30,8 @@ enum {
 	/* What gpsd can send in two seconds at its fastest (66,000 reports a second): as long may the store stall. */
 	RING_REPORTS = 160000,
 	TAKE_MOST = 64,
-	/* The ring is looked into at least so often; more often with a commit_interval below four times that. */
-	LOOK_MS = 5000,
+	/* The ring is looked into at least so often; more often with a commit_interval below twice that. */
+	LOOK_MS = 10000,
 	READ_TIMEOUT_MS = 3600000,
 	/* gps_open may hang in a connect or a name lookup; the agent does not wait for it at its end. */
 	JOIN_MS = 300,
@@ -293,7 +293,7 @@ static void look(struct agent *agent)
 /* Until capture has something to do, or the ring is to be looked into. */
 static int poll_timeout(const struct agent *agent)
 {
-	int64_t look_ms = agent->conf.commit_interval_ms / 4 < LOOK_MS ? agent->conf.commit_interval_ms / 4 : LOOK_MS;
+	int64_t look_ms = agent->conf.commit_interval_ms / 2 < LOOK_MS ? agent->conf.commit_interval_ms / 2 : LOOK_MS;
 	int64_t deadline_ms = capture_deadline(agent->capture), now_ms = clock_mono_ms();
 	if (deadline_ms <= now_ms)
 		return 0;

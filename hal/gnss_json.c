@@ -126,9 +126,34 @@ static bool blank_nan(char *text, size_t length)
 	return found;
 }
 
+/* The satellites of a SKY are most of what gpsd says, and it counts them itself (since 3.22): they are made spaces rather than
+ * parsed. Not when a bracket or quote among them leaves a doubt where they end. */
+static void blank_satellites(char *text, size_t length)
+{
+	static const char name[] = "\"satellites\":";
+	char *at = memmem(text, length, name, sizeof name - 1), *end = text + length;
+	if (!at || !memmem(text, length, "\"nSat\":", 7) || !memmem(text, length, "\"uSat\":", 7))
+		return;
+	at += sizeof name - 1;
+	while (at < end && *at == ' ')
+		at++;
+	if (at == end || *at++ != '[')
+		return;
+	char *last = memchr(at, ']', (size_t)(end - at));
+	size_t quotes = 0;
+	for (char *c = at; last && c < last; c++) {
+		quotes += *c == '"';
+		if (*c == '[' || *c == '\\')
+			return;
+	}
+	if (last && quotes % 2 == 0)
+		memset(at, ' ', (size_t)(last - at));
+}
+
 static cJSON *parse(char *text, size_t length, size_t *out_used)
 {
 	const char *end = NULL;
+	blank_satellites(text, length);
 	cJSON *value = cJSON_ParseWithLengthOpts(text, length, &end, 0);
 	if (!value && blank_nan(text, length))
 		value = cJSON_ParseWithLengthOpts(text, length, &end, 0);

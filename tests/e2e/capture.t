@@ -79,6 +79,57 @@ ok "SIGTERM ends the agent within a second" within_a_second agent-car
 is "$(lite car 'SELECT count(*) FROM (SELECT recorded_at FROM points GROUP BY 1 HAVING count(*) > 1)')" 0 "no epoch is there twice"
 gpsd_stop
 
+# ---- at five fixes a second: a command counts from the moment it is given
+port=$(free_port)
+perl -e 'for (1 .. 300) { printf qq({"class":"TPV","device":"/dev/a","mode":3,"time":"2025-04-11T23:%02d:%02d.%d00Z","lat":45.5,"lon":7.%05d}\n),
+	$_ / 300, $_ / 5 % 60, $_ % 5 * 2, $_ }' >"$SCRATCH/paced.log"
+start pacer perl "$RIG/speak.pl" "$port" "$SCRATCH/paced.log" 0.2
+await log_has pacer listening || die "no speaker"
+said() { sed -n '$s/^said //p' "$SCRATCH/pacer.log"; }
+has_said() { [ "$(said)" -ge "$1" ]; } 2>/dev/null
+line_of() { perl -e 'print $ARGV[0] =~ /T23:00:(\d+)\.(\d)00Z/ ? $1 * 5 + $2 / 2 : 0' "$1"; } # TIME: which line says it
+between() { # GOT LEAST MOST DESCRIPTION
+	[ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
+	tap $? "$4" || diag "got $1, wanted $2 to $3"
+}
+unit paced gnss.source="gpsd://127.0.0.1:$port" capture.session=manual
+agent_start paced || die "no agent: $(log_of agent-paced)"
+await has_said 5 || die "nothing is said"
+# The fix that is under way when a command comes may be on either side of it.
+borders=()
+for command in start pause resume end; do
+	from=$(said)
+	on paced session "$command" >/dev/null || die "session $command is refused"
+	borders+=("$((from - 1))" "$(($(said) + 1))")
+	await has_said "$((from + 7))" || die "nothing is said"
+	if [ "$command" = start ]; then
+		from=$(said)
+		between "$(line_of "$(on paced status --json | json fix.recorded_at)")" "$((from - 1))" "$((from + 2))" \
+			"alzy status shows the fix of this moment"
+		from=$(said)
+		between "$(line_of "$(on paced mark --json | json recorded_at)")" "$((from - 1))" "$((from + 2))" \
+			"alzy mark marks the place of this moment"
+	fi
+done
+ok "SIGTERM ends the agent" stop agent-paced
+lines() { lite paced 'SELECT (recorded_at / 200) % 300 FROM points WHERE source = 0'; } # a minute is 300 lines
+lines >"$SCRATCH/lines"
+gap=$(perl -e 'my ($before, @gaps); while (<>) { chomp; push @gaps, $before, $_ if defined $before and $_ != $before + 1; $before = $_ } print "@gaps"' "$SCRATCH/lines")
+read -r paused resumed more <<<"$gap"
+is "${more:-}" "" "what is kept has one gap"
+between "$(head -n 1 "$SCRATCH/lines")" "${borders[0]}" "${borders[1]}" "the first fix kept is that of session start"
+between "${paused:-0}" "${borders[2]}" "${borders[3]}" "… the last before the gap that of session pause"
+between "${resumed:-0}" "${borders[4]}" "${borders[5]}" "… the first after it that of session resume"
+between "$(tail -n 1 "$SCRATCH/lines")" "${borders[6]}" "${borders[7]}" "… and the last that of session end"
+unit prompt gnss.source="gpsd://127.0.0.1:$port"
+echo 'said 0' >>"$SCRATCH/pacer.log"
+agent_start prompt || die "no agent: $(log_of agent-prompt)"
+has_session() { [ "$(lite prompt 'SELECT count(*) FROM sessions')" = 1 ]; }
+await has_session || die "no session"
+between "$(said)" 1 7 "an automatic session opens with its first fix"
+ok "SIGTERM ends the agent" stop agent-prompt
+stop pacer
+
 # ---- a card that takes seconds to sync, while each epoch comes as two reports, of which the second says all
 port=$(free_port)
 perl -e 'for (0 .. 99) {

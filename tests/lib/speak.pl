@@ -1,5 +1,5 @@
 # speak.pl PORT FILE [PACE]: a gpsd that says what FILE holds, and then is silent until its client goes. PACE is the
-# seconds before each line.
+# seconds before each line; with one, it tells in its own output how many lines it has said to this client.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -15,6 +15,7 @@ while (my $client = $listener->accept) {
 	while (my $line = <$in>) {
 		select undef, undef, undef, $pace if $pace;
 		last unless defined syswrite $client, $line;
+		print "said $.\n" if $pace;
 	}
 	print "spoken\n";
 	1 while sysread $client, my $said, 65536;

@@ -276,7 +276,7 @@ static void losing_and_finding_the_fix(void **state)
 	assert_int_equal(feed(GNSS_NO_FIX, 4), 0);
 	assert_int_equal(feed(GNSS_NO_FIX, 5), 0);
 	assert_int_equal(last_seq(STREAM_POINTS), 3); /* an event commits all that waits */
-	assert_int_equal(facts().mode, 0);
+	assert_int_equal(facts().sight.mode, 0);
 	positions(6, 7);
 	assert_string_equal(events_from(2), "session_start fix_regained fix_lost fix_regained");
 	struct event event = event_at(4);
@@ -297,10 +297,10 @@ static void gpsd_gone_and_back(void **state)
 {
 	(void)state;
 	assert_int_equal(feed(GNSS_BACK, 0), 0); /* it was there from the beginning: no news */
-	assert_true(facts().gnss_connected);
+	assert_true(facts().sight.gnss_connected);
 	positions(1, 3);
 	assert_int_equal(feed(GNSS_GONE, 4), 0);
-	assert_false(facts().gnss_connected);
+	assert_false(facts().sight.gnss_connected);
 	assert_int_equal(last_seq(STREAM_POINTS), 3);
 	assert_int_equal(feed(GNSS_BACK, 9), 0);
 	assert_string_equal(events_from(4), "gnss_gone fix_lost gnss_back");

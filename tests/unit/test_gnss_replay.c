@@ -219,6 +219,14 @@ static void satellites(void **state)
 	assert_int_equal(r.satellites_seen, 2);
 	assert_int_equal(r.satellites_used, 1);
 	assert_int_equal(r.hdop_centi, ROW_ABSENT);
+	/* What gpsd has counted itself is not looked at, wherever it stands; and nothing behind it is lost. */
+	r = only("{\"class\":\"SKY\",\"nSat\":3,\"uSat\":2,\"satellites\": "
+	         "[{\"PRN\":1,\"used\":true},{\"PRN\":x}],\"hdop\":2}\n");
+	assert_int_equal(r.satellites_seen, 3);
+	assert_int_equal(r.satellites_used, 2);
+	assert_int_equal(r.hdop_centi, 200);
+	r = only("{\"class\":\"SKY\",\"nSat\":3,\"uSat\":2,\"satellites\":[{\"a\":\"]\"},{\"b\":[1]}],\"hdop\":2}\n");
+	assert_int_equal(r.hdop_centi, 200);
 	r = only("{\"class\":\"SKY\"}\n");
 	assert_int_equal(r.satellites_seen, -1);
 }

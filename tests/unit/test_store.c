@@ -3,7 +3,10 @@
 #include "store/event_types.h"
 #include "store_rig.h"
 
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void assert_point_equal(const struct point *a, const struct point *b)
 {
@@ -353,6 +356,48 @@ static void test_changes_of_others_are_told(void **state)
 	store_close(other);
 }
 
+static bool readable(int fd)
+{
+	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
+}
+
+static void a_watch_tells_of_others_and_not_of_own_commits(void **state)
+{
+	struct rig *rig = *state;
+	struct point point = rig_point(1);
+	bool changed;
+	int fd, status;
+	OK(store_watch(rig->store, &fd, &e));
+	rig_append(rig, 1, 0);
+	assert_false(readable(fd));
+	/* Within one process SQLite puts off closing files. */
+	pid_t pid = fork();
+	if (!pid) {
+		struct store *other = NULL;
+		int rc = store_open(&other, rig->path, STORE_WRITE, NULL);
+		rc = rc ? rc : store_append_points(other, &point, 1, NULL);
+		store_close(other);
+		_exit(rc != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(readable(fd));
+	OK(store_changed(rig->store, &changed, &e));
+	assert_true(changed);
+	assert_false(readable(fd));
+}
+
+static void a_store_that_was_removed_is_noticed(void **state)
+{
+	struct rig *rig = *state;
+	int fd;
+	OK(store_watch(rig->store, &fd, &e));
+	assert_false(store_removed(rig->store));
+	assert_int_equal(unlink(rig->path), 0);
+	assert_true(readable(fd));
+	assert_true(store_removed(rig->store));
+}
+
 /* ---- walking ----------------------------------------------------------------------------------------------- */
 
 struct walk {
@@ -467,6 +512,8 @@ int main(void)
 		T(test_a_transaction_is_all_or_nothing),
 		T(test_busy),
 		T(test_changes_of_others_are_told),
+		T(a_watch_tells_of_others_and_not_of_own_commits),
+		T(a_store_that_was_removed_is_noticed),
 		T(test_walks_see_what_the_filter_says),
 		T(test_walks_stop_and_fail_as_told),
 		T(test_a_slow_walk_does_not_make_the_log_grow),
