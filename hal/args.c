@@ -208,7 +208,7 @@ int args_read(int argc, char **argv, const char *verb, const char *summary, cons
 	*out_help = asks_for_help(argc, argv);
 	if (*out_help) {
 		print_usage(verb, summary, args, count, rest);
-		return 0;
+		return fflush(stdout) ? err_errno(e, ERR_IO, "can't write the output") : 0;
 	}
 	if (count > ARGS_MAX)
 		return err_set(e, ERR_INTERNAL, "%s has more than %d options", verb, (int)ARGS_MAX);
@@ -279,32 +279,49 @@ static bool print_group(const char *program, const struct verb *verbs, size_t co
 	return any;
 }
 
-/* --config FILE may stand before the verb too. Returns how many words it took up. */
+/* --config FILE may stand before the verb too. Returns how many words it took up; -1 when the FILE is missing. */
 static int skip_config(int argc, char **argv)
 {
+	const char *path = NULL;
+	int words = 0;
 	if (argc > 1 && !strncmp(argv[1], "--config=", 9)) {
-		setenv("ALZY_CONFIG", argv[1] + 9, 1);
-		return 1;
+		path = argv[1] + 9;
+		words = 1;
+	} else if (argc > 1 && !strcmp(argv[1], "--config")) {
+		path = argc > 2 && !looks_like_option(argv[2]) ? argv[2] : "";
+		words = 2;
 	}
-	if (argc > 2 && !strcmp(argv[1], "--config")) {
-		setenv("ALZY_CONFIG", argv[2], 1);
-		return 2;
-	}
-	return 0;
+	if (!words)
+		return 0;
+	setenv("ALZY_CONFIG", path, 1);
+	return *path ? words : -1;
+}
+
+/* What was printed is out; returns the exit status. */
+static int printed(const char *program)
+{
+	if (!fflush(stdout))
+		return 0;
+	fprintf(stderr, "%s: can't write the output: %s\n", program, strerror(errno));
+	return ERR_IO;
 }
 
 int args_main(int argc, char **argv, const char *program, const char *summary, const struct verb *verbs, size_t count)
 {
 	int skipped = skip_config(argc, argv);
+	if (skipped < 0) {
+		fprintf(stderr, "%s: --config wants a FILE\n", program);
+		return ERR_USAGE;
+	}
 	argc -= skipped;
 	argv += skipped;
 	if (argc > 1 && !strcmp(argv[1], "--version")) {
 		printf("%s %s\n", program, ALZY_VERSION);
-		return 0;
+		return printed(program);
 	}
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {
 		print_verbs(program, summary, verbs, count);
-		return 0;
+		return printed(program);
 	}
 	int words;
 	const struct verb *verb = find_verb(verbs, count, argc, argv, &words);
@@ -317,11 +334,8 @@ int args_main(int argc, char **argv, const char *program, const char *summary, c
 	}
 	struct err e = {0};
 	int rc = verb->run(argc - words, argv + words, &e);
-	if (!rc && fflush(stdout)) {
-		fprintf(stderr, "%s: can't write the output: %s\n", program, strerror(errno));
-		return ERR_IO;
-	}
-	if (rc)
-		fprintf(stderr, "%s: %s\n", program, e.text);
+	if (!rc)
+		return printed(program);
+	fprintf(stderr, "%s: %s\n", program, e.text);
 	return -rc;
 }

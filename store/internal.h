@@ -16,6 +16,7 @@ struct store {
 	bool in_transaction; /* between store_begin and store_commit */
 	int depth;           /* of changes within each other */
 	int64_t data_version;
+	bool frozen;
 	int watch_fd; /* -1: not watched */
 	sqlite3_stmt *kept[KEPT_COUNT];
 };

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -137,14 +139,50 @@ static int read_identity(struct store *store, struct err *e)
 	return rc ? rc : read_data_version(store, &store->data_version, e);
 }
 
+/* On a read-only file system SQLite can't make the files that reading together with a writer takes; but there nobody writes.
+ * A log that holds rows is another matter: without it the store is not whole. */
+static int look_for_frozen(struct store *store, enum store_mode mode, struct err *e)
+{
+	char wal[PATH_MAX], shm[PATH_MAX];
+	struct stat info;
+	if (!access(store->path, W_OK) || errno != EROFS)
+		return 0;
+	if (mode != STORE_READ)
+		return err_set(e, ERR_PERMISSION, "the store %s lies on a read-only file system: it can be read only",
+		               store->path);
+	snprintf(wal, sizeof wal, "%s-wal", store->path);
+	snprintf(shm, sizeof shm, "%s-shm", store->path);
+	store->frozen = stat(wal, &info) || !info.st_size;
+	if (store->frozen || !access(shm, R_OK))
+		return 0;
+	return err_set(e, ERR_PERMISSION,
+	               "the store %s lies on a read-only file system, with rows in its log that are not in it yet: copy "
+	               "it and %s to a folder that can be written, and read it there",
+	               store->path, wal);
+}
+
+/* "file:PATH?immutable=1", https://sqlite.org/uri.html */
+static int open_frozen(struct store *store)
+{
+	char uri[3 * PATH_MAX + 32], *end = stpcpy(uri, *store->path == '/' ? "file://" : "file:");
+	for (const char *c = store->path; *c && end < uri + 3 * PATH_MAX; c++)
+		end += strchr("%?#", *c) ? sprintf(end, "%%%02X", (unsigned)*c) : sprintf(end, "%c", *c);
+	strcpy(end, "?immutable=1");
+	return sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+}
+
 static int connect(struct store *store, enum store_mode mode, struct err *e)
 {
+	int rc = look_for_frozen(store, mode, e);
+	if (rc)
+		return rc;
 	/* Also for reading: the last reader then clears away the log beside the file, as every other last user does. */
-	if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL))
+	if (store->frozen ? open_frozen(store)
+	                  : sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL))
 		return sql_error(store->db, store->path, e);
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-	int rc = check_header(store, e);
+	rc = check_header(store, e);
 	/* SQLite falls back to reading when it may not write. */
 	if (!rc && mode != STORE_READ && sqlite3_db_readonly(store->db, "main"))
 		rc = err_set(e, ERR_PERMISSION, "the store %s may not be written by this user", store->path);
@@ -263,6 +301,11 @@ int store_watch(struct store *store, int *out_fd, struct err *e)
 	}
 	store->watch_fd = *out_fd = fd;
 	return 0;
+}
+
+bool store_frozen(const struct store *store)
+{
+	return store->frozen;
 }
 
 bool store_removed(struct store *store)

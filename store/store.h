@@ -24,7 +24,8 @@
 struct store; /* opaque; a connection; not to be shared between threads */
 
 enum store_mode {
-	STORE_READ,   /* must exist; no row can be changed; SQLite still keeps its log in the folder */
+	STORE_READ,   /* must exist; no row can be changed; SQLite still keeps its log in the folder, except for one on a
+	                 read-only file system, which is read as it lies (store_frozen) */
 	STORE_WRITE,  /* must exist; brought to this version's schema when older */
 	STORE_CREATE, /* made when missing */
 };
@@ -52,6 +53,9 @@ int store_changed(struct store *store, bool *out_changed, struct err *e);
  * each command does at its end, and when somebody removes the file; store_changed makes it quiet. It belongs to the
  * store. ERR_INTERNAL where the system can't watch files. */
 int store_watch(struct store *store, int *out_fd, struct err *e);
+
+/* Whether the store lies on a read-only file system, and is read without a lock or a log. */
+bool store_frozen(const struct store *store);
 
 /* Whether the file was removed, or another put in its place: what is written now is gone when the store is closed. */
 bool store_removed(struct store *store);

@@ -36,6 +36,11 @@ static int place_from_options(struct mark *mark, int32_t lat_e7, int32_t lng_e7,
 	return 0;
 }
 
+static int nobody_knows(struct err *e)
+{
+	return err_set(e, ERR_STATE, "alzy-agentd is not running, so nobody knows where this is: give --lat and --lng");
+}
+
 /* The agent's fix carries its own time, and the monotonic clock says how long ago that was: no wrong system clock has
  * a part in it. */
 static int place_from_fix(struct mark *mark, struct store *store, struct err *e)
@@ -46,7 +51,7 @@ static int place_from_fix(struct mark *mark, struct store *store, struct err *e)
 	if (rc)
 		return rc;
 	if (!found)
-		return err_set(e, ERR_STATE, "alzy-agentd is not running, so nobody knows where this is: give --lat and --lng");
+		return nobody_knows(e);
 	int64_t age_ms = clock_mono_ms() - facts.sight.fix_mono_ms;
 	if (!facts.sight.has_fix || age_ms > FIX_AGE_MAX_MS)
 		return err_set(e, ERR_STATE, "there is no fix from the last %d s: give --lat and --lng", FIX_AGE_MAX_MS / 1000);
@@ -132,7 +137,10 @@ int cli_mark(int argc, char **argv, struct err *e)
 	if (!rc && has_lat)
 		rc = place_from_options(&mark, lat_e7, lng_e7, e);
 	if (!rc)
-		rc = cli_open(&cli, STORE_CREATE, e);
+		rc = cli_open(&cli, has_lat ? STORE_CREATE : STORE_WRITE, e);
+	/* No store: then no agent either. */
+	if (rc == -ERR_NOT_FOUND && !has_lat && *cli.conf.store_path)
+		rc = nobody_knows(e);
 	if (!rc && !has_lat)
 		rc = place_from_fix(&mark, cli.store, e);
 	if (!rc)

@@ -204,6 +204,7 @@ static cJSON *status_json(struct store *store, const struct status *s)
 	cJSON *object = cJSON_CreateObject();
 	cJSON_AddStringToObject(object, "store_id", store_id(store));
 	cJSON_AddStringToObject(object, "store_path", store_path(store));
+	cJSON_AddBoolToObject(object, "read_only", store_frozen(store));
 	add_device_and_centre(object, s);
 	add_agent(object, s);
 	cJSON_AddItemToObject(object, "session", s->session_open ? cli_session_json(&s->session) : cJSON_CreateNull());
@@ -231,6 +232,8 @@ static void print_head(struct store *store, const struct status *s)
 {
 	char age[SHORT_TEXT];
 	printf("Store     %s\n          %s\n", store_path(store), store_id(store));
+	if (store_frozen(store))
+		printf("          on a read-only file system: read as it lies\n");
 	if (s->paired)
 		printf("Device    %" PRId64 " %s, paired with %s\n", s->centre.device_id, s->centre.device_name, s->centre.url);
 	else
@@ -294,18 +297,19 @@ static void print_session_line(const struct status *s)
 
 static void print_tail(const struct status *s)
 {
-	char a[SHORT_TEXT];
-	printf("Recorded  %" PRId64 " points, %" PRId64 " events", s->last_seq[STREAM_POINTS], s->last_seq[STREAM_EVENTS]);
+	char a[SHORT_TEXT], b[SHORT_TEXT], c[SHORT_TEXT];
+	printf("Recorded  %s, %s", text_counted(s->last_seq[STREAM_POINTS], "point", a),
+	       text_counted(s->last_seq[STREAM_EVENTS], "event", b));
 	if (s->running && s->live.waiting_points)
-		printf("; %" PRId64 " points wait to be committed", s->live.waiting_points);
-	printf("\nUnsent    %" PRId64 " points, %" PRId64 " events, %" PRId64 " sessions", s->backlog.points,
-	       s->backlog.events, s->backlog.sessions);
+		printf("; %s still to be committed", text_counted(s->live.waiting_points, "point", a));
+	printf("\nUnsent    %s, %s, %s", text_counted(s->backlog.points, "point", a),
+	       text_counted(s->backlog.events, "event", b), text_counted(s->backlog.sessions, "session", c));
 	if (s->backlog.oldest_ms)
 		printf("; the oldest from %s", text_age(s->backlog.oldest_ms, s->now_ms, a));
 	printf("\nReceipt   %s\n",
 	       s->paired && s->centre.receipt_at_ms ? text_age(s->centre.receipt_at_ms, s->now_ms, a) : "none yet");
 	if (s->rejected)
-		printf("Rejected  %" PRId64 " rows (alzy queue --rejected)\n", s->rejected);
+		printf("Rejected  %s (alzy queue --rejected)\n", text_counted(s->rejected, "row", a));
 	if (s->paired && *s->centre.refusal)
 		printf("Refused   %s\n", s->centre.refusal);
 	if (s->free_bytes >= 0)
@@ -313,7 +317,7 @@ static void print_tail(const struct status *s)
 	if (s->days_left > 3650)
 		printf(", enough for more than ten years");
 	else if (s->days_left >= 0)
-		printf(", enough for about %" PRId64 " days", s->days_left);
+		printf(", enough for about %s", text_counted(s->days_left, "day", a));
 	if (s->free_bytes >= 0)
 		putchar('\n');
 }

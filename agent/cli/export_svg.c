@@ -177,7 +177,8 @@ static void put_head(FILE *out, const struct svg *svg)
 	char text[SHORT_TEXT];
 	fputs("<text class=\"title\" x=\"960\" y=\"520\">", out);
 	put_title_text(out, svg);
-	fprintf(out, "</text>\n<text class=\"sub\" x=\"960\" y=\"840\">%s points", group_digits(svg->points, text));
+	fprintf(out, "</text>\n<text class=\"sub\" x=\"960\" y=\"840\">%s point%s", group_digits(svg->points, text),
+	        svg->points == 1 ? "" : "s");
 	if (svg->sessions <= 1)
 		fprintf(out, " · %s", text_duration(svg->last_ms - svg->first_ms, text));
 	if (svg->sessions == 1) {

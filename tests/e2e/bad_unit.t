@@ -92,6 +92,34 @@ refuses "a read-only folder: the agent" 11 "$SCRATCH/shut/folder" \
 	bounded env ALZY_CONFIG="$SCRATCH/shut/alzy.conf" "${NOBODY[@]}" "$BUILD/alzy-agentd"
 refuses "a read-only folder: alzy" 11 "$SCRATCH/shut/folder" bounded env ALZY_CONFIG="$SCRATCH/shut/alzy.conf" "${NOBODY[@]}" "$BUILD/alzy" event x
 is "$(ls -A "$SCRATCH/shut/folder")" "" "… nothing was left in it"
+
+# ---- a read-only file system: a store is read as it lies
+unit card
+ok "a unit with a session" on card session start
+is "$(on card mark --lat 1 --lng 2)" "point 1 marked" "… and a point"
+mkdir "$SCRATCH/card/a ?#%" # what a URI would take for its own
+mv "$SCRATCH/card/store.db"* "$SCRATCH/card/a ?#%"
+sed -i "s|^path = .*|path = $SCRATCH/card/a ?#%/store.db|" "$SCRATCH/card/alzy.conf"
+MOUNTS=(unshare --mount)
+[ "$(id -u)" = 0 ] || MOUNTS=(unshare --user --map-root-user --mount)
+frozen() { # NAME VERB…: on this unit, with the folder of its store mounted read-only
+	ALZY_CONFIG=$SCRATCH/$1/alzy.conf bounded "${MOUNTS[@]}" bash -c 'mount --bind "$0" "$0" &&
+		mount -o remount,ro,bind "$0" && exec "$@"' "$SCRATCH/$1/a ?#%" "$BUILD/alzy" "${@:2}"
+}
+if "${MOUNTS[@]}" mount --bind "$SCRATCH" "$SCRATCH" 2>/dev/null; then
+	like "$(frozen card status)" 'read as it lies' "status reads it, and says how"
+	is "$(frozen card status --json | json read_only) $(on card status --json | json read_only)" "true false" "… also as JSON"
+	is "$(frozen card export --format csv | wc -l)" 2 "export reads it"
+	like "$(frozen card queue)" 'points +1 ' "so does queue"
+	like "$(frozen card session list)" active "… and session list"
+	like "$(frozen card session show)" "Points +1$" "… and session show"
+	refuses "an event is refused with the reason" 11 'read-only file system: it can be read only' frozen card event x
+	is "$(ls -A "$SCRATCH/card/a ?#%")" store.db "… and nothing was made"
+	echo rows >"$SCRATCH/card/a ?#%/store.db-wal"
+	refuses "a log without its index is told, and what to do" 11 'rows in its log.*copy it' frozen card status
+else
+	diag "nothing may be mounted here, so nothing is read-only"
+fi
 unit absent store.path="$SCRATCH/absent/no/such/folder/store.db"
 refuses "a folder that is not there" '4|10' "no/such/folder" bounded env ALZY_CONFIG="$SCRATCH/absent/alzy.conf" "$BUILD/alzy-agentd"
 unit fresh

@@ -165,6 +165,15 @@ like "$(log_of agent-held)" 'what was waiting in memory is lost: .*another proce
 let_go
 stop speaker
 
+# ---- a store that is removed under its agent
+unit lost
+agent_start lost || die "no agent: $(log_of agent-lost)"
+rm "$SCRATCH/lost/store.db"
+ok "a store that is removed is told" await log_has agent-lost 'store.db was removed or replaced'
+stop agent-lost
+is $? 12 "… and SIGTERM ends the agent, not as if nothing was lost"
+is "$(grep -c 'was removed or replaced' "$SCRATCH/agent-lost.log")" 1 "… and it is told once"
+
 # ---- a gpsd that hangs: its queue of connections is full, so that connecting to it takes for ever
 port=$(free_port)
 start hung perl -MIO::Socket::INET -e '$| = 1; $l = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$ARGV[0]", Listen => 1) or die;

@@ -30,9 +30,15 @@ refuses "no store: status says how one comes to be" 4 'alzy-agentd makes it' on 
 for verb in "session list" "session show" "session end" queue "export --format csv"; do
 	refuses "no store: $verb" 4 'there is no store' on new $verb
 done
+refuses "mark without a place" 8 'give --lat and --lng' on new mark
 [ ! -e "$SCRATCH/new/store.db" ]
 tap $? "… and none was made"
-refuses "mark without a place" 8 'give --lat and --lng' on new mark
+for words in "--config" "--config=" "--config --help" "status --config"; do
+	refuses "alzy $words" 2 '--config wants a FILE' "$BUILD/alzy" $words
+done
+for words in "alzy --help" "alzy --version" "alzy status --help" "alzy-agentd --help"; do
+	refuses "$words on a full disk" 10 "can't write" bash -c '"$@" >/dev/full' - "$BUILD/"$words
+done
 
 # ---- sessions
 unit car
