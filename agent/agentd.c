@@ -32,7 +32,6 @@ enum {
 	TAKE_MOST = 64,
 	/* The ring is looked into at least so often; more often with a commit_interval below twice that. */
 	LOOK_MS = 10000,
-	READ_TIMEOUT_MS = 3600000,
 	/* gps_open may hang in a connect or a name lookup; the agent does not wait for it at its end. */
 	JOIN_MS = 300,
 	/* How long a commit waits for another process at the store: while running, when it is tried again soon, and at the
@@ -83,7 +82,7 @@ static void *read_source(void *user)
 		struct gnss_report report;
 		struct err e = {0};
 		bool got = false;
-		if (gnss_read(agent->gnss, READ_TIMEOUT_MS, &report, &got, &e)) {
+		if (gnss_read(agent->gnss, -1, &report, &got, &e)) {
 			log_error("can't read the source of fixes any more: %s", e.text);
 			report = (struct gnss_report){.kind = GNSS_END, .mono_ms = clock_mono_ms()};
 			got = true;

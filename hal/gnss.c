@@ -73,19 +73,26 @@ void gnss_close(struct gnss *gnss)
 	free(gnss);
 }
 
+int64_t gnss_deadline(int64_t timeout_ms)
+{
+	return timeout_ms < 0 ? INT64_MAX : clock_mono_ms() + timeout_ms;
+}
+
 enum gnss_wait gnss_wait(int fd, int wake_fd, int64_t deadline_ms)
 {
 	struct pollfd fds[] = {{.fd = wake_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+	bool for_ever = deadline_ms == INT64_MAX;
 	for (;;) {
-		int64_t left_ms = deadline_ms - clock_mono_ms();
-		left_ms = left_ms < 0 ? 0 : left_ms > 3600000 ? 3600000 : left_ms;
+		int64_t left_ms = for_ever ? -1 : deadline_ms - clock_mono_ms();
+		if (!for_ever)
+			left_ms = left_ms < 0 ? 0 : left_ms > 3600000 ? 3600000 : left_ms;
 		int ready = poll(fds, 2, (int)left_ms);
 		uint64_t wakes;
 		if (ready > 0 && fds[0].revents)
 			return read(wake_fd, &wakes, sizeof wakes) > 0 ? GNSS_WAIT_WOKEN : GNSS_WAIT_TIMEOUT;
 		if (ready > 0)
 			return GNSS_WAIT_READABLE;
-		if (clock_mono_ms() >= deadline_ms)
+		if (!for_ever && clock_mono_ms() >= deadline_ms)
 			return GNSS_WAIT_TIMEOUT;
 	}
 }

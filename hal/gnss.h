@@ -37,7 +37,7 @@ struct gnss; /* an open source */
  * soon and then every few seconds. ERR_GNSS, ERR_NOT_FOUND or ERR_IO for a replay that can't be read. */
 int gnss_open(struct gnss **out, const char *source, struct err *e);
 
-/* Waits up to timeout_ms for the next report. *out_got says whether there is one. Returns at once, with no report,
+/* Waits up to timeout_ms (negative: for ever) for the next report. *out_got says whether there is one. Returns at once, with no report,
  * when gnss_wake is called from another thread or a signal handler. Errors are only ERR_MEMORY and ERR_INTERNAL:
  * everything that a receiver or gpsd can do is a report. */
 int gnss_read(struct gnss *gnss, int64_t timeout_ms, struct gnss_report *out, bool *out_got, struct err *e);

@@ -20,6 +20,9 @@ struct gnss_driver {
 
 extern const struct gnss_driver gnss_gpsd, gnss_replay;
 
+/* The monotonic time at which a timeout of gnss_read is over; INT64_MAX: never. */
+int64_t gnss_deadline(int64_t timeout_ms);
+
 enum gnss_wait { GNSS_WAIT_READABLE, GNSS_WAIT_TIMEOUT, GNSS_WAIT_WOKEN };
 
 /* Waits until fd (or none: -1) is readable or closed, wake_fd is readable, or the monotonic clock reads deadline_ms. */

@@ -124,7 +124,7 @@ static int gpsd_read(void *state, int wake_fd, int64_t timeout_ms, struct gnss_r
                      struct err *e)
 {
 	struct gpsd *gpsd = state;
-	int64_t deadline_ms = clock_mono_ms() + timeout_ms;
+	int64_t deadline_ms = gnss_deadline(timeout_ms);
 	(void)e;
 	*out_got = gnss_lines_next(&gpsd->lines, false, out);
 	while (!*out_got) {

@@ -67,7 +67,7 @@ static int replay_read(void *state, int wake_fd, int64_t timeout_ms, struct gnss
                        struct err *e)
 {
 	struct replay *replay = state;
-	int64_t deadline_ms = clock_mono_ms() + timeout_ms;
+	int64_t deadline_ms = gnss_deadline(timeout_ms);
 	(void)e;
 	*out_got = true;
 	while (!gnss_lines_next(&replay->lines, replay->at_end, out)) {

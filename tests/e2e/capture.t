@@ -92,7 +92,7 @@ between() { # GOT LEAST MOST DESCRIPTION
 	[ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
 	tap $? "$4" || diag "got $1, wanted $2 to $3"
 }
-unit paced gnss.source="gpsd://127.0.0.1:$port" capture.session=manual
+unit paced gnss.source="gpsd://127.0.0.1:$port" capture.session=manual store.commit_interval=20s
 agent_start paced || die "no agent: $(log_of agent-paced)"
 await has_said 5 || die "nothing is said"
 # The fix that is under way when a command comes may be on either side of it.
@@ -121,7 +121,7 @@ between "$(head -n 1 "$SCRATCH/lines")" "${borders[0]}" "${borders[1]}" "the fir
 between "${paused:-0}" "${borders[2]}" "${borders[3]}" "… the last before the gap that of session pause"
 between "${resumed:-0}" "${borders[4]}" "${borders[5]}" "… the first after it that of session resume"
 between "$(tail -n 1 "$SCRATCH/lines")" "${borders[6]}" "${borders[7]}" "… and the last that of session end"
-unit prompt gnss.source="gpsd://127.0.0.1:$port"
+unit prompt gnss.source="gpsd://127.0.0.1:$port" store.commit_interval=20s
 echo 'said 0' >>"$SCRATCH/pacer.log"
 agent_start prompt || die "no agent: $(log_of agent-prompt)"
 has_session() { [ "$(lite prompt 'SELECT count(*) FROM sessions')" = 1 ]; }
