@@ -120,6 +120,16 @@ static int record(struct pg *pg, const struct migration *step, struct err *e)
 	return pg_query(pg, NULL, e, "INSERT INTO alzy.migrations (version, name) VALUES ($1, $2)", 2, values);
 }
 
+/* What stands in the way of a statement (a view on a table, a name that is taken) won't go away by trying again. */
+static int name_step(const struct pg *pg, const struct migration *step, struct err *e)
+{
+	static const char *const in_the_way[] = {"0A", "2B", "42"};
+	for (size_t i = 0; i < sizeof in_the_way / sizeof *in_the_way; i++)
+		if (e->code == ERR_DATABASE && !strncmp(pg_sqlstate(pg), in_the_way[i], 2))
+			e->code = ERR_STATE;
+	return e->code == ERR_PERMISSION ? -ERR_PERMISSION : err_wrap(e, "migration %d, %s", step->version, step->name);
+}
+
 static int run_step(struct pg *pg, const struct migration *step, struct err *e)
 {
 	int rc = 0;
@@ -134,39 +144,39 @@ static int run_step(struct pg *pg, const struct migration *step, struct err *e)
 		rc = pg_script(pg, step->sql, e);
 	/* What the migrations raise by themselves says enough. */
 	if (rc && !strcmp(pg_sqlstate(pg), "ALZ01"))
-		e->code = ERR_STATE;
-	else if (rc && rc != -ERR_PERMISSION)
-		err_wrap(e, "migration %d, %s", step->version, step->name);
-	return rc ? -(int)e->code : record(pg, step, e);
+		return -(int)(e->code = ERR_STATE);
+	return rc ? name_step(pg, step, e) : record(pg, step, e);
 }
 
-/* One transaction. Whoever holds the lock may have come first: then there is nothing left to do. */
-static int apply_step(struct pg *pg, const struct migration *step, int64_t *out_found, struct err *e)
+static int apply_missing(struct pg *pg, int64_t *out_found, struct err *e)
 {
-	int rc = pg_script(pg, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('alzy.migrations'))", e);
+	int64_t found;
+	int rc = read_version(pg, &found, e);
 	if (!rc)
-		rc = read_version(pg, out_found, e);
+		rc = refuse_newer(found, e);
+	for (size_t i = 0; i < migration_count && !rc; i++)
+		if (found < migrations[i].version)
+			rc = run_step(pg, &migrations[i], e);
 	if (!rc)
-		rc = refuse_newer(*out_found, e);
-	if (!rc && *out_found < step->version)
-		rc = run_step(pg, step, e);
-	struct err ignored;
-	int end = pg_script(pg, rc ? "ROLLBACK" : "COMMIT", rc ? &ignored : e);
-	return rc ? rc : end;
+		*out_found = found;
+	return rc;
 }
 
 int migrations_apply(struct pg *pg, int *out_from, struct err *e)
 {
-	int64_t found, first = 0;
+	int64_t found;
 	int rc = check_server(pg, e);
-	for (size_t i = 0; i < migration_count && !rc; i++) {
-		rc = apply_step(pg, &migrations[i], &found, e);
-		if (!i)
-			first = found;
-	}
+	if (rc)
+		return rc;
+	/* Whoever holds the lock may have come first: then there is nothing left to do. */
+	rc = pg_script(pg, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('alzy.migrations'))", e);
 	if (!rc)
-		*out_from = (int)first;
-	return rc;
+		rc = apply_missing(pg, &found, e);
+	struct err ignored;
+	int end = pg_script(pg, rc ? "ROLLBACK" : "COMMIT", rc ? &ignored : e);
+	if (!rc && !end)
+		*out_from = (int)found;
+	return rc ? rc : end;
 }
 
 int migrations_check(struct pg *pg, struct err *e)

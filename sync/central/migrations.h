@@ -19,8 +19,8 @@ extern const size_t migration_count;
 /* The version that this program needs: that of the last migration. */
 int migrations_current(void);
 
-/* Brings the database to migrations_current(), each step in a transaction of its own, under one advisory lock: safe to
- * run twice, and twice at once. *out_from is the version that was found, 0 for a database without. ERR_VERSION when a
+/* Brings the database to migrations_current() in one transaction, under an advisory lock: safe to run twice, and twice at
+ * once, and a failure changes nothing. *out_from is the version that was found, 0 for a database without. ERR_VERSION when a
  * newer alzy made it; ERR_STATE when what is there can't be adopted (nothing was changed); ERR_PERMISSION when the role
  * lacks a right (the message says what a superuser must run). */
 int migrations_apply(struct pg *pg, int *out_from, struct err *e);

@@ -16,10 +16,52 @@ ALTER TABLE alzy.sessions
 	ALTER COLUMN created_at SET DEFAULT now(),
 	ALTER COLUMN updated_at SET DEFAULT now();
 
+-- Tables that were there before may lack what the document says of ids and references.
+CALL alzy.number_rows('alzy.users', 'id');
+CALL alzy.number_rows('alzy.devices', 'id');
+CALL alzy.number_rows('alzy.sessions', 'id');
+DROP PROCEDURE alzy.number_rows;
+DO $$
+DECLARE
+	wanted record;
+BEGIN
+	FOR wanted IN SELECT * FROM (VALUES
+		('devices_user_id_fkey', 'alzy.devices'::regclass, 'user_id', 'alzy.users'::regclass),
+		('sessions_device_id_fkey', 'alzy.sessions', 'device_id', 'alzy.devices'),
+		('sessions_user_id_fkey', 'alzy.sessions', 'user_id', 'alzy.users')) AS keys (name, child, via, parent)
+	LOOP
+		IF NOT EXISTS (SELECT FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND ARRAY[attnum] = conkey
+				WHERE contype = 'f' AND conrelid = wanted.child AND confrelid = wanted.parent AND attname = wanted.via) THEN
+			CALL alzy.add_reference(wanted.name, wanted.child, wanted.via, wanted.parent);
+		END IF;
+	END LOOP;
+END
+$$;
+DROP PROCEDURE alzy.add_reference;
+
 -- Departure: ties the two systems together. The unit that is built into a machine is known by it.
 ALTER TABLE alzy.devices ADD COLUMN machine_id text REFERENCES public.machines;
 
--- A key or a token names one device.
+-- Without a limit on their length.
+ALTER TABLE alzy.devices
+	ALTER COLUMN device_key_hash TYPE varchar,
+	ALTER COLUMN pairing_token_hash TYPE varchar;
+
+-- A key or a token names one device: of several that were there before, the one in use that was paired last.
+DO $$
+DECLARE
+	secret text;
+BEGIN
+	FOREACH secret IN ARRAY ARRAY['device_key_hash', 'pairing_token_hash'] LOOP
+		EXECUTE format('WITH doubles AS (SELECT id, to_jsonb(d) AS content, row_number() OVER (PARTITION BY %1$I ORDER BY
+				deleted_at IS NOT NULL, is_active IS NOT TRUE, paired_at DESC NULLS LAST, id DESC) AS place
+				FROM alzy.devices d WHERE %1$I IS NOT NULL),
+			forgotten AS (UPDATE alzy.devices d SET %1$I = NULL FROM doubles o WHERE o.id = d.id AND place > 1)
+			INSERT INTO alzy.kept_aside (table_name, row_id, content, reason)
+				SELECT ''alzy.devices'', id, content, ''another device has the same %1$s'' FROM doubles WHERE place > 1', secret);
+	END LOOP;
+END
+$$;
 CREATE UNIQUE INDEX devices_key ON alzy.devices (device_key_hash);
 CREATE UNIQUE INDEX devices_token ON alzy.devices (pairing_token_hash);
 

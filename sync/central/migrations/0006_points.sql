@@ -8,11 +8,16 @@ BEGIN
 	FOR old IN SELECT conname FROM pg_constraint WHERE conrelid = 'alzy.points_before'::regclass LOOP
 		EXECUTE format('ALTER TABLE alzy.points_before DROP CONSTRAINT %I', old.conname);
 	END LOOP;
+	FOR old IN SELECT indexrelid::regclass AS name FROM pg_index WHERE indrelid = 'alzy.points_before'::regclass LOOP
+		EXECUTE format('DROP INDEX %s', old.name);
+	END LOOP;
 END
 $$;
 
 -- Ids from 2^40 up are store number × 2^40 + seq. A row that comes without a store gets one below.
 CREATE SEQUENCE alzy.points_below AS bigint MAXVALUE 1099511627775;
+CALL alzy.give_free_ids('alzy.points_below', 'alzy.points_before', 'id', 1099511627775);
+DROP PROCEDURE alzy.give_free_ids;
 
 -- Departure: range-partitioned by recorded_at, which Postgres therefore wants in the primary key. Departure: geom is
 -- generated, so that it can't disagree with lat and lng.
@@ -34,6 +39,19 @@ CREATE TABLE alzy.points
 	CONSTRAINT points_pkey PRIMARY KEY (id, recorded_at)
 ) PARTITION BY RANGE (recorded_at);
 ALTER SEQUENCE alzy.points_below OWNED BY alzy.points.id;
+DO $$ -- Who might do something with the table may do it with this one.
+DECLARE
+	granted record;
+BEGIN
+	FOR granted IN SELECT privilege_type, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS role
+			FROM pg_class, aclexplode(relacl) WHERE oid = 'alzy.points_before'::regclass LOOP
+		EXECUTE format('GRANT %s ON alzy.points TO %s', granted.privilege_type, granted.role);
+		IF granted.privilege_type = 'INSERT' THEN
+			EXECUTE format('GRANT USAGE ON SEQUENCE alzy.points_below TO %s', granted.role);
+		END IF;
+	END LOOP;
+END
+$$;
 
 -- Each index has a question that is really asked: a session's track, a device's time, a month's area. A GiST on geom
 -- would cost more than all of these together; a batch is one device's contiguous stretch, which suits BRIN.
@@ -81,9 +99,6 @@ BEGIN
 		FOR EACH STATEMENT EXECUTE FUNCTION alzy.points_refer()', partition);
 END
 $$;
-CALL alzy.points_check('alzy.points');
-CALL alzy.points_check('alzy.points_default');
-
 -- Makes the monthly partitions (UTC) from the month of first_at to that of last_at that are not there yet, and says
 -- how many it made. A partition is made apart and then attached, because PARTITION OF would lock the parent against
 -- readers; rows of its month leave the default partition in the same transaction. The lock on the parent admits readers
@@ -137,39 +152,83 @@ $$;
 REVOKE ALL ON FUNCTION alzy.ensure_partitions FROM PUBLIC;
 
 -- Rows that were there before. One that can't be carried over exactly as it was is kept aside as it was: it gets
--- received_at for a missing recorded_at, its geom for a missing position, and NULL for a value that is none.
+-- received_at for a missing recorded_at, the device of its session, its geom for a missing position, NULL for a value that
+-- is none, and an id below 2^40 for one above. First the rows in words, geom as text: as JSON it would be rounded.
+DO $$
+BEGIN
+	EXECUTE 'CREATE TEMPORARY VIEW before AS SELECT id AS id_before, to_jsonb(b) AS content FROM (SELECT ' ||
+		(SELECT string_agg(CASE WHEN atttypid = 'geometry'::regtype THEN format('%1$I::text AS %1$I', attname)
+			ELSE quote_ident(attname) END, ', ') FROM pg_attribute
+			WHERE attrelid = 'alzy.points_before'::regclass AND attnum > 0 AND NOT attisdropped) ||
+		' FROM alzy.points_before) b';
+END
+$$;
+
+-- Where a geom is in WGS84; NULL when it is no point, or of no system that PostGIS knows.
+CREATE FUNCTION pg_temp.place(geom geometry) RETURNS geometry LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	IF ST_GeometryType(geom) = 'ST_Point' AND ST_SRID(geom) NOT IN (0, 4326) THEN
+		geom := ST_Transform(geom, 4326);
+	END IF;
+	RETURN CASE WHEN ST_GeometryType(geom) = 'ST_Point' AND ST_X(geom) BETWEEN -180 AND 180 AND ST_Y(geom) BETWEEN -90 AND 90
+		THEN geom END;
+EXCEPTION WHEN OTHERS THEN
+	RETURN NULL;
+END
+$$;
 CREATE TEMPORARY TABLE carried ON COMMIT DROP AS
-	SELECT b.id, b.device_id, b.session_id, coalesce(b.lat, ST_Y(place)::numeric(10, 7)) AS lat,
-		coalesce(b.lng, ST_X(place)::numeric(10, 7)) AS lng,
+	SELECT b.id AS id_before, CASE WHEN b.id < 1099511627776 THEN b.id ELSE nextval('alzy.points_below') END AS id,
+		coalesce(b.device_id, s.device_id) AS device_id, b.session_id,
+		CASE WHEN has_place THEN lat ELSE ST_Y(place)::numeric(10, 7) END AS lat,
+		CASE WHEN has_place THEN lng ELSE ST_X(place)::numeric(10, 7) END AS lng,
 		CASE WHEN accuracy >= 0 AND accuracy < 'Infinity' THEN accuracy END AS accuracy,
 		CASE WHEN speed >= 0 AND speed < 'Infinity' THEN speed END AS speed,
 		CASE WHEN heading BETWEEN 0 AND 360 THEN heading END AS heading,
 		CASE WHEN altitude > '-Infinity' AND altitude < 'Infinity' THEN altitude END AS altitude,
-		coalesce(source, 'gps') AS source, coalesce(recorded_at, received_at) AS recorded_at,
-		coalesce(received_at, recorded_at) AS received_at, b.geom AS geom_before, to_jsonb(b) AS before
-	FROM alzy.points_before b, LATERAL (SELECT CASE WHEN GeometryType(b.geom) = 'POINT' THEN
-		CASE WHEN ST_SRID(b.geom) IN (0, 4326) THEN b.geom ELSE ST_Transform(b.geom, 4326) END END AS place) g;
+		coalesce(source, 'gps') AS source,
+		CASE WHEN isfinite(recorded_at) THEN recorded_at WHEN isfinite(received_at) THEN received_at END AS recorded_at,
+		CASE WHEN isfinite(received_at) THEN received_at WHEN isfinite(recorded_at) THEN recorded_at END AS received_at,
+		b.geom
+	FROM alzy.points_before b
+	CROSS JOIN LATERAL (SELECT coalesce(lat BETWEEN -90 AND 90 AND lng BETWEEN -180 AND 180, false)) h (has_place)
+	CROSS JOIN LATERAL (SELECT CASE WHEN NOT has_place THEN pg_temp.place(b.geom) END) p (place)
+	LEFT JOIN alzy.sessions s ON s.id = b.session_id AND b.device_id IS NULL;
 
-SELECT alzy.ensure_partitions(recorded_at, recorded_at) FROM carried
-	WHERE recorded_at >= '1970-01-01' AND recorded_at < '2100-01-01' GROUP BY date_trunc('month', recorded_at), recorded_at;
+-- A partition takes locks, and there is a limit to these: only the months with most rows get one now.
+SELECT alzy.ensure_partitions(month, month) FROM (SELECT date_trunc('month', recorded_at) AS month FROM carried
+	WHERE recorded_at >= '1970-01-01' AND recorded_at < '2100-01-01' GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 120) months;
 
-WITH good AS (
-	INSERT INTO alzy.points (id, device_id, session_id, lat, lng, accuracy, speed, heading, altitude, source, recorded_at,
-			received_at)
-		SELECT id, device_id, session_id, lat, lng, accuracy, speed, heading, altitude, source, recorded_at, received_at
-			FROM carried WHERE device_id IS NOT NULL AND lat BETWEEN -90 AND 90 AND lng BETWEEN -180 AND 180
-				AND isfinite(recorded_at)
-		RETURNING *
+INSERT INTO alzy.points (id, device_id, session_id, lat, lng, accuracy, speed, heading, altitude, source, recorded_at,
+		received_at)
+	SELECT id, device_id, session_id, lat, lng, accuracy, speed, heading, altitude, source, recorded_at, received_at
+		FROM carried WHERE device_id IS NOT NULL AND lat IS NOT NULL AND recorded_at IS NOT NULL;
+
+-- A geom that says no more than lat and lng is none that differs.
+WITH compared AS (
+	SELECT c.id, content, c.device_id, c.lat, c.recorded_at, to_jsonb(now) || jsonb_build_object('geom', CASE
+			WHEN geom IS NULL OR (ST_GeometryType(geom) = 'ST_Point' AND ST_NDims(geom) = 2 AND ST_SRID(geom) IN (0, 4326)
+				AND abs(ST_X(geom) - c.lng::float8) <= 1e-7 AND abs(ST_Y(geom) - c.lat::float8) <= 1e-7)
+			THEN geom::text ELSE 'of lat and lng' END) AS content_now
+		FROM carried c JOIN before USING (id_before), LATERAL (SELECT id, device_id, session_id, lat, lng, accuracy, speed,
+			heading, altitude, source, recorded_at, received_at) now
+), told AS (
+	SELECT *, (SELECT string_agg(field, ', ' ORDER BY field) FROM jsonb_object_keys(content) field
+			WHERE nullif(content->field, 'null') IS DISTINCT FROM nullif(content_now->field, 'null')) AS others,
+		nullif(concat_ws(', ', CASE WHEN device_id IS NULL THEN 'device' END, CASE WHEN lat IS NULL THEN 'place' END,
+			CASE WHEN recorded_at IS NULL THEN 'time' END), '') AS lacks
+		FROM compared
 )
-INSERT INTO alzy.kept_aside (table_name, content, reason)
-	SELECT 'alzy.points', c.before, CASE WHEN g.id IS NULL THEN 'not carried over: no device, no place or no time'
-			ELSE 'carried over with other values' END
-		FROM carried c LEFT JOIN good g USING (id)
-		WHERE g.id IS NULL OR c.before - 'geom' IS DISTINCT FROM to_jsonb(g) - 'geom'
-			OR (c.geom_before IS NOT NULL AND NOT coalesce(ST_DWithin(g.geom, c.geom_before, 1e-7), false));
+INSERT INTO alzy.kept_aside (table_name, row_id, content, reason)
+	SELECT 'alzy.points', CASE WHEN lacks IS NULL THEN id END, content,
+			coalesce('not carried over, for want of ' || lacks, 'carried over with another ' || others)
+		FROM told WHERE lacks IS NOT NULL OR others IS NOT NULL;
 
+DROP VIEW before;
 DROP TABLE alzy.points_before;
-SELECT setval('alzy.points_below', max(id)) FROM alzy.points HAVING max(id) IS NOT NULL;
+
+-- From now on: rows that were there before may refer to devices and sessions that are not.
+CALL alzy.points_check('alzy.points');
+CALL alzy.points_check('alzy.points_default');
 
 -- … and the other end of it: a device or session that has points stays. AFTER the row is locked, so that a statement
 -- that is adding points to it has either committed, and is seen here, or finds the row gone.

@@ -74,3 +74,7 @@ CREATE TABLE alzy.last_positions
 	altitude float8,
 	received_at timestamptz NOT NULL DEFAULT now()
 );
+INSERT INTO alzy.last_positions (device_id, point_id, recorded_at, lat, lng, accuracy, speed, heading, altitude, received_at)
+	SELECT DISTINCT ON (device_id) device_id, p.id, recorded_at, lat, lng, accuracy, speed, heading, altitude, received_at
+		FROM alzy.points p JOIN alzy.devices d ON d.id = device_id WHERE recorded_at <= now()
+		ORDER BY device_id, recorded_at DESC, p.id DESC;
