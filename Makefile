@@ -62,8 +62,8 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(call A,sync store hal)
 	mkdir -p $(@D)
 	$(LINK) -lsodium -lzstd -lcjson -lm
 
-$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call A,sync store hal)
-	$(LINK) -fsanitize=fuzzer -lsodium -lzstd -lcjson -lm
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call A,central sync store hal)
+	$(LINK) -fsanitize=fuzzer -linih -lsodium -lzstd -lcjson -lm
 
 $(B)/%.o: %.c
 	mkdir -p $(@D)
@@ -105,15 +105,16 @@ bench:
 	$(NOW) all $(B)/bench/wire_size
 	ALZY_BUILD=$(B) tests/bench/run.sh
 
-# The fuzzers need clang's runtime: make fuzz FUZZ_SECONDS=600 looks ten minutes into each.
+# The fuzzers need clang's runtime: make fuzz FUZZ_SECONDS=600 looks ten minutes into each, make check a few seconds.
 FUZZ_SECONDS ?= 30
-FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZED  := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzzers:
+	$(NOW) B=$(B)/fuzz CC=clang CFLAGS='$(FUZZED)' $(FUZZERS)
+
 fuzz:
 	tools/deps.sh check
-	$(NOW) B=build/fuzz CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' $(FUZZERS)
-	for f in $(FUZZERS); do \
-		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) $$f.corpus tests/fuzz/corpus/$${f##*fuzz_} || exit 1; \
-	done
+	ALZY_BUILD=$(B) ALZY_FUZZ_SECONDS=$(FUZZ_SECONDS) ALZY_TEST_SECONDS=0 prove -v --exec tests/lib/run.sh tests/e2e/fuzz.t
 
 D := $(DESTDIR)$(PREFIX)
 install: all
@@ -132,5 +133,5 @@ clean:
 ifndef V
 .SILENT:
 endif
-.PHONY: all clean check demo lint install bench fuzz deps
+.PHONY: all clean check demo lint install bench fuzz fuzzers deps
 .SECONDARY:
