@@ -89,7 +89,8 @@ demo:
 	exec env ALZY_BUILD=$(B) demo/run.sh
 
 # The long ones first, so that no processor is left waiting for the last of them at the end.
-E2E := tests/e2e/kill.t $(filter-out tests/e2e/kill.t,$(wildcard tests/e2e/*.t))
+LONG := tests/e2e/adopt.t tests/e2e/kill.t
+E2E := $(LONG) $(filter-out $(LONG),$(wildcard tests/e2e/*.t))
 
 check:
 	tools/deps.sh check
