@@ -16,7 +16,7 @@ for source in "$TOP"/tests/fuzz/fuzz_*.c; do
 	"$FUZZ/$name" -seed="$seed" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 -max_len=65536 -len_control=1000 \
 		-artifact_prefix="$FUZZ/$name." "$FUZZ/$name.corpus" "$corpus" >"$SCRATCH/$name.log" 2>&1 </dev/null
 	tap $? "$name: $(sed -nE 's/^Done ([0-9]+ runs).*/\1/p' "$SCRATCH/$name.log")" || {
-		diag "$(tail -n 40 "$SCRATCH/$name.log")"
+		diag "$(grep -vE '^#[0-9]+' "$SCRATCH/$name.log" | tail -n 40)"
 		reproducer=$(sed -nE 's/.*Test unit written to (.*)/\1/p' "$SCRATCH/$name.log")
 		[ -z "$reproducer" ] || diag "$FUZZ/$name $reproducer"
 		[ -z "$reproducer" ] || diag "base64 -d <<<'$(head -c 4096 "$reproducer" | base64 -w 0)' >input"

@@ -106,6 +106,7 @@ is "$(sql "SELECT id, lat, lng, speed, recorded_at, ST_AsText(geom), tableoid::r
 	"1|52.5|13.4|1|2020-01-31 23:59:59+00|POINT(13.4 52.5)|alzy.points_2020_01
 2|52.5|13.4|1|2020-02-01 00:00:00+00|POINT(13.4 52.5)|alzy.points_2020_02
 3|52.5000000|13.4000000||2020-02-01 00:00:00+00|POINT(13.4 52.5)|alzy.points_2020_02
+4|52.5|13.4||2020-02-01 00:00:00+00|POINT(13.4 52.5)|alzy.points_2020_02
 7|52.123456789|13.4||1969-01-01 00:00:00+00|POINT(13.4 52.123456789)|alzy.points_default" 'points were carried over'
 is "$(sql "SELECT content->>'id' FROM alzy.kept_aside WHERE table_name = 'alzy.points' ORDER BY id" | sort | tr '\n' ' ')" \
 	'2 3 4 ' 'those that could not be as they were are kept aside'
