@@ -1,16 +1,21 @@
 #include "sync/digest.h"
 
-#include "sync/keys.h"
-
+#include <sodium.h>
 #include <string.h>
 
-/* A chain: digest of n rows = BLAKE2b-256(digest of the first n-1 · canonical bytes of row n); that of no rows is
- * BLAKE2b-256 of the stream's name below. One row is one block of the hash, so a chain costs no more than a stream. */
+/* One stream of BLAKE2b-256 over the name of the rows' stream and the canonical bytes of each row, which all have the
+ * same length: so a digest says how many rows there are, and in what order. */
 
-enum { ROW_BYTES_MAX = 192 };
+enum {
+	ROW_BYTES_MAX = 160,
+	SESSION_BYTES = 16,
+	POINT_SESSION = 1 << 4, /* in the mask, behind the four measures */
+	EVENT_PAYLOAD = 1,
+	EVENT_SESSION = 2,
+};
 
 struct row {
-	uint8_t bytes[ROW_BYTES_MAX]; /* the digest so far, then the row */
+	uint8_t bytes[ROW_BYTES_MAX];
 	size_t length;
 };
 
@@ -36,16 +41,21 @@ static void put_text(struct row *row, const char *text, size_t width)
 	row->length += width - length;
 }
 
-static void begin(struct row *row, const uint8_t digest[ROWS_DIGEST])
+/* The bytes that a UUID writes in hexadecimal; zeros for none. */
+static void session_bytes(const char *uuid, uint8_t out[SESSION_BYTES])
 {
-	row->length = 0;
-	put(row, digest, ROWS_DIGEST);
+	memset(out, 0, SESSION_BYTES);
+	for (size_t n = 0; *uuid && n < 2 * SESSION_BYTES; uuid++)
+		if (*uuid != '-') {
+			out[n / 2] = (uint8_t)(out[n / 2] << 4 | (*uuid <= '9' ? *uuid - '0' : *uuid - 'a' + 10));
+			n++;
+		}
 }
 
-static void put_point(struct row *row, const struct point *point, const struct session *sessions)
+static void put_point(struct row *row, const struct point *point, const uint8_t session[SESSION_BYTES])
 {
 	const int32_t measures[] = {point->accuracy_dm, point->speed_cmps, point->heading_ddeg, point->altitude_dm};
-	uint8_t present = 0;
+	uint8_t present = point->session ? POINT_SESSION : 0;
 	for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
 		present |= (uint8_t)((measures[i] != ROW_ABSENT) << i);
 	put_int(row, point->seq, 8);
@@ -56,60 +66,80 @@ static void put_point(struct row *row, const struct point *point, const struct s
 	for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
 		put_int(row, measures[i] == ROW_ABSENT ? 0 : measures[i], 4);
 	put_int(row, point->source, 1);
-	put_text(row, point->session ? sessions[point->session - 1].session_id : "", UUID_TEXT - 1);
+	put(row, session, SESSION_BYTES);
 }
 
 static void put_event(struct row *row, const struct event *event)
 {
-	uint8_t payload[32] = {0};
+	uint8_t payload[ROWS_DIGEST] = {0}, session[SESSION_BYTES];
 	if (event->payload)
-		keys_digest(event->payload, strlen(event->payload), payload);
+		crypto_generichash(payload, sizeof payload, (const uint8_t *)event->payload, strlen(event->payload), NULL, 0);
+	session_bytes(event->session_id, session);
 	put_int(row, event->seq, 8);
 	put_int(row, event->event_at_ms, 8);
-	put_text(row, event->session_id, UUID_TEXT - 1);
 	put_text(row, event->event_type, EVENT_TYPE_TEXT);
-	put_int(row, event->payload != NULL, 1);
+	put_int(row, (event->payload ? EVENT_PAYLOAD : 0) | (*event->session_id ? EVENT_SESSION : 0), 1);
 	put(row, payload, sizeof payload);
+	put(row, session, sizeof session);
 }
 
-void digest_begin(enum stream stream, uint8_t out[ROWS_DIGEST])
+_Static_assert(sizeof(crypto_generichash_state) <= sizeof(struct digest), "room for the state of BLAKE2b");
+
+static crypto_generichash_state *state_of(struct digest *digest)
 {
-	static const char points[] = "alzy-points-v1", events[] = "alzy-events-v1"; /* each with its NUL */
-	if (stream == STREAM_POINTS)
-		keys_digest(points, sizeof points, out);
-	else
-		keys_digest(events, sizeof events, out);
+	return (crypto_generichash_state *)digest;
 }
 
-void digest_more_points(const struct point *points, size_t count, const struct session *sessions,
-                        uint8_t digest[ROWS_DIGEST])
+void digest_begin(struct digest *digest, enum stream stream)
 {
-	struct row row;
+	static const char *const names[STREAM_COUNT] = {"alzy-points-v1", "alzy-events-v1"}; /* each with its NUL */
+	crypto_generichash_init(state_of(digest), NULL, 0, ROWS_DIGEST);
+	crypto_generichash_update(state_of(digest), (const uint8_t *)names[stream], strlen(names[stream]) + 1);
+}
+
+void digest_more_points(struct digest *digest, const struct point *points, size_t count, const struct session *sessions)
+{
+	uint8_t session[SESSION_BYTES] = {0};
+	int32_t last = 0; /* whose bytes these are: most points have the session of the one before */
 	for (size_t i = 0; i < count; i++) {
-		begin(&row, digest);
-		put_point(&row, &points[i], sessions);
-		keys_digest(row.bytes, row.length, digest);
+		struct row row;
+		row.length = 0;
+		if (points[i].session != last) {
+			last = points[i].session;
+			session_bytes(last ? sessions[last - 1].session_id : "", session);
+		}
+		put_point(&row, &points[i], session);
+		crypto_generichash_update(state_of(digest), row.bytes, row.length);
 	}
 }
 
-void digest_more_events(const struct event *events, size_t count, uint8_t digest[ROWS_DIGEST])
+void digest_more_events(struct digest *digest, const struct event *events, size_t count)
 {
-	struct row row;
 	for (size_t i = 0; i < count; i++) {
-		begin(&row, digest);
+		struct row row;
+		row.length = 0;
 		put_event(&row, &events[i]);
-		keys_digest(row.bytes, row.length, digest);
+		crypto_generichash_update(state_of(digest), row.bytes, row.length);
 	}
+}
+
+void digest_end(struct digest *digest, uint8_t out[ROWS_DIGEST])
+{
+	crypto_generichash_final(state_of(digest), out, ROWS_DIGEST);
 }
 
 void digest_points(const struct point *points, size_t count, const struct session *sessions, uint8_t out[ROWS_DIGEST])
 {
-	digest_begin(STREAM_POINTS, out);
-	digest_more_points(points, count, sessions, out);
+	struct digest digest;
+	digest_begin(&digest, STREAM_POINTS);
+	digest_more_points(&digest, points, count, sessions);
+	digest_end(&digest, out);
 }
 
 void digest_events(const struct event *events, size_t count, uint8_t out[ROWS_DIGEST])
 {
-	digest_begin(STREAM_EVENTS, out);
-	digest_more_events(events, count, out);
+	struct digest digest;
+	digest_begin(&digest, STREAM_EVENTS);
+	digest_more_events(&digest, events, count);
+	digest_end(&digest, out);
 }

@@ -14,10 +14,14 @@ enum { ROWS_DIGEST = 32 };
 void digest_points(const struct point *points, size_t count, const struct session *sessions, uint8_t out[ROWS_DIGEST]);
 void digest_events(const struct event *events, size_t count, uint8_t out[ROWS_DIGEST]);
 
-/* The same in pieces: the digest of no rows, and what it becomes when more rows follow those that it is of. */
-void digest_begin(enum stream stream, uint8_t out[ROWS_DIGEST]);
-void digest_more_points(const struct point *points, size_t count, const struct session *sessions,
-                        uint8_t digest[ROWS_DIGEST]);
-void digest_more_events(const struct event *events, size_t count, uint8_t digest[ROWS_DIGEST]);
+/* The same in pieces: begin, more rows any number of times, end. Nothing is to be freed. */
+struct digest {
+	_Alignas(64) unsigned char state[384];
+};
+void digest_begin(struct digest *digest, enum stream stream);
+void digest_more_points(struct digest *digest, const struct point *points, size_t count,
+                        const struct session *sessions);
+void digest_more_events(struct digest *digest, const struct event *events, size_t count);
+void digest_end(struct digest *digest, uint8_t out[ROWS_DIGEST]);
 
 #endif

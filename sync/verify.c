@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An event may have a payload of 16 KiB, a point has 78 bytes: a block is what may be in memory at once. */
+/* An event may have a payload of 16 KiB, a point has 58 bytes: a block is what may be in memory at once. */
 int64_t verify_block_seqs(enum stream stream)
 {
 	return stream == STREAM_POINTS ? 4096 : 256;
@@ -74,13 +74,14 @@ static size_t find(const struct verify_rows *rows, int64_t seq)
 }
 
 /* Adds the rows from first to last to what the block has. */
-static void add_rows(struct verify_block *block, const struct verify_rows *rows, int64_t first, int64_t last)
+static void add_rows(struct verify_block *block, struct digest *digest, const struct verify_rows *rows, int64_t first,
+                     int64_t last)
 {
 	size_t from = find(rows, first), to = find(rows, last + 1);
 	if (rows->points)
-		digest_more_points(rows->points + from, to - from, rows->sessions, block->digest);
+		digest_more_points(digest, rows->points + from, to - from, rows->sessions);
 	else if (rows->events)
-		digest_more_events(rows->events + from, to - from, block->digest);
+		digest_more_events(digest, rows->events + from, to - from);
 	block->rows += (int64_t)(to - from);
 	for (size_t i = 0; i < rows->odd.count; i++)
 		block->odd |= rows->odd.items[i].first <= last && rows->odd.items[i].last >= first;
@@ -98,13 +99,14 @@ static int64_t read_end(const struct verify_block *blocks, size_t count, int64_t
 int verify_digest_blocks(struct verify_source *source, struct verify_block *blocks, size_t count, struct err *e)
 {
 	struct verify_rows rows = {0};
+	struct digest digest;
 	int64_t read_to = 0;
 	int rc = 0;
 	for (size_t i = 0; i < count && !rc; i++) {
 		struct verify_block *block = &blocks[i];
 		block->rows = 0;
 		block->odd = false;
-		digest_begin(source->stream, block->digest);
+		digest_begin(&digest, source->stream);
 		for (int64_t at = block->first, end; at <= block->last && !rc; at = end + 1) {
 			if (at > read_to) {
 				verify_rows_free(&rows);
@@ -113,8 +115,9 @@ int verify_digest_blocks(struct verify_source *source, struct verify_block *bloc
 			}
 			end = block->last < read_to ? block->last : read_to;
 			if (!rc)
-				add_rows(block, &rows, at, end);
+				add_rows(block, &digest, &rows, at, end);
 		}
+		digest_end(&digest, block->digest);
 	}
 	verify_rows_free(&rows);
 	return rc;

@@ -58,7 +58,7 @@ owners() {
 		curl/.* sync/carrier_https?\.c
 		(postgresql/)?libpq.* sync/central/pg\.c
 		microhttpd\.h sync/central/gateway\.c
-		sodium\.h sync/(envelope|keys)\.[ch]
+		sodium\.h sync/(digest|envelope|keys)\.[ch]
 		zstd\.h sync/envelope\.c
 		ini\.h hal/conf\.c
 		qrencode\.h (hal|agent|sync)/.*\.c

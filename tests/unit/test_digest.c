@@ -79,6 +79,41 @@ static void only_the_name_of_a_session_counts(void **state)
 	assert_memory_equal(before, after, ROWS_DIGEST);
 }
 
+/* The bytes of its name are those of no session. */
+static void a_session_named_by_zeros_is_one(void **state)
+{
+	(void)state;
+	uint8_t before[ROWS_DIGEST], after[ROWS_DIGEST];
+	const struct session zeros = {.session_id = "00000000-0000-0000-0000-000000000000"};
+	struct point p = point;
+	struct event event = {.seq = 7, .event_type = "mark"};
+	digest_points(&p, 1, &zeros, before);
+	p.session = 0;
+	digest_points(&p, 1, &zeros, after);
+	assert_memory_not_equal(before, after, ROWS_DIGEST);
+	digest_events(&event, 1, before);
+	memcpy(event.session_id, zeros.session_id, sizeof event.session_id);
+	digest_events(&event, 1, after);
+	assert_memory_not_equal(before, after, ROWS_DIGEST);
+}
+
+/* Points that change sessions have each their own, also when one comes back. */
+static void each_point_has_its_own_session(void **state)
+{
+	(void)state;
+	static const int32_t of[][4] = {{1, 2, 1, 0}, {1, 2, 2, 0}, {1, 1, 1, 0}, {1, 2, 1, 1}, {1, 2, 1, 2}, {0, 2, 1, 0}};
+	enum { COUNT = sizeof of / sizeof *of };
+	uint8_t digest[COUNT][ROWS_DIGEST];
+	for (int i = 0; i < COUNT; i++) {
+		struct point rows[4] = {point, point, point, point};
+		for (int k = 0; k < 4; k++)
+			rows[k].session = of[i][k];
+		digest_points(rows, 4, sessions, digest[i]);
+		for (int k = 0; k < i; k++)
+			assert_memory_not_equal(digest[i], digest[k], ROWS_DIGEST);
+	}
+}
+
 static void every_field_of_an_event_counts(void **state)
 {
 	(void)state;
@@ -153,9 +188,9 @@ static void digests_are_those_of_the_document(void **state)
 	digest_points(NULL, 0, NULL, digest);
 	assert_hex(digest, "b64405e66a83d175560d2521169f74c969bdc02af2849ad545415e2bca458685");
 	digest_points(rows, 2, sessions, digest);
-	assert_hex(digest, "01fa26c4e31ff7c8b7e7dad5d59e20a097e8d94fbb054b841f9076da827b15cf");
+	assert_hex(digest, "be77147f32583f6ca70a8de08a5a1b85ad2d700c629169a5d188a8e9ddffc2bb");
 	digest_events(events, 2, digest);
-	assert_hex(digest, "fd3f9bc6ea842bc4b36ea52778649d86c9484227c12108cf5039cf9c42bc211d");
+	assert_hex(digest, "68cc7e610ee3a5c98ac9d35ea57961d9527c2dc513a067dd44be8e3945bb8252");
 }
 
 int main(void)
@@ -163,6 +198,7 @@ int main(void)
 	struct err e;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_of_a_point_counts),     cmocka_unit_test(only_the_name_of_a_session_counts),
+		cmocka_unit_test(a_session_named_by_zeros_is_one),   cmocka_unit_test(each_point_has_its_own_session),
 		cmocka_unit_test(every_field_of_an_event_counts),    cmocka_unit_test(order_and_number_of_rows_count),
 		cmocka_unit_test(digests_are_those_of_the_document),
 	};
