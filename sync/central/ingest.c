@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A lock is never waited for long: a worker that waits serves nobody. alzy.ingest tells triggers that what is written is
- * the unit's, and no change by the centre. */
-static const char begin_sql[] = "BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '60s';"
-								" SET LOCAL synchronous_commit = on; SET LOCAL alzy.ingest = on";
-
 /* ---- the store's row ------------------------------------------------------------------------------------------ */
 
 static int read_store(struct ingest *in, const struct pg_result *found, struct err *e)
@@ -38,39 +33,59 @@ static int read_store(struct ingest *in, const struct pg_result *found, struct e
 	return rc;
 }
 
-static int select_store(struct ingest *in, bool *out_found, struct err *e)
+static const char select_store_sql[] = "SELECT number, device_id, floor(extract(epoch FROM now()) * 1000)::bigint,"
+									   " points_held, points_rejected, points_dropped, points_expired, points_last,"
+									   " events_held, events_rejected, events_dropped, events_expired, events_last"
+									   " FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE";
+
+/* Makes the row of a store that is new here. */
+static int add_store(struct ingest *in, struct err *e)
 {
+	char device[24];
 	const char *store_id = in->batch->store_id;
 	struct pg_result *found = NULL;
-	int rc = pg_query(in->pg, &found, e,
-	                  "SELECT number, device_id, floor(extract(epoch FROM now()) * 1000)::bigint,"
-	                  " points_held, points_rejected, points_dropped, points_expired, points_last,"
-	                  " events_held, events_rejected, events_dropped, events_expired, events_last"
-	                  " FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE",
-	                  1, &store_id);
-	*out_found = !rc && pg_rows(found);
-	if (*out_found)
-		rc = read_store(in, found, e);
+	in->changed = true;
+	snprintf(device, sizeof device, "%" PRId64, in->device_id);
+	int rc = pg_query(in->pg, NULL, e,
+	                  "INSERT INTO alzy.stores (store_id, device_id) VALUES ($1::uuid, $2::int) ON CONFLICT DO NOTHING",
+	                  2, (const char *const[]){store_id, device});
+	if (!rc)
+		rc = pg_query(in->pg, &found, e, select_store_sql, 1, &store_id);
+	if (!rc)
+		rc = pg_rows(found) ? read_store(in, found, e)
+		                    : err_set(e, ERR_BUSY, "store %s was made and went away meanwhile", store_id);
 	pg_result_free(found);
 	return rc;
 }
 
-/* Locks the store's row, made when it is new. From here on nobody else changes what the centre has of this store. */
-static int lock_store(struct ingest *in, struct err *e)
+/* Begins the transaction and locks the store's row: from here on nobody else changes what the centre has of this store.
+ * In the same breath asks for all that a batch of what is held needs to know. A lock is never waited for long: a worker
+ * that waits serves nobody. alzy.ingest tells triggers that what is written is the unit's, and no change by the centre. */
+static int begin(struct ingest *in, struct err *e)
 {
-	bool found;
-	char device[24];
-	int rc = select_store(in, &found, e);
-	if (rc || found)
-		return rc;
-	in->changed = true;
-	snprintf(device, sizeof device, "%" PRId64, in->device_id);
-	rc = pg_query(in->pg, NULL, e,
-	              "INSERT INTO alzy.stores (store_id, device_id) VALUES ($1::uuid, $2::int) ON CONFLICT DO NOTHING", 2,
-	              (const char *const[]){in->batch->store_id, device});
+	enum { BEGIN, BOUNDS, STORE, SESSIONS, POINTS, EVENTS, CALLS };
+	struct pg_call calls[CALLS] = {
+		[BEGIN] = {.sql = "BEGIN"},
+		[BOUNDS] = {.sql =
+	                    "SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout', '60s', true),"
+	                    " set_config('synchronous_commit', 'on', true), set_config('alzy.ingest', 'on', true)"},
+		[STORE] = {.sql = select_store_sql, .count = 1, .values = (const char *const[]){in->batch->store_id}},
+	};
+	int rc = ingest_sessions_ask(in, &calls[SESSIONS], e);
 	if (!rc)
-		rc = select_store(in, &found, e);
-	return rc || found ? rc : err_set(e, ERR_BUSY, "store %s was made and went away meanwhile", in->batch->store_id);
+		rc = ingest_stream_ask(in, &ingest_points, &calls[POINTS], e);
+	if (!rc)
+		rc = ingest_stream_ask(in, &ingest_events, &calls[EVENTS], e);
+	if (!rc)
+		rc = pg_queries(in->pg, calls, CALLS, e);
+	if (!rc)
+		rc = pg_rows(calls[STORE].result) ? read_store(in, calls[STORE].result, e) : add_store(in, e);
+	for (int i = BEGIN; i <= STORE; i++)
+		pg_result_free(calls[i].result);
+	in->sessions_found = calls[SESSIONS].result;
+	in->streams[STREAM_POINTS].stretches_found = calls[POINTS].result;
+	in->streams[STREAM_EVENTS].stretches_found = calls[EVENTS].result;
+	return rc;
 }
 
 /* ---- the last statement --------------------------------------------------------------------------------------- */
@@ -197,7 +212,7 @@ static int finish(struct ingest *in, struct err *e)
 
 static int work(struct ingest *in, struct err *e)
 {
-	int rc = lock_store(in, e);
+	int rc = begin(in, e);
 	if (!rc)
 		rc = ingest_sessions(in, e);
 	if (!rc)
@@ -228,9 +243,7 @@ static int run(struct ingest *in, struct err *e)
 	in->rejects = cJSON_CreateArray();
 	if (!in->sessions || !in->stretches || !in->rejects)
 		return err_set(e, ERR_MEMORY, "out of memory for a batch");
-	int rc = pg_script(in->pg, begin_sql, e);
-	if (!rc)
-		rc = work(in, e);
+	int rc = work(in, e);
 	if (!rc)
 		rc = pg_script(in->pg, brings_nothing(in) ? "SET LOCAL synchronous_commit = off; COMMIT" : "COMMIT", e);
 	else
@@ -242,11 +255,17 @@ static int run(struct ingest *in, struct err *e)
 static void ingest_free(struct ingest *in)
 {
 	for (int s = 0; s < STREAM_COUNT; s++) {
-		struct ranges *sets[] = {&in->streams[s].held,    &in->streams[s].rejected, &in->streams[s].dropped,
-		                         &in->streams[s].expired, &in->streams[s].taken,    &in->streams[s].refused};
+		struct ingest_stream *stream = &in->streams[s];
+		struct ranges *sets[] = {&stream->given,   &stream->held,  &stream->rejected, &stream->dropped,
+		                         &stream->expired, &stream->taken, &stream->refused};
 		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
 			ranges_free(sets[i]);
+		buffer_free(&stream->firsts);
+		buffer_free(&stream->lasts);
+		pg_result_free(stream->stretches_found);
 	}
+	buffer_free(&in->session_names);
+	pg_result_free(in->sessions_found);
 	cJSON_Delete(in->stretches);
 	cJSON_Delete(in->rejects);
 	free(in->sessions);

@@ -49,17 +49,21 @@ int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e)
 {
 	struct months months = {.count = 0};
 	char array[MONTHS_MAX * MONTH_TEXT + 2] = "{";
+	size_t unknown = 0;
 	list_months(batch, &months);
-	if (!months.count)
-		return 0;
-	for (size_t i = 0; i < months.count; i++) {
-		strcat(array, i ? "," : "");
-		strcat(array, months.names[i]);
-	}
+	for (size_t i = 0; i < months.count; i++)
+		if (!pg_noted(pg, months.names[i])) {
+			strcat(array, unknown++ ? "," : "");
+			strcat(array, months.names[i]);
+		}
 	strcat(array, "}");
-	return pg_query(
-		pg, NULL, e,
-		"SELECT alzy.ensure_partitions(m AT TIME ZONE 'UTC', m AT TIME ZONE 'UTC')"
-		" FROM unnest($1::timestamp[]) m WHERE to_regclass('alzy.points_' || to_char(m, 'YYYY_MM')) IS NULL",
-		1, (const char *const[]){array});
+	int rc = !unknown ? 0
+	                  : pg_query(pg, NULL, e,
+	                             "SELECT alzy.ensure_partitions(m AT TIME ZONE 'UTC', m AT TIME ZONE 'UTC')"
+	                             " FROM unnest($1::timestamp[]) m"
+	                             " WHERE to_regclass('alzy.points_' || to_char(m, 'YYYY_MM')) IS NULL",
+	                             1, (const char *const[]){array});
+	for (size_t i = 0; i < months.count && !rc; i++)
+		pg_note(pg, months.names[i]);
+	return rc;
 }

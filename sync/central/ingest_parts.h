@@ -17,6 +17,10 @@
 
 /* A stream of the store: what the centre had of it before this batch, and what the batch changes. */
 struct ingest_stream {
+	struct ranges given;                            /* the rows of the batch */
+	struct buffer firsts, lasts;                    /* their two ends, for Postgres */
+	const char *asked[4];                           /* what ingest_stream_ask gives to Postgres */
+	struct pg_result *stretches_found;              /* what came of it */
 	struct ranges held, rejected, dropped, expired; /* as in alzy.stores; the first two grow */
 	struct ranges taken;                            /* rows of this batch that are now in the table */
 	struct ranges refused; /* rows of this batch that are now in alzy.rejected for their data */
@@ -37,11 +41,14 @@ struct ingest {
 	int64_t now_ms; /* of Postgres, at the start of the transaction */
 	struct ingest_stream streams[STREAM_COUNT];
 	struct ingest_session *sessions; /* one for each of the batch */
-	cJSON *stretches;                /* rows of alzy.stretches to be */
-	cJSON *rejects;                  /* rows of alzy.rejected not yet written */
-	bool changed;                    /* something besides new rows was written that must not be lost */
-	int64_t rejected_total;          /* rows of this store in alzy.rejected, once written */
-	struct receipt *receipt;         /* to be filled */
+	struct buffer session_names;     /* what ingest_sessions_ask gives to Postgres */
+	const char *sessions_asked;
+	struct pg_result *sessions_found; /* what came of it */
+	cJSON *stretches;                 /* rows of alzy.stretches to be */
+	cJSON *rejects;                   /* rows of alzy.rejected not yet written */
+	bool changed;                     /* something besides new rows was written that must not be lost */
+	int64_t rejected_total;           /* rows of this store in alzy.rejected, once written */
+	struct receipt *receipt;          /* to be filled */
 };
 
 /* The name of a row for ever: points.id, events.event_id. */
@@ -66,6 +73,8 @@ extern const struct ingest_rows ingest_points, ingest_events;
 /* Months of the batch that have no partition yet get one. Before the transaction: making one must not wait in it. */
 int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
 
+/* What there is of the batch's sessions. */
+int ingest_sessions_ask(struct ingest *in, struct pg_call *out, struct err *e);
 /* The batch's sessions into both tables. ERR_REFUSED when one belongs to another device. */
 int ingest_sessions(struct ingest *in, struct err *e);
 
@@ -75,6 +84,8 @@ int ingest_sessions_say(struct ingest *in, struct err *e);
 /* Puts the reference data of the device into in->receipt, when the unit has other. */
 int ingest_reference(struct ingest *in, struct err *e);
 
+/* The stretches of the store that lie inside the batch's rows. */
+int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct pg_call *out, struct err *e);
 /* All of one stream: subtracts what is accounted for, compares what overlaps, takes the rest. */
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);
 /* Index in the batch of the row with this seq, which must be there. */

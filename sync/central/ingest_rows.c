@@ -125,6 +125,9 @@ static int take(struct ingest *in, const struct ingest_rows *rows, const size_t 
 	char code[RECEIPT_CODE_TEXT], why[ERR_TEXT_MAX];
 	snprintf(code, sizeof code, "%s", pg_sqlstate(in->pg));
 	snprintf(why, sizeof why, "%s", e->text);
+	/* What the rows refer to was there a moment ago: somebody has deleted it meanwhile, and next time it is made anew. */
+	if (!strcmp(code, "23503"))
+		return err_set(e, ERR_BUSY, "what rows refer to went away on their way: %s", why);
 	if ((rc = pg_script(in->pg, "ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows", e)))
 		return rc;
 	if (count == 1 && whole)
@@ -174,23 +177,17 @@ static int note_stretches(struct ingest *in, const struct ingest_rows *rows, str
 
 /* ---- rows that are held already ----------------------------------------------------------------------------- */
 
-/* Stretches that lie inside the overlap: one whose digest is that of the batch's rows needs no further look. */
-static int match_stretches(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,
-                           struct ranges *matched, struct err *e)
+static const char stretches_sql[] =
+	"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex') FROM alzy.stores t"
+	" CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last) JOIN alzy.stretches s"
+	" ON s.store_number = t.number AND s.stream = $2 AND s.first_seq BETWEEN r.first AND r.last"
+	" AND s.last_seq <= r.last WHERE t.store_id = $1::uuid";
+
+/* Of the stretches inside the batch's rows, those whose digest is that of the rows: they need no further look. */
+static int match_stretches(struct ingest *in, const struct ingest_rows *rows, struct ranges *matched, struct err *e)
 {
-	struct buffer firsts = {0}, lasts = {0};
-	struct pg_result *found = NULL;
-	char number[24];
-	snprintf(number, sizeof number, "%" PRId64, in->store_number);
-	int rc = seq_ranges_arrays(overlap, 0, &firsts, &lasts, e);
-	if (!rc)
-		rc = pg_query(
-			in->pg, &found, e,
-			"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex')"
-			" FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last) JOIN alzy.stretches s"
-			" ON s.store_number = $1::int AND s.stream = $2 AND s.first_seq BETWEEN r.first AND r.last"
-			" AND s.last_seq <= r.last",
-			4, (const char *const[]){number, stream_name(rows->stream), (char *)firsts.bytes, (char *)lasts.bytes});
+	const struct pg_result *found = in->streams[rows->stream].stretches_found;
+	int rc = 0;
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
 		uint8_t digest[ROWS_DIGEST];
 		char hex[KEY_HASH_TEXT];
@@ -201,18 +198,16 @@ static int match_stretches(struct ingest *in, const struct ingest_rows *rows, co
 		if (!strcmp(hex, pg_text(found, i, 2)))
 			rc = ranges_add(matched, first, last, e);
 	}
-	pg_result_free(found);
-	buffer_free(&firsts);
-	buffer_free(&lasts);
 	return rc;
 }
 
-static int check_overlap(struct ingest *in, const struct ingest_rows *rows, const struct ranges *given, struct err *e)
+static int check_overlap(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
+	const struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges overlap = {0}, matched = {0}, doubtful = {0};
-	int rc = ranges_intersect(&overlap, given, &in->streams[rows->stream].held, e);
+	int rc = ranges_intersect(&overlap, &stream->given, &stream->held, e);
 	if (!rc && overlap.count && !in->batch->compare)
-		rc = match_stretches(in, rows, &overlap, &matched, e);
+		rc = match_stretches(in, rows, &matched, e);
 	if (!rc)
 		rc = ranges_subtract(&doubtful, &overlap, &matched, e);
 	if (!rc && doubtful.count)
@@ -225,7 +220,7 @@ static int check_overlap(struct ingest *in, const struct ingest_rows *rows, cons
 
 /* ---- a whole stream ----------------------------------------------------------------------------------------- */
 
-static int find_fresh(const struct ingest_stream *stream, const struct ranges *given, struct ranges *out, struct err *e)
+static int find_fresh(const struct ingest_stream *stream, struct ranges *out, struct err *e)
 {
 	struct ranges accounted = {0};
 	int rc = ranges_copy(&accounted, &stream->held, e);
@@ -236,23 +231,48 @@ static int find_fresh(const struct ingest_stream *stream, const struct ranges *g
 	if (!rc)
 		rc = ranges_add_all(&accounted, &stream->expired, e);
 	if (!rc)
-		rc = ranges_subtract(out, given, &accounted, e);
+		rc = ranges_subtract(out, &stream->given, &accounted, e);
 	ranges_free(&accounted);
+	return rc;
+}
+
+/* Runs are found before they are added: rows of a batch are mostly one behind the other. */
+static int find_given(const struct ingest_rows *rows, const struct batch *batch, struct ranges *out, struct err *e)
+{
+	size_t count = rows->count(batch);
+	int rc = 0;
+	for (size_t i = 0; i < count && !rc; i++) {
+		int64_t first = rows->seq(batch, i), last = first;
+		while (i + 1 < count && rows->seq(batch, i + 1) == last + 1) {
+			last++;
+			i++;
+		}
+		rc = ranges_add(out, first, last, e);
+	}
+	return rc;
+}
+
+int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct pg_call *out, struct err *e)
+{
+	struct ingest_stream *stream = &in->streams[rows->stream];
+	int rc = find_given(rows, in->batch, &stream->given, e);
+	if (!rc)
+		rc = seq_ranges_arrays(&stream->given, 0, &stream->firsts, &stream->lasts, e);
+	stream->asked[0] = in->batch->store_id;
+	stream->asked[1] = stream_name(rows->stream);
+	stream->asked[2] = (const char *)stream->firsts.bytes;
+	stream->asked[3] = (const char *)stream->lasts.bytes;
+	*out = (struct pg_call){.sql = stretches_sql, .count = 4, .values = stream->asked};
 	return rc;
 }
 
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
-	struct ranges given = {0}, fresh = {0};
-	size_t count = rows->count(in->batch);
-	int rc = 0;
-	for (size_t i = 0; i < count && !rc; i++)
-		rc = ranges_add(&given, rows->seq(in->batch, i), rows->seq(in->batch, i), e);
+	struct ranges fresh = {0};
+	int rc = find_fresh(stream, &fresh, e);
 	if (!rc)
-		rc = find_fresh(stream, &given, &fresh, e);
-	if (!rc)
-		rc = check_overlap(in, rows, &given, e);
+		rc = check_overlap(in, rows, e);
 	if (!rc)
 		rc = take_fresh(in, rows, &fresh, e);
 	if (!rc)
@@ -261,13 +281,12 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 		rc = ranges_add_all(&stream->held, &stream->taken, e);
 	if (!rc)
 		rc = ranges_add_all(&stream->rejected, &stream->refused, e);
-	stream->known = (int64_t)count - ranges_total(&fresh);
+	stream->known = ranges_total(&stream->given) - ranges_total(&fresh);
 	int64_t last = in->batch->last_seq[rows->stream];
-	if (ranges_highest(&given) > last)
-		last = ranges_highest(&given);
+	if (ranges_highest(&stream->given) > last)
+		last = ranges_highest(&stream->given);
 	if (last > stream->last)
 		stream->last = last;
-	ranges_free(&given);
 	ranges_free(&fresh);
 	return rc;
 }

@@ -173,14 +173,22 @@ static int read_one(struct ingest *in, const struct pg_result *found, size_t i, 
 	return 0;
 }
 
-static int read_held(struct ingest *in, const char *names, struct err *e)
+static int read_held(struct ingest *in, const struct pg_result *found, struct err *e)
 {
-	struct pg_result *found = NULL;
-	int rc = pg_query(in->pg, &found, e, read_sql, 1, &names);
-	if (!rc && pg_rows(found) != in->batch->session_count)
+	int rc = 0;
+	if (pg_rows(found) != in->batch->session_count)
 		rc = err_set(e, ERR_INTERNAL, "sessions were asked for and not answered one by one");
 	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
 		rc = read_one(in, found, i, e);
+	return rc;
+}
+
+static int read_again(struct ingest *in, struct err *e)
+{
+	struct pg_result *found = NULL;
+	int rc = pg_query(in->pg, &found, e, read_sql, 1, &in->sessions_asked);
+	if (!rc)
+		rc = read_held(in, found, e);
 	pg_result_free(found);
 	return rc;
 }
@@ -245,16 +253,16 @@ static int write_some(struct ingest *in, bool fresh, const char *sql, struct err
 }
 
 /* Read again under locks, so that what another program changes meanwhile is seen or waits. */
-static int write_news(struct ingest *in, const char *names, struct err *e)
+static int write_news(struct ingest *in, struct err *e)
 {
-	int rc = pg_query(in->pg, NULL, e, lock_sql, 1, &names);
+	int rc = pg_query(in->pg, NULL, e, lock_sql, 1, &in->sessions_asked);
 	if (!rc)
-		rc = read_held(in, names, e);
+		rc = read_again(in, e);
 	if (!rc)
 		rc = write_some(in, false, update_sql, e);
 	if (!rc)
 		rc = write_some(in, true, insert_sql, e);
-	return rc ? rc : read_held(in, names, e);
+	return rc ? rc : read_again(in, e);
 }
 
 /* The header promises it; else an event could be put into a session of another device. */
@@ -274,25 +282,28 @@ static int check_events(const struct batch *batch, struct err *e)
 	return 0;
 }
 
+int ingest_sessions_ask(struct ingest *in, struct pg_call *out, struct err *e)
+{
+	int rc = names_of(in->batch, &in->session_names, e);
+	in->sessions_asked = (const char *)in->session_names.bytes;
+	*out = (struct pg_call){.sql = read_sql, .count = 1, .values = &in->sessions_asked};
+	return rc;
+}
+
 int ingest_sessions(struct ingest *in, struct err *e)
 {
-	struct buffer names = {0};
 	bool news = false;
 	int rc = check_events(in->batch, e);
-	if (rc || !in->batch->session_count)
-		return rc;
-	rc = names_of(in->batch, &names, e);
 	if (!rc)
-		rc = read_held(in, (const char *)names.bytes, e);
+		rc = read_held(in, in->sessions_found, e);
 	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
 		news |= is_news(&in->batch->sessions[i], &in->sessions[i]);
 	if (!rc && news)
-		rc = write_news(in, (const char *)names.bytes, e);
+		rc = write_news(in, e);
 	in->changed = in->changed || news;
 	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
 		if (!in->sessions[i].id)
 			rc = err_set(e, ERR_DATABASE, "session %s was not written", in->batch->sessions[i].session_id);
-	buffer_free(&names);
 	return rc;
 }
 

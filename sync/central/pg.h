@@ -17,6 +17,14 @@ int pg_open(struct pg **out, const char *dsn, struct err *e);
 void pg_close(struct pg *pg);
 /* Whether the connection is of use; reconnects once when it is not. ERR_DATABASE. */
 int pg_ready(struct pg *pg, struct err *e);
+/* From now on a call that Postgres leaves unanswered for so long ends with ERR_DATABASE, and the connection is given up.
+ * Without it, a call waits for as long as it takes. */
+void pg_bound(struct pg *pg, int64_t answer_ms);
+
+/* What somebody has found to be so in the database, so as not to ask again: a short text, kept as long as the connection
+ * is, and as there is room for it. */
+void pg_note(struct pg *pg, const char *what);
+bool pg_noted(const struct pg *pg, const char *what);
 
 /* One statement with bound text parameters $1…; NULL is NULL. Errors: ERR_DATA for SQLSTATE classes 22 and 23, ERR_BUSY
  * for 55P03 (lock_not_available), 40001 and 40P01, ERR_PERMISSION for 42501, ERR_DATABASE for everything else; the text
@@ -24,6 +32,18 @@ int pg_ready(struct pg *pg, struct err *e);
  * again are prepared once per connection. */
 int pg_query(struct pg *pg, struct pg_result **out, struct err *e, const char *sql, size_t count,
              const char *const *values);
+
+/* One of several statements that go to Postgres together. */
+struct pg_call {
+	const char *sql;
+	size_t count; /* of values */
+	const char *const *values;
+	struct pg_result *result; /* its rows, as of pg_query: the caller's to free, also after a failure */
+};
+enum { PG_CALLS_MAX = 8 };
+/* One after the other, in one round trip, each as by pg_query; the first that fails is the last one that is run. Outside
+ * a transaction they are one. */
+int pg_queries(struct pg *pg, struct pg_call *calls, size_t count, struct err *e);
 /* The SQLSTATE of the last failure on this connection, "" when none. */
 const char *pg_sqlstate(const struct pg *pg);
 

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Longer than the statement_timeout of a batch: then it is not the statement, but the server that stands still. */
+enum { ANSWER_MS = 70000 };
+
 struct workers {
 	const char *dsn;
 	pthread_mutex_t mutex;
@@ -39,6 +42,8 @@ static void *work(void *user)
 	for (struct job *job; (job = take(w));) {
 		struct err e = {0};
 		int rc = pg ? pg_ready(pg, &e) : pg_open(&pg, w->dsn, &e);
+		if (!rc)
+			pg_bound(pg, ANSWER_MS);
 		job->run(job, rc ? NULL : pg, &e);
 	}
 	pg_close(pg);

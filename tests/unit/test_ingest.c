@@ -613,6 +613,96 @@ static void trouble_changes_nothing(void **state)
 	buffer_free(&envelope);
 }
 
+/* Somebody deletes the session while its points are on their way: that is no fault of the points. */
+static void what_goes_away_meanwhile_rejects_nothing(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 10);
+	(void)state;
+	rig_do("CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM alzy.sessions s WHERE NOT"
+	       " EXISTS (SELECT FROM alzy.points p WHERE p.session_id = s.id); RETURN NULL; END $$;"
+	       "CREATE TRIGGER forget BEFORE INSERT ON alzy.points FOR EACH STATEMENT EXECUTE FUNCTION forget()");
+	rig_refused(&unit, &batch, ERR_BUSY, "23503");
+	rig_do("DROP TRIGGER forget ON alzy.points; DROP FUNCTION forget");
+	batch = rig_batch(&unit, 1, 10);
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 10);
+	assert_int_equal(receipt.streams[STREAM_POINTS].rejected_total, 0);
+	receipt_free(&receipt);
+}
+
+/* ---- connections --------------------------------------------------------------------------------------------- */
+
+static void a_server_that_stands_still_is_given_up(void **state)
+{
+	struct err e = {0};
+	struct pg_result *found = NULL;
+	struct pg *pg;
+	(void)state;
+	assert_int_equal(pg_open(&pg, getenv("ALZY_TEST_DSN"), &e), 0);
+	pg_bound(pg, 200);
+	for (int i = 0; i < 3; i++) {
+		struct pg_call calls[] = {{.sql = "SELECT 1"}, {.sql = "SELECT pg_sleep(600)"}, {.sql = "SELECT 2"}};
+		int64_t began = clock_mono_ms();
+		int rc = i == 0   ? pg_script(pg, "BEGIN; SELECT pg_sleep(600)", &e)
+		         : i == 1 ? pg_query(pg, &found, &e, "SELECT pg_sleep(600)", 0, NULL)
+		                  : pg_queries(pg, calls, 3, &e);
+		assert_int_equal(rc, -ERR_DATABASE);
+		assert_non_null(strstr(e.text, "not answered"));
+		assert_int_equal(pg_script(pg, "ROLLBACK", &e), -ERR_DATABASE);
+		assert_true(clock_mono_ms() - began < 10000);
+		if (i == 2)
+			pg_result_free(calls[0].result);
+		assert_int_equal(pg_ready(pg, &e), 0);
+		assert_int_equal(pg_query(pg, &found, &e, "SELECT 7", 0, NULL), 0);
+		assert_int_equal(pg_int(found, 0, 0), 7);
+		pg_result_free(found);
+	}
+	pg_close(pg);
+}
+
+static void a_statement_of_another_behind_a_pooler_is_healed(void **state)
+{
+	struct err e = {0};
+	struct pg_result *found = NULL;
+	struct pg *pg;
+	(void)state;
+	assert_int_equal(pg_open(&pg, getenv("ALZY_TEST_DSN"), &e), 0);
+	assert_int_equal(pg_script(pg, "PREPARE s0 AS SELECT 1", &e), 0);
+	assert_int_equal(pg_query(pg, &found, &e, "SELECT 2", 0, NULL), -ERR_DATABASE);
+	assert_string_equal(pg_sqlstate(pg), "42P05");
+	assert_int_equal(pg_ready(pg, &e), 0);
+	assert_int_equal(pg_query(pg, &found, &e, "SELECT 2", 0, NULL), 0);
+	assert_int_equal(pg_int(found, 0, 0), 2);
+	pg_result_free(found);
+	pg_close(pg);
+}
+
+static void statements_together_end_at_the_first_failure(void **state)
+{
+	struct err e = {0};
+	const char *value = "5";
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct pg_call calls[] = {{.sql = "CREATE TEMPORARY TABLE together (n integer)"},
+		                          {.sql = "SELECT 1 / ($1::int - 5)", .count = 1, .values = &value},
+		                          {.sql = "SELECT 3"}};
+		assert_int_equal(pg_queries(rig_pg, calls, 3, &e), -ERR_DATA);
+		assert_string_equal(pg_sqlstate(rig_pg), "22012");
+		assert_int_equal(pg_rows(calls[2].result), 0);
+		for (int k = 0; k < 3; k++)
+			pg_result_free(calls[k].result);
+		assert_string_equal(rig_ask("SELECT to_regclass('together') IS NULL", NULL), "t");
+	}
+	value = "6";
+	struct pg_call calls[] = {{.sql = "SELECT 1 / ($1::int - 5)", .count = 1, .values = &value}, {.sql = "SELECT 3"}};
+	assert_int_equal(pg_queries(rig_pg, calls, 2, &e), 0);
+	assert_int_equal(pg_int(calls[0].result, 0, 0), 1);
+	assert_int_equal(pg_int(calls[1].result, 0, 0), 3);
+	pg_result_free(calls[0].result);
+	pg_result_free(calls[1].result);
+}
+
 struct sender {
 	const struct unit *unit;
 	const struct buffer *envelopes;
@@ -955,6 +1045,10 @@ int main(void)
 		cmocka_unit_test(only_known_senders_are_served),
 		cmocka_unit_test(pairing_takes_one_key),
 		cmocka_unit_test(trouble_changes_nothing),
+		cmocka_unit_test(what_goes_away_meanwhile_rejects_nothing),
+		cmocka_unit_test(a_server_that_stands_still_is_given_up),
+		cmocka_unit_test(a_statement_of_another_behind_a_pooler_is_healed),
+		cmocka_unit_test(statements_together_end_at_the_first_failure),
 		cmocka_unit_test(any_order_from_anywhere_is_the_same),
 		cmocka_unit_test(every_value_is_read_back_as_it_came),
 		cmocka_unit_test(a_value_that_no_unit_sends_is_another),
