@@ -104,6 +104,12 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 	run->report->events += accounted[STREAM_EVENTS] - rejected[STREAM_EVENTS];
 	run->report->sessions += sessions;
 	run->report->rejected += rejected[STREAM_POINTS] + rejected[STREAM_EVENTS];
+	bool full = receipt->streams[STREAM_POINTS].left || receipt->streams[STREAM_EVENTS].left;
+	if (full && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS])
+		return err_set(
+			e, ERR_LIMIT,
+			"the centre has too many separate ranges of this store to take these rows: they stay here and are "
+			"tried again later; see at the centre why so many rows are rejected or missing");
 	bool asked = !parcel->session_count && !parcel->sent[STREAM_POINTS].count && !parcel->sent[STREAM_EVENTS].count;
 	if (!asked && !run->even_empty && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS] && !sessions)
 		return err_set(

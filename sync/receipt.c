@@ -49,7 +49,8 @@ static bool add_stream(cJSON *root, const char *name, const struct receipt_strea
 	return add_rejected(object, stream) &&
 	       document_add_int_unless(object, "rejected_total", stream->rejected_total, 0) &&
 	       document_add_int_unless(object, "fresh", stream->fresh, 0) &&
-	       document_add_int_unless(object, "known", stream->known, 0);
+	       document_add_int_unless(object, "known", stream->known, 0) &&
+	       document_add_int_unless(object, "left", stream->left, 0);
 }
 
 static bool add_value(cJSON *item, const struct session *values, enum session_field field)
@@ -189,6 +190,8 @@ static int get_stream(const cJSON *root, const char *name, struct receipt_stream
 		rc = document_get_int_or(object, "fresh", 0, SEQ_MAX, 0, &out->fresh, e);
 	if (!rc)
 		rc = document_get_int_or(object, "known", 0, SEQ_MAX, 0, &out->known, e);
+	if (!rc)
+		rc = document_get_int_or(object, "left", 0, SEQ_MAX, 0, &out->left, e);
 	return rc;
 }
 

@@ -35,7 +35,8 @@ struct receipt_stream {
 	size_t rejected_count;
 	int64_t rejected_total;
 	int64_t fresh, known; /* of the batch: rows that were new, rows that were held already */
-	int64_t refused;      /* of the batch: rows that were set aside; not in the document */
+	int64_t left; /* of the batch: rows for which the centre has no room, as they would be too many separate ranges */
+	int64_t refused; /* of the batch: rows that were set aside; not in the document */
 };
 
 struct receipt_session {

@@ -89,6 +89,10 @@ static int handle_batch(struct request *request, struct pg *pg, struct err *e)
 	         receipt.exchange, receipt.device_id, receipt.store_id, points->fresh, points->known, events->fresh,
 	         events->known, points->rejected_total + events->rejected_total, request->body.length,
 	         request->answer.length, clock_mono_ms() - request->began_ms);
+	if (points->left || events->left)
+		log_warning("store %s has too many separate ranges: %" PRId64 " points and %" PRId64
+		            " events were left to the unit",
+		            receipt.store_id, points->left, events->left);
 	receipt_free(&receipt);
 	return 0;
 }

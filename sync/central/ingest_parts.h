@@ -26,6 +26,8 @@ struct ingest_stream {
 	struct ranges refused; /* rows of this batch that are now in alzy.rejected for their data */
 	int64_t last;          /* the highest seq that the centre has heard of */
 	int64_t known;         /* rows of the batch that were accounted for before */
+	int64_t room;          /* for so many more separate ranges of what is held or rejected */
+	int64_t left;          /* rows of the batch that found no room: they stay with the unit */
 };
 
 struct ingest_session {

@@ -25,6 +25,7 @@ static int account(const struct ingest_stream *stream, struct receipt_stream *ou
 		rc = ranges_subtract(&out->missing, &heard, &out->accounted, e);
 	ranges_free(&heard);
 	out->fresh = ranges_total(&stream->taken);
+	out->left = stream->left;
 	/* Those that are held with other content were set aside. */
 	out->known = stream->known - (out->refused - ranges_total(&stream->refused));
 	return rc;

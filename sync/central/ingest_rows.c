@@ -115,6 +115,10 @@ static int take(struct ingest *in, const struct ingest_rows *rows, const size_t 
                 struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
+	if (stream->room < 0) {
+		stream->left += (int64_t)count;
+		return 0;
+	}
 	int rc = rows->copy(in, index, count, e);
 	if (!rc && !whole)
 		rc = pg_script(in->pg, "RELEASE SAVEPOINT rows", e);
@@ -132,12 +136,43 @@ static int take(struct ingest *in, const struct ingest_rows *rows, const size_t 
 		return rc;
 	if (count == 1 && whole)
 		return take(in, rows, index, 1, false, e);
+	/* It would be a range of its own, and part in two what it stands in. */
+	if (count == 1 && (stream->room -= 2) < 0) {
+		stream->left++;
+		return 0;
+	}
 	if (count == 1) {
 		rc = add_rows(&stream->refused, rows, in->batch, index, 1, e);
 		return rc ? rc : reject(in, rows, *index, code, why, e);
 	}
 	rc = take(in, rows, index, count / 2, false, e);
 	return rc ? rc : take(in, rows, index + count / 2, count - count / 2, false, e);
+}
+
+/* How many more ranges there may be, so that each set of them, all together, and the gaps between them can be told. */
+static int64_t room_of(const struct ingest_stream *stream)
+{
+	size_t there = stream->held.count + stream->rejected.count + stream->dropped.count + stream->expired.count;
+	return there < RANGES_MAX - 1 ? RANGES_MAX - 1 - (int64_t)there : 0;
+}
+
+/* Of the fresh ranges those for which there is room. What closes a gap needs none, so a unit that fills its gaps gets on
+ * whatever became of its store; the rest is left to it. */
+static int find_room(struct ingest_stream *stream, const struct ranges *fresh, struct ranges *out, struct err *e)
+{
+	int rc = 0;
+	stream->room = room_of(stream);
+	for (size_t i = 0; i < fresh->count && !rc; i++) {
+		struct range range = fresh->items[i];
+		if (stream->room > 0)
+			stream->room--;
+		else if (!ranges_contain(&stream->held, range.first - 1) && !ranges_contain(&stream->held, range.last + 1)) {
+			stream->left += range.last - range.first + 1;
+			continue;
+		}
+		rc = ranges_add(out, range.first, range.last, e);
+	}
+	return rc;
 }
 
 static int take_fresh(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, struct err *e)
@@ -269,12 +304,14 @@ int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct 
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
-	struct ranges fresh = {0};
+	struct ranges fresh = {0}, fitting = {0};
 	int rc = find_fresh(stream, &fresh, e);
 	if (!rc)
 		rc = check_overlap(in, rows, e);
 	if (!rc)
-		rc = take_fresh(in, rows, &fresh, e);
+		rc = find_room(stream, &fresh, &fitting, e);
+	if (!rc)
+		rc = take_fresh(in, rows, &fitting, e);
 	if (!rc)
 		rc = note_stretches(in, rows, e);
 	if (!rc)
@@ -288,5 +325,6 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 	if (last > stream->last)
 		stream->last = last;
 	ranges_free(&fresh);
+	ranges_free(&fitting);
 	return rc;
 }

@@ -277,6 +277,45 @@ static void refused_rows_block_nothing(void **state)
 	buffer_free(&envelope);
 }
 
+/* So many ranges of a store as there may be: what closes gaps is taken, the rest is left, and nothing is refused. */
+static void a_store_in_pieces_gets_on(void **state)
+{
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 1);
+	(void)state;
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+	rig_ask("UPDATE alzy.stores SET points_held = points_held + (SELECT range_agg(int8range(n * 10, n * 10 + 1))"
+	        " FROM generate_series(1, 9998) n) WHERE store_id = $1::uuid RETURNING 1",
+	        unit.store_id);
+	static const struct {
+		int64_t first, fresh, left, bad; /* bad: a seq that Postgres refuses */
+		size_t count;
+	} steps[] = {
+		{200001, 0, 5, 0, 5}, /* another range */
+		{9, 1, 0, 0, 1},      /* follows on one */
+		{2, 3, 4, 5, 7},      /* … until a row that is refused */
+		{2, 4, 0, 0, 7},      /* closes a gap: 2 to 4 are held */
+		{200001, 5, 0, 0, 5}, /* there is room for one more */
+		{200007, 0, 5, 0, 5}, /* and that was it */
+		{200006, 6, 0, 0, 6}, {99981, 2, 17, 99983, 19},
+	};
+	rig_do("ALTER TABLE alzy.points ADD CONSTRAINT test CHECK (speed < 1000) NOT VALID");
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		batch = rig_batch(&unit, steps[i].first, steps[i].count);
+		if (steps[i].bad)
+			batch.points[steps[i].bad - steps[i].first].speed_cmps = 100000;
+		receipt = rig_exchange(&unit, &batch);
+		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, steps[i].fresh);
+		assert_int_equal(receipt.streams[STREAM_POINTS].left, steps[i].left);
+		assert_int_equal(receipt.streams[STREAM_POINTS].rejected_total, 0);
+		receipt_free(&receipt);
+	}
+	rig_do("ALTER TABLE alzy.points DROP CONSTRAINT test");
+	assert_string_equal(rejected_of(&unit), "");
+	assert_string_equal(points_of(&unit), "22");
+}
+
 static void a_month_gets_its_partition(void **state)
 {
 	struct unit unit = rig_unit();
@@ -1037,6 +1076,7 @@ int main(void)
 		cmocka_unit_test(overlaps_bring_only_what_is_new),
 		cmocka_unit_test(other_content_is_a_conflict),
 		cmocka_unit_test(refused_rows_block_nothing),
+		cmocka_unit_test(a_store_in_pieces_gets_on),
 		cmocka_unit_test(a_month_gets_its_partition),
 		cmocka_unit_test(a_partition_that_comes_meanwhile_rejects_nothing),
 		cmocka_unit_test(last_position_is_the_newest_believable),
