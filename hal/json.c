@@ -107,6 +107,8 @@ int json_get_ranges(const cJSON *object, const char *name, struct ranges *out, s
 			rc = check_int(cJSON_GetArrayItem(pair, 0), name, 1, SEQ_MAX, &first, e);
 		if (!rc)
 			rc = check_int(cJSON_GetArrayItem(pair, 1), name, 1, SEQ_MAX, &last, e);
+		if (!rc && read.count && first <= ranges_highest(&read) + 1)
+			rc = err_set(e, ERR_INVALID, "\"%s\" is not rising, or has ranges that touch", name);
 		if (!rc)
 			rc = ranges_add(&read, first, last, e);
 		if (rc) {

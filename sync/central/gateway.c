@@ -21,12 +21,14 @@
 
 enum {
 	CONNECTIONS_MAX = 512,
+	CONNECTIONS_MANY = CONNECTIONS_MAX / 4 * 3,
 	CONNECTION_MEMORY = 32 * 1024, /* head and what is read at once */
 	REQUESTS_PER_WORKER = 16,      /* complete and waiting; their bodies, and those on the way, have this much memory */
 	HEALTH_QUEUE = 64,
 	RETRY_AFTER_S = 5,
 	/* How long a connection may take, idle or busy: a byte every two seconds is idle too. */
 	HEAD_MS = 30000,
+	HEAD_CROWDED_MS = 3000, /* when there are many: who has nothing to ask makes room for those who have */
 	BODY_MS = 120000,
 	ANSWER_MS = 60000,
 	STOP_MS = 20000,
@@ -36,6 +38,7 @@ enum {
 struct peer {
 	struct peer *next, **from; /* from: what points to this one */
 	int fd;
+	bool asking;         /* not waiting for the head of a request */
 	int64_t deadline_ms; /* on the monotonic clock; INT64_MAX while a worker has it */
 	char name[64];
 };
@@ -48,6 +51,7 @@ struct gateway {
 	pthread_mutex_t mutex;
 	pthread_cond_t fewer; /* requests */
 	struct peer *peers;
+	size_t connections;
 	size_t requests;                    /* under way */
 	size_t body_bytes, body_bytes_most; /* of all of them, in memory: what was announced costs nothing until it comes */
 	bool stopping;
@@ -229,6 +233,7 @@ static void run_request(struct job *job, struct pg *pg, struct err *e)
 static void set_deadline(struct gateway *gateway, struct peer *peer, int64_t in_ms)
 {
 	pthread_mutex_lock(&gateway->mutex);
+	peer->asking = in_ms != HEAD_MS;
 	peer->deadline_ms = in_ms == INT64_MAX ? INT64_MAX : clock_mono_ms() + in_ms;
 	pthread_mutex_unlock(&gateway->mutex);
 }
@@ -251,6 +256,7 @@ static void connection_began(struct gateway *gateway, struct MHD_Connection *con
 	if (peer->next)
 		peer->next->from = &peer->next;
 	gateway->peers = peer;
+	gateway->connections++;
 	pthread_mutex_unlock(&gateway->mutex);
 	*context = peer;
 }
@@ -263,6 +269,7 @@ static void connection_ended(struct gateway *gateway, struct peer *peer)
 	*peer->from = peer->next;
 	if (peer->next)
 		peer->next->from = peer->from;
+	gateway->connections--;
 	pthread_mutex_unlock(&gateway->mutex);
 	free(peer);
 }
@@ -280,8 +287,9 @@ void gateway_tick(struct gateway *gateway)
 {
 	int64_t now = clock_mono_ms();
 	pthread_mutex_lock(&gateway->mutex);
+	int64_t sooner = gateway->connections < CONNECTIONS_MANY ? 0 : HEAD_MS - HEAD_CROWDED_MS;
 	for (struct peer *peer = gateway->peers; peer; peer = peer->next)
-		if (peer->deadline_ms < now) {
+		if (peer->deadline_ms - (peer->asking ? 0 : sooner) < now) {
 			shutdown(peer->fd, SHUT_RDWR); /* MHD sees that, and closes it */
 			peer->deadline_ms = INT64_MAX;
 		}

@@ -87,6 +87,14 @@ is "$(ask /healthz)" 200 "healthy while ${#slow[@]} bodies are on their way"
 is "$(post /v1/batches "$SCRATCH/batch")" 200 "… and a batch is taken"
 for fd in "${slow[@]}"; do exec {fd}>&-; done
 
+# ---- more who connect and say nothing than there may be connections
+start idlers perl -MIO::Socket::INET -e '
+	my @idle = map { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]") // die "$_: $!\n" } 1 .. 900;
+	$| = 1; print "connected\n"; sleep 60' "$CENTRAL_PORT" 2>/dev/null
+await log_has idlers connected || diag "$(log_of idlers)"
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "a batch is taken while hundreds of connections say nothing"
+stop idlers
+
 # ---- /healthz answers while every worker waits
 lock() { # holds the rows of all stores until its input ends
 	rm -f "$SCRATCH/lock" "$SCRATCH/lock.log"

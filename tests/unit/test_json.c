@@ -106,9 +106,19 @@ static void test_ranges(void **state)
 	cJSON_Delete(o);
 	ranges_free(&in);
 	ranges_free(&out);
-	static const char *const bad[] = {"{\"r\":[[0,5]]}",     "{\"r\":[[5,1]]}",   "{\"r\":[[1]]}", "{\"r\":[[1,2,3]]}",
-	                                  "{\"r\":[[1,2.5]]}",   "{\"r\":[1,2]}",     "{\"r\":{}}",    "{}",
-	                                  "{\"r\":[[1,\"2\"]]}", "{\"r\":[[1,1e13]]}"};
+	static const char *const bad[] = {"{\"r\":[[0,5]]}",
+	                                  "{\"r\":[[5,1]]}",
+	                                  "{\"r\":[[1]]}",
+	                                  "{\"r\":[[1,2,3]]}",
+	                                  "{\"r\":[[1,2.5]]}",
+	                                  "{\"r\":[1,2]}",
+	                                  "{\"r\":{}}",
+	                                  "{}",
+	                                  "{\"r\":[[1,\"2\"]]}",
+	                                  "{\"r\":[[1,1e13]]}",
+	                                  "{\"r\":[[1,2],[3,4]]}",
+	                                  "{\"r\":[[5,6],[1,2]]}",
+	                                  "{\"r\":[[1,5],[5,9]]}"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		cJSON *b = parsed(bad[i]);
 		assert_int_equal(json_get_ranges(b, "r", &out, &e), -ERR_INVALID);
