@@ -100,7 +100,7 @@ int json_get_ranges(const cJSON *object, const char *name, struct ranges *out, s
 		return rc;
 	struct ranges read = {0};
 	cJSON_ArrayForEach (pair, array) {
-		int64_t first, last;
+		int64_t first = 0, last = 0;
 		if (!cJSON_IsArray(pair) || cJSON_GetArraySize(pair) != 2)
 			rc = err_set(e, ERR_INVALID, "\"%s\" is not made of pairs [first, last]", name);
 		if (!rc)
