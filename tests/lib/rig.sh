@@ -283,7 +283,17 @@ gpsd_start() {
 	start witness perl "$RIG/witness.pl" "$GPSD_PORT"
 	await log_has witness '"class":"WATCH"' || die "no witness"
 }
-gpsd_go() { timeout 20 bash -c ': >"$0"' "$SCRATCH/go" || die "the feeder is gone"; }
+# An agent is ready before it has found gpsd; what is fed until then is nobody's.
+agents_connected() {
+	local name
+	for name in $(ls "$SCRATCH/pids" | grep -E '^agent-' | grep -v -- '-notify$'); do
+		! alive "$name" || grep -oE "connected to|can't be reached" "$SCRATCH/$name.log" | tail -n 1 | grep -q connected || return 1
+	done
+}
+gpsd_go() {
+	await agents_connected || die "an agent does not find gpsd"
+	timeout 20 bash -c ': >"$0"' "$SCRATCH/go" || die "the feeder is gone"
+}
 # All of the recording has gone through gpsd, and every client has read all of it.
 gpsd_done() { log_has feeder "^sent $FEED_PORT" && perl "$RIG/drained.pl" "$GPSD_PORT" "$FEED_PORT" "$(pid_of gpsd)"; }
 gpsd_play() {
