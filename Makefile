@@ -125,7 +125,7 @@ install: all
 	install -m 644 packaging/systemd/sysusers.conf $(D)/lib/sysusers.d/alzy.conf
 	install -m 644 packaging/systemd/tmpfiles.conf $(D)/lib/tmpfiles.d/alzy.conf
 	install -m 644 packaging/samples/* $(D)/share/doc/alzy/examples
-	install -m 644 README.md LICENSE docs/*.md $(D)/share/doc/alzy
+	install -m 644 docs/*.md docs/*.svg LICENSE $(D)/share/doc/alzy
 	for page in packaging/man/*.[1-9]; do install -Dm 644 $$page -t $(D)/share/man/man$${page##*.}; done
 
 clean:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The whole of alzy at work, on one machine and in half a minute: a car records its drive with no centre in reach, then
+# The whole of alzy at work, on one machine and in seconds: a car records its drive with no centre in reach, then
 # meets one, and every recorded row is shown to be there, once. `make demo` builds first and runs this.
 cd "$(dirname "$0")/.." || exit 1
 . tests/lib/rig.sh

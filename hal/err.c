@@ -9,9 +9,8 @@ static const struct {
 	enum err_code code;
 	bool retry;
 	const char *name;
-	const char *meaning;
 } codes[] = {
-#define X(name, number, retry, text) {ERR_##name, retry, #name, text},
+#define X(name, number, retry, text) {ERR_##name, retry, #name},
 	ERR_LIST(X)
 #undef X
 };
@@ -58,14 +57,6 @@ const char *err_name(enum err_code code)
 		if (codes[i].code == code)
 			return codes[i].name;
 	return "NONE";
-}
-
-const char *err_meaning(enum err_code code)
-{
-	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-		if (codes[i].code == code)
-			return codes[i].meaning;
-	return "no error";
 }
 
 bool err_retryable(enum err_code code)

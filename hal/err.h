@@ -59,9 +59,8 @@ int err_errno(struct err *e, enum err_code code, const char *fmt, ...) __attribu
 /* Puts "CONTEXT: " in front of the text of a failure that a callee has filled in; returns -e->code. */
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The stable short name of a code ("NETWORK"), its meaning, and whether trying again can help. */
+/* The stable short name of a code ("NETWORK"), and whether trying again can help. */
 const char *err_name(enum err_code code);
-const char *err_meaning(enum err_code code);
 bool err_retryable(enum err_code code);
 
 #endif

@@ -1,6 +1,6 @@
 /* The rows of the schema as every part of alzy hands them on: point, event, session.
  *
- * Units and resolutions are those of the design: time in milliseconds since 1970 UTC, position in WGS84
+ * Units and resolutions are the same everywhere: time in milliseconds since 1970 UTC, position in WGS84
  * degrees × 1e7, accuracy and altitude in decimetres, speed in cm/s, heading in tenths of a degree clockwise
  * from true north. A value that the receiver did not give is ROW_ABSENT: never 0, never -1. */
 #ifndef ALZY_HAL_ROWS_H

@@ -4,22 +4,15 @@
 
 #include <string.h>
 
-static const struct {
-	const char *text, *help;
-} types[EVENT_TYPE_COUNT] = {
-#define X(name, text, help) {text, help},
+static const char *const texts[EVENT_TYPE_COUNT] = {
+#define X(name, text, help) text,
 	EVENT_TYPE_LIST(X)
 #undef X
 };
 
 const char *event_type_text(enum event_type type)
 {
-	return types[type].text;
-}
-
-const char *event_type_help(enum event_type type)
-{
-	return types[type].help;
+	return texts[type];
 }
 
 bool event_type_valid(const char *text)

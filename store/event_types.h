@@ -27,7 +27,6 @@ enum event_type {
 };
 
 const char *event_type_text(enum event_type type);
-const char *event_type_help(enum event_type type);
 
 /* [a-z][a-z0-9_]*, shorter than EVENT_TYPE_TEXT: what `alzy event` accepts. */
 bool event_type_valid(const char *text);

@@ -10,7 +10,6 @@
 enum {
 	COPY_HEADER = 19,
 	COPY_ROW = 2,
-	COPY_NULL = 4,
 	COPY_INT4 = 8,
 	COPY_8BYTES = 12,  /* int8, float8, timestamptz */
 	COPY_DEGREES = 18, /* numeric of up to three digits of base 10000 */

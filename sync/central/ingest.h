@@ -1,4 +1,4 @@
-/* Ingest: one batch, one transaction, as design 5 says. Idempotence rests on the ranges of seq kept for each store. */
+/* Ingest: one batch, one transaction, as docs/protocol.md tells. Idempotence rests on the ranges of seq kept for each store. */
 #ifndef ALZY_SYNC_CENTRAL_INGEST_H
 #define ALZY_SYNC_CENTRAL_INGEST_H
 

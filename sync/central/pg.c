@@ -353,11 +353,6 @@ size_t pg_columns(const struct pg_result *result)
 	return (size_t)PQnfields(rows(result));
 }
 
-const char *pg_column_name(const struct pg_result *result, size_t column)
-{
-	return PQfname(rows(result), (int)column);
-}
-
 void pg_result_free(struct pg_result *result)
 {
 	PQclear(rows(result));

@@ -55,7 +55,6 @@ bool pg_is_null(const struct pg_result *result, size_t row, size_t column);
 const char *pg_text(const struct pg_result *result, size_t row, size_t column); /* "" for NULL; borrowed */
 int64_t pg_int(const struct pg_result *result, size_t row, size_t column);      /* 0 for NULL */
 size_t pg_columns(const struct pg_result *result);
-const char *pg_column_name(const struct pg_result *result, size_t column);
 void pg_result_free(struct pg_result *result);
 
 /* COPY … FROM STDIN (FORMAT binary): begin with the statement, hand over bytes, end. Any failure of a row shows at

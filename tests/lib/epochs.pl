@@ -1,4 +1,4 @@
-# epochs.pl FILE: the fixes in gpsd's JSON, by the rule of docs/schema.md (an epoch is the consecutive TPVs of one receiver
+# epochs.pl FILE: the fixes in gpsd's JSON, by the rule of docs/capture.md (an epoch is the consecutive TPVs of one receiver
 # with the same time; the report with most fields stands for it, on a tie the last; a later report of the epoch closed
 # last is ignored), told apart from the C code. Prints "time lat lng accuracy speed heading altitude source" as
 # gpsd wrote them (time in ms), a missing value as -.

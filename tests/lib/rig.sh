@@ -16,6 +16,8 @@
 # the folder.
 set -u -o pipefail
 export LC_ALL=C TZ=UTC PGTZ=UTC
+# gpsd lies where Debian's default PATH of a plain user does not look.
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 unset ALZY_CONFIG NOTIFY_SOCKET MAKEFLAGS http_proxy https_proxy ALL_PROXY all_proxy PGDATABASE PGHOST PGPORT PGUSER
 
 RIG=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -164,6 +166,7 @@ free_port() {
 		} exit 1'
 }
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # PORT
+listening_or_gone() { listening "$2" || gone "$1"; } # NAME PORT
 json() { perl "$RIG/json.pl" "$1"; }                           # PATH (points.last_seq) of the JSON on stdin
 
 # ---- Postgres -------------------------------------------------------------------------------------------------
@@ -278,7 +281,7 @@ gpsd_start() {
 	start feeder perl "$RIG/feed.pl" "$FEED_PORT" "$SCRATCH/go" "$1" "${2:-0}"
 	await log_has feeder "^listening $FEED_PORT" || die "no feeder"
 	start gpsd "${GPSD_APART[@]}" gpsd -N -n -b -S "$GPSD_PORT" "tcp://127.0.0.1:$FEED_PORT"
-	await listening "$GPSD_PORT" || die "no gpsd"
+	await listening_or_gone gpsd "$GPSD_PORT" && alive gpsd || die "no gpsd: $(log_of gpsd)"
 	await log_has feeder "^connected $FEED_PORT" || die "gpsd does not read: $(log_of gpsd)"
 	start witness perl "$RIG/witness.pl" "$GPSD_PORT"
 	await log_has witness '"class":"WATCH"' || die "no witness"

@@ -183,13 +183,11 @@ static void test_wrong_events_do_not_get_in(void **state)
 	free(too_long);
 }
 
-static void test_event_types_are_valid_and_known(void **state)
+static void test_event_types_are_valid(void **state)
 {
 	(void)state;
-	for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
+	for (int type = 0; type < EVENT_TYPE_COUNT; type++)
 		assert_true(event_type_valid(event_type_text((enum event_type)type)));
-		assert_true(strlen(event_type_help((enum event_type)type)) > 0);
-	}
 	assert_string_equal(event_type_text(EVENT_MARK), "mark");
 }
 
@@ -505,7 +503,7 @@ int main(void)
 		T(test_a_refusal_names_the_reason),
 		T(test_events_round_trip),
 		T(test_wrong_events_do_not_get_in),
-		T(test_event_types_are_valid_and_known),
+		T(test_event_types_are_valid),
 		T(test_rows_are_guarded_in_sql),
 		T(test_a_row_goes_only_once_accounted_for_and_its_seq_never_comes_back),
 		T(test_views_show_what_people_write),

@@ -286,7 +286,7 @@ static long written_bytes(void)
 	return bytes;
 }
 
-/* The cost that users pay: design 3 promises about 0.55 KB a point at one commit every twenty points. */
+/* The cost that users pay: docs/store.md promises about 0.55 KB a point at one commit every twenty points. */
 static void test_wear(void **state)
 {
 	struct rig *rig = *state;

@@ -306,7 +306,7 @@ static void test_folders_and_files_of_others(void **state)
 	assert_true(before == hash_file(rig->path));
 	if (getuid())
 		return;
-	/* The group that design foresees: the folder hands its group on, and everyone in it may do everything. */
+	/* The group that docs/store.md tells of: the folder hands its group on, and everyone in it may do everything. */
 	assert_int_equal(chown(rig->folder, 0, 65534) || chown(rig->path, 0, 65534) || chmod(rig->folder, 02770), 0);
 	as_nobody(expect_reading_and_writing, rig);
 	rig_reopen(rig);
