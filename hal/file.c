@@ -159,3 +159,10 @@ int file_create(const char *path, const void *bytes, size_t count, mode_t mode, 
 {
 	return write_path(path, bytes, count, mode, false, e);
 }
+
+int file_rename(const char *from, const char *to, struct err *e)
+{
+	if (rename(from, to))
+		return err_errno(e, code_of_errno(), "can't put %s in place of %s", from, to);
+	return sync_folder_of(to, e);
+}

@@ -22,6 +22,9 @@ int file_write(const char *path, const void *bytes, size_t count, mode_t mode, s
 /* As file_write, but ERR_EXISTS when `path` is there already; nothing is overwritten, also when two try at once. */
 int file_create(const char *path, const void *bytes, size_t count, mode_t mode, struct err *e);
 
+/* Gives `from` the name `to`, in the same folder, so that a power cut does not undo it. What was at `to` is gone. */
+int file_rename(const char *from, const char *to, struct err *e);
+
 /* What root makes in the folder of another user is that user's: else the key that `sudo alzy pair` makes could not be
  * read by the daemon. Done by the two above; for whoever is not root, nothing happens. */
 void file_give_away(int fd, const char *path);

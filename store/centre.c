@@ -8,7 +8,9 @@ int store_centre_get(struct store *store, struct store_centre *out, bool *out_fo
 	bool row = false;
 	query_start(&q, store,
 	            "SELECT c.public_key, c.url, d.id, d.name, d.paired_at, s.exchange_sent, c.exchange_applied,"
-	            " c.receipt_at, c.refusal FROM centre AS c JOIN devices AS d ON d.id = c.device_id JOIN store AS s");
+	            " c.receipt_at, c.refusal, c.standing, c.next_url FROM centre AS c JOIN devices AS d ON d.id = "
+	            "c.device_id JOIN "
+	            "store AS s");
 	int rc = query_next(&q, &row, e);
 	if (!rc && row) {
 		struct store_centre centre = {
@@ -22,6 +24,8 @@ int store_centre_get(struct store *store, struct store_centre *out, bool *out_fo
 		query_get_text(&q, 1, centre.url, sizeof centre.url);
 		query_get_text(&q, 3, centre.device_name, sizeof centre.device_name);
 		query_get_text(&q, 8, centre.refusal, sizeof centre.refusal);
+		query_get_text(&q, 9, centre.standing, sizeof centre.standing);
+		query_get_text(&q, 10, centre.next_url, sizeof centre.next_url);
 		*out = centre;
 	}
 	if (!rc)
@@ -97,7 +101,7 @@ static int put_centre(struct store *store, const struct store_centre *centre, st
 	struct query q;
 	query_start(&q, store,
 	            "INSERT INTO centre (one, public_key, url, device_id) VALUES (1, ?, ?, ?) ON CONFLICT (one)"
-	            " DO UPDATE SET url = excluded.url, refusal = NULL");
+	            " DO UPDATE SET url = excluded.url, refusal = NULL, standing = NULL, next_url = NULL");
 	query_blob(&q, centre->public_key, sizeof centre->public_key);
 	query_text(&q, centre->url);
 	query_int(&q, centre->device_id);
@@ -147,6 +151,75 @@ int store_centre_refused(struct store *store, const char *why, struct err *e)
 	if (!rc)
 		rc = found ? set_refusal(store, why, e) : not_paired(e);
 	return change_end(store, rc, e);
+}
+
+static int set_standing(struct store *store, int64_t exchange, const char *standing, int64_t at_ms, bool *out_applied,
+                        struct err *e)
+{
+	struct store_centre centre;
+	struct query q;
+	bool found = false;
+	int rc = store_centre_get(store, &centre, &found, e);
+	if (rc || !found)
+		return rc ? rc : not_paired(e);
+	*out_applied = exchange > centre.exchange_applied;
+	if (!*out_applied)
+		return 0;
+	query_start(&q, store, "UPDATE centre SET exchange_applied = ?, receipt_at = ?, standing = ?, refusal = NULL");
+	query_int(&q, exchange);
+	query_int(&q, at_ms);
+	query_text(&q, standing);
+	return query_run(&q, e);
+}
+
+int store_centre_stands(struct store *store, int64_t exchange, const char *standing, int64_t at_ms, bool *out_applied,
+                        struct err *e)
+{
+	bool applied = false;
+	int rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	rc = change_end(store, set_standing(store, exchange, standing, at_ms, &applied, e), e);
+	if (!rc)
+		*out_applied = applied;
+	return rc;
+}
+
+/* Every receipt may say the same again: only what differs is written. */
+static int announced(struct store *store, const uint8_t *public_key, const char *url, struct err *e)
+{
+	struct store_centre centre;
+	struct query q;
+	bool found = false;
+	int rc = store_centre_get(store, &centre, &found, e);
+	if (rc || !found)
+		return rc ? rc : not_paired(e);
+	const char *next = strcmp(url, centre.url) ? url : "";
+	if (!public_key)
+		public_key = centre.public_key;
+	if (!strcmp(next, centre.next_url) && !memcmp(public_key, centre.public_key, sizeof centre.public_key))
+		return 0;
+	query_start(&q, store, "UPDATE centre SET public_key = ?, next_url = nullif(?, '')");
+	query_blob(&q, public_key, sizeof centre.public_key);
+	query_text(&q, next);
+	return query_run(&q, e);
+}
+
+int store_centre_announced(struct store *store, const uint8_t *public_key, const char *url, struct err *e)
+{
+	int rc = change_begin(store, e);
+	return rc ? rc : change_end(store, announced(store, public_key, url, e), e);
+}
+
+int store_centre_moved(struct store *store, const char *url, struct err *e)
+{
+	struct query q;
+	int rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	query_start(&q, store, "UPDATE centre SET url = next_url, next_url = NULL WHERE next_url = ?");
+	query_text(&q, url);
+	return change_end(store, query_run(&q, e), e);
 }
 
 int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *e)

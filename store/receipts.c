@@ -215,7 +215,7 @@ static int put_held_sessions(struct store *store, const struct store_receipt *re
 static int put_exchange(struct store *store, const struct store_receipt *receipt, struct err *e)
 {
 	struct query q;
-	query_start(&q, store, "UPDATE centre SET exchange_applied = ?, receipt_at = ?, refusal = NULL");
+	query_start(&q, store, "UPDATE centre SET exchange_applied = ?, receipt_at = ?, refusal = NULL, standing = NULL");
 	query_int(&q, receipt->exchange);
 	query_int(&q, receipt->applied_at_ms);
 	int rc = query_run(&q, e);

@@ -127,16 +127,21 @@ int store_session_content(struct store *store, const struct session *session, st
 
 /* ---- the centre, and what this unit believes that it holds ------------------------------------------------- */
 
+enum { STANDING_TEXT = 16 };
 struct store_centre {
 	uint8_t public_key[32]; /* Ed25519; what is believed below belongs to this key */
 	char url[NAME_TEXT];
+	char next_url[NAME_TEXT]; /* announced by the centre, and tried before url until it proves itself; "" none */
 	int64_t device_id;
 	char device_name[NAME_TEXT];
 	int64_t paired_at_ms;
-	int64_t exchange_sent;      /* the highest exchange number that was used */
-	int64_t exchange_applied;   /* that of the receipt last applied; 0 when none */
-	int64_t receipt_at_ms;      /* the unit's clock when it was applied; 0 when none */
-	char refusal[ERR_TEXT_MAX]; /* why the centre refuses this unit, by its last answer; "" when it does not */
+	int64_t exchange_sent;    /* the highest exchange number that was used */
+	int64_t exchange_applied; /* that of the receipt last applied; 0 when none */
+	int64_t receipt_at_ms;    /* the unit's clock when it was applied; 0 when none */
+	/* By a signed receipt: "deactivated", "deleted", "revoked" (receipt.h); "" while the centre takes rows of this unit. */
+	char standing[STANDING_TEXT];
+	/* Why the centre, or somebody on the way, refused without a signature; "" when the last answer was none such. */
+	char refusal[ERR_TEXT_MAX];
 };
 
 /* *out_found is false when the unit is not paired. */
@@ -148,6 +153,18 @@ int store_centre_get(struct store *store, struct store_centre *out, bool *out_fo
 int store_centre_set(struct store *store, const struct store_centre *centre, struct err *e);
 int store_centre_forget(struct store *store, struct err *e);                   /* unpair: beliefs go too, rows stay */
 int store_centre_refused(struct store *store, const char *why, struct err *e); /* "" clears it */
+
+/* A verified receipt says that the centre takes nothing of this unit. Nothing of what is believed of rows changes; any
+ * receipt that is applied later ends it, as pairing anew does. As with store_apply_receipt, one that is not newer than the last applied
+ * changes nothing and sets *out_applied false. ERR_STATE when not paired. */
+int store_centre_stands(struct store *store, int64_t exchange, const char *standing, int64_t at_ms, bool *out_applied,
+                        struct err *e);
+
+/* What a verified receipt announces: the key to know the centre by from now on (NULL: as before; what is believed stays), and the
+ * address to try first ("": none). ERR_STATE when not paired. */
+int store_centre_announced(struct store *store, const uint8_t *public_key, const char *url, struct err *e);
+/* A receipt has come by `url`, which was announced: it is the centre's address now. */
+int store_centre_moved(struct store *store, const char *url, struct err *e);
 
 /* Takes the next exchange number, durably, before anything is sent under it. */
 int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *e);
@@ -198,7 +215,7 @@ struct store_receipt {
 	int64_t applied_at_ms;
 };
 /* One transaction. A receipt not newer than the last applied changes nothing and sets *out_applied false. Accounted
- * ranges and rejected rows are cut to what the store has given out. A receipt applied also clears the refusal.
+ * ranges and rejected rows are cut to what the store has given out. A receipt applied also clears refusal and standing.
  * ERR_STATE when not paired. */
 int store_apply_receipt(struct store *store, const struct store_receipt *receipt, bool *out_applied, struct err *e);
 

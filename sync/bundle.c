@@ -175,7 +175,7 @@ int bundle_write(struct store *store, const struct key_pair *keys, const char *f
 	if (!rc)
 		rc = look_around(&b, e);
 	if (!rc)
-		rc = packer_start(&b.packer, store, keys, b.centre.public_key, batch_points, false, e);
+		rc = packer_start(&b.packer, store, keys, b.centre.public_key, batch_points, e);
 	if (!rc)
 		rc = write_all(&b, e);
 	packer_end(&b.packer);

@@ -20,8 +20,7 @@ struct run {
 	const struct engine_options *options;
 	struct engine_report *report;
 	struct store_centre centre;
-	bool even_empty; /* engine_ask */
-	int64_t total;   /* unsent when the run began */
+	int64_t total; /* unsent when the run began */
 	struct packer packer;
 	struct buffer answer;
 	struct parcel parcels[2]; /* one under way, and the next */
@@ -99,7 +98,6 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 		if (rc)
 			return rc;
 	}
-	run->report->batches++;
 	run->report->points += accounted[STREAM_POINTS] - rejected[STREAM_POINTS];
 	run->report->events += accounted[STREAM_EVENTS] - rejected[STREAM_EVENTS];
 	run->report->sessions += sessions;
@@ -110,13 +108,24 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 			e, ERR_LIMIT,
 			"the centre has too many separate ranges of this store to take these rows: they stay here and are "
 			"tried again later; see at the centre why so many rows are rejected or missing");
-	bool asked = !parcel->session_count && !parcel->sent[STREAM_POINTS].count && !parcel->sent[STREAM_EVENTS].count;
-	if (!asked && !run->even_empty && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS] && !sessions)
+	if (!parcel->asks && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS] && !sessions)
 		return err_set(
 			e, ERR_INVALID,
 			"the centre's receipt accounts for none of the rows that were sent: they stay here and are tried "
 			"again later; look at the log of the centre");
 	return 0;
+}
+
+/* What the receipt of a centre that takes nothing of this unit means for people. */
+static int explain_standing(const struct receipt *receipt, struct err *e)
+{
+	if (receipt->standing == STANDING_REVOKED)
+		return err_set(
+			e, ERR_REFUSED,
+			"the centre has revoked this unit's key: nothing is sent until it is paired anew (alzy pair LINK)");
+	return err_set(e, ERR_REFUSED,
+	               "device %" PRId64 " (%s) was %s at the centre: nothing is sent until the centre lets it back in",
+	               receipt->device_id, receipt->device_name, receipt_standing_name(receipt->standing));
 }
 
 static int take_receipt(struct run *run, const struct parcel *parcel, struct err *e)
@@ -131,6 +140,10 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 		rc = receive_apply(run->store, &receipt, &applied, e);
 	if (!rc && !applied)
 		rc = err_set(e, ERR_BUSY, "another process has applied a newer receipt to this store meanwhile");
+	if (!rc)
+		run->report->batches++;
+	if (!rc && receipt.standing)
+		rc = explain_standing(&receipt, e);
 	if (!rc)
 		rc = count_up(run, parcel, &receipt, e);
 	receipt_free(&receipt);
@@ -163,17 +176,28 @@ static int finish_exchange(struct run *run, const struct parcel *parcel, struct 
 	return rc;
 }
 
-/* Sends `parcel`, and makes the next batch while the centre works on it. */
+/* Sends `parcel`, and makes the next batch while the centre works on it; not when it asks, since the answer says what
+ * there is to send. */
 static int exchange(struct run *run, const struct parcel *parcel, struct parcel *next, struct err *e)
 {
 	struct err later = {0};
 	int rc = start_exchange(run, parcel, e);
 	if (rc)
 		return rc;
-	int prepared = run->even_empty ? 0 : packer_next(&run->packer, parcel, next, &later);
+	int prepared = parcel->asks ? 0 : packer_next(&run->packer, parcel, next, &later);
 	rc = finish_exchange(run, parcel, e);
 	if (!rc && prepared)
 		return err_set(e, later.code, "%s", later.text);
+	return rc;
+}
+
+/* A unit that the centre has stopped sends no rows before a receipt lets it back in. */
+static int first_batch(struct run *run, struct parcel *out, struct err *e)
+{
+	bool stopped = run->centre.standing[0];
+	int rc = stopped ? 0 : packer_next(&run->packer, NULL, out, e);
+	if (!rc && !out->loaded && (stopped || run->options->ask))
+		rc = packer_ask(&run->packer, out, e);
 	return rc;
 }
 
@@ -183,8 +207,7 @@ static int run_batches(struct run *run, struct err *e)
 	/* Rows that are recorded meanwhile are sent too, but on a slow network that could go on for ever: a run ends after
 	 * so many batches that took all there was. */
 	int short_batches = 0;
-	int rc = packer_next(&run->packer, NULL, now, e);
-	run->packer.even_empty = run->even_empty; /* that was the one that asks */
+	int rc = first_batch(run, now, e);
 	while (!rc && now->loaded && short_batches < SHORT_BATCHES_MOST) {
 		if (run->options->stop && *run->options->stop)
 			break;
@@ -194,7 +217,7 @@ static int run_batches(struct run *run, struct err *e)
 		now = next;
 		next = done;
 		parcel_empty(next);
-		if (!rc && !now->loaded && !run->even_empty)
+		if (!rc && !now->loaded)
 			rc = packer_next(&run->packer, NULL, now, e);
 	}
 	return rc;
@@ -208,8 +231,7 @@ static int begin(struct run *run, struct err *e)
 		return rc;
 	if (!paired)
 		return err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
-	rc = packer_start(&run->packer, run->store, run->keys, run->centre.public_key, run->options->batch_points,
-	                  run->even_empty || run->options->ask, e);
+	rc = packer_start(&run->packer, run->store, run->keys, run->centre.public_key, run->options->batch_points, e);
 	for (int s = 0; s < STREAM_COUNT && run->options->again && !rc; s++)
 		rc = ranges_copy(&run->packer.again[s], &run->options->again[s], e);
 	run->packer.batch.compare = run->options->again != NULL;
@@ -241,31 +263,17 @@ static void end(struct run *run)
 	buffer_free(&run->answer);
 }
 
-static int whole_run(struct run *run, struct err *e)
-{
-	int64_t from_ms = clock_mono_ms();
-	*run->report = (struct engine_report){0};
-	int rc = begin(run, e);
-	if (!rc)
-		rc = run_batches(run, e);
-	sum_up(run);
-	run->report->elapsed_ms = clock_mono_ms() - from_ms;
-	end(run);
-	return rc;
-}
-
 int engine_run(struct store *store, const struct key_pair *keys, struct carrier *carrier,
                const struct engine_options *options, struct engine_report *report, struct err *e)
 {
 	struct run run = {.store = store, .keys = keys, .carrier = carrier, .options = options, .report = report};
-	return whole_run(&run, e);
-}
-
-int engine_ask(struct store *store, const struct key_pair *keys, struct carrier *carrier, struct engine_report *report,
-               struct err *e)
-{
-	static const struct engine_options options = {.batch_points = 1};
-	struct run run = {
-		.store = store, .keys = keys, .carrier = carrier, .options = &options, .report = report, .even_empty = true};
-	return whole_run(&run, e);
+	int64_t from_ms = clock_mono_ms();
+	*report = (struct engine_report){0};
+	int rc = begin(&run, e);
+	if (!rc)
+		rc = run_batches(&run, e);
+	sum_up(&run);
+	report->elapsed_ms = clock_mono_ms() - from_ms;
+	end(&run);
+	return rc;
 }

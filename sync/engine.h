@@ -34,22 +34,33 @@ struct engine_options {
 	/* STREAM_COUNT sets of rows that are sent although the centre has receipted them: it compares those that it has with
 	 * its tables. NULL: none. */
 	const struct ranges *again;
-	bool ask;                  /* sends one batch even when nothing is unsent, to hear what the centre has changed */
+	bool ask; /* when nothing is unsent, sends one batch without rows, to hear what the centre has changed */
 	const volatile bool *stop; /* set by a signal: ends after the exchange under way; NULL: never */
 };
 
 /* Sends all that is unsent, one batch after the other, with the next one being made while the centre works. Rows that
- * are recorded meanwhile are sent too, within bounds: a run always ends. When nothing is unsent no batch is sent, but see `ask`. Fills
- * *report also on failure (what was done so far). ERR_STATE when not paired; ERR_FORGED or ERR_INVALID for a receipt
- * that is not the centre's, not for this batch, or accounts for nothing of it; else the carrier's errors. A refusal
- * (ERR_REFUSED) is remembered in the store until the next receipt. A batch that the carrier or centre fails is not
- * repeated here: the caller waits as backoff.h says. */
+ * are recorded meanwhile are sent too, within bounds: a run always ends. When nothing is unsent no batch is sent, but see
+ * `ask`: what the centre then turns out to have lost is sent, too. A unit that the centre has stopped by a receipt asks
+ * first, whatever is unsent, and sends rows only once a receipt lets it back in. Fills *report also on failure (what was
+ * done so far). ERR_STATE when not paired; ERR_FORGED or ERR_INVALID for a receipt that is not the centre's, not for this
+ * batch, or accounts for nothing of it; ERR_LIMIT when the centre has no room for so many separate ranges. ERR_REFUSED:
+ * the centre takes nothing of this unit (store_centre.standing says so until a receipt lets it back in), or somebody
+ * refuses without a signature, which is noted (store_centre.refusal) and means little: anyone on the way could. Else the
+ * carrier's errors. A batch that the carrier or centre fails is not repeated here: the caller waits as backoff.h says. */
 int engine_run(struct store *store, const struct key_pair *keys, struct carrier *carrier,
                const struct engine_options *options, struct engine_report *report, struct err *e);
 
-/* Sends one batch even when nothing is unsent: asks the centre what it holds. */
-int engine_ask(struct store *store, const struct key_pair *keys, struct carrier *carrier, struct engine_report *report,
-               struct err *e);
+/* How to reach the centre. */
+struct engine_way {
+	const char *ca_file; /* as carrier_https takes it */
+	int64_t timeout_ms;
+	int give_up_fd; /* carrier_https_give_up_on; -1: none */
+};
+
+/* engine_run over HTTPS: by the address that the centre has announced last, which becomes the centre's when a receipt
+ * comes by it, else by the one that is known. */
+int engine_reach(struct store *store, const struct key_pair *keys, const struct engine_way *way,
+                 const struct engine_options *options, struct engine_report *report, struct err *e);
 
 /* Pairs the store with the centre of `link`: sends `request`, checks the signed answer, and remembers the centre. */
 struct pairing_link;

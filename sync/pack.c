@@ -26,7 +26,7 @@ void parcel_empty(struct parcel *parcel)
 	parcel->sessions = NULL;
 	parcel->session_count = 0;
 	parcel->envelope.length = 0;
-	parcel->loaded = parcel->full = false;
+	parcel->loaded = parcel->full = parcel->asks = false;
 }
 
 void parcel_free(struct parcel *parcel)
@@ -38,12 +38,11 @@ void parcel_free(struct parcel *parcel)
 }
 
 int packer_start(struct packer *packer, struct store *store, const struct key_pair *keys, const uint8_t *recipient,
-                 int64_t batch_points, bool even_empty, struct err *e)
+                 int64_t batch_points, struct err *e)
 {
 	if (batch_points < 1 || batch_points > BATCH_POINTS_MAX)
 		return err_set(e, ERR_INTERNAL, "a batch of %" PRId64 " points", batch_points);
-	*packer = (struct packer){
-		.store = store, .keys = keys, .recipient = recipient, .batch_points = batch_points, .even_empty = even_empty};
+	*packer = (struct packer){.store = store, .keys = keys, .recipient = recipient, .batch_points = batch_points};
 	packer->batch.points = calloc((size_t)batch_points, sizeof *packer->batch.points);
 	packer->batch.events = calloc(EVENTS_MOST, sizeof *packer->batch.events);
 	if (!packer->batch.points || !packer->batch.events)
@@ -322,8 +321,7 @@ static int gather(struct packer *packer, const struct parcel *in_flight, const s
 		rc = gather_events(packer, in_flight, limits, out, e);
 	if (!rc)
 		rc = gather_sessions(packer, in_flight, limits, out, e);
-	out->loaded =
-		!rc && (out->session_count || packer->batch.point_count || packer->batch.event_count || packer->even_empty);
+	out->loaded = !rc && (out->session_count || packer->batch.point_count || packer->batch.event_count);
 	return rc;
 }
 
@@ -391,4 +389,14 @@ int packer_next(struct packer *packer, const struct parcel *in_flight, struct pa
 	} while (rc == -ERR_LIMIT && halve(&limits));
 	let_go_of_rows(packer);
 	return rc ? rc : forget_again(packer, out, e);
+}
+
+int packer_ask(struct packer *packer, struct parcel *out, struct err *e)
+{
+	parcel_empty(out);
+	int rc = store_next_exchange(packer->store, &out->exchange, e);
+	if (!rc)
+		rc = seal(packer, out, e);
+	out->loaded = out->asks = !rc;
+	return rc;
 }

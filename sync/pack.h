@@ -19,6 +19,7 @@
 struct parcel {
 	bool loaded; /* there is something to send */
 	bool full;   /* … and not all that was unsent found room */
+	bool asks;   /* … without rows: it asks the centre what it holds, and how this unit stands */
 	int64_t exchange;
 	struct buffer envelope;
 	uint8_t digest[ENVELOPE_DIGEST];
@@ -42,17 +43,19 @@ struct packer {
 	/* Rows that are sent although the centre has receipted them, to be compared there: those that are not packed yet.
 	 * Filled by the caller after packer_start. */
 	struct ranges again[STREAM_COUNT];
-	bool even_empty; /* a parcel without rows is one too: it asks the centre what it holds */
 	struct batch batch;
 	size_t session_room;
 	struct buffer document;
 };
 int packer_start(struct packer *packer, struct store *store, const struct key_pair *keys, const uint8_t *recipient,
-                 int64_t batch_points, bool even_empty, struct err *e);
+                 int64_t batch_points, struct err *e);
 void packer_end(struct packer *packer); /* a zeroed one is fine */
 
 /* The next rows that are neither receipted nor in `in_flight` (NULL: nothing is under way). out->loaded is false when
  * there are none. A batch that would be too large is halved until it fits. Takes an exchange number, durably. */
 int packer_next(struct packer *packer, const struct parcel *in_flight, struct parcel *out, struct err *e);
+
+/* A parcel without rows, whatever is unsent. Takes an exchange number, durably. */
+int packer_ask(struct packer *packer, struct parcel *out, struct err *e);
 
 #endif

@@ -4,6 +4,14 @@
 #include "sync/reference.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+static const char *const standings[STANDING_COUNT] = {"", "deactivated", "deleted", "revoked"};
+
+const char *receipt_standing_name(enum receipt_standing standing)
+{
+	return standings[standing];
+}
 
 void receipt_free(struct receipt *receipt)
 {
@@ -127,10 +135,14 @@ static bool make_json(const struct receipt *receipt, cJSON **out)
 	bool ok = document_add_text_unless_empty(root, "store_id", receipt->store_id) &&
 	          document_add_int(root, "exchange", receipt->exchange);
 	json_add_hex(root, "batch_digest", receipt->batch_digest, sizeof receipt->batch_digest);
+	if (receipt->announces_key)
+		json_add_hex(root, "centre_key", receipt->centre_key, sizeof receipt->centre_key);
 	ok = ok && document_add_int(root, "centre_ms", receipt->centre_ms);
 	for (int s = 0; s < STREAM_COUNT && ok; s++)
 		ok = add_stream(root, stream_name((enum stream)s), &receipt->streams[s]);
-	return ok && add_sessions(root, receipt) && add_device(root, receipt) && add_reference(root, receipt);
+	return ok && add_sessions(root, receipt) && add_device(root, receipt) && add_reference(root, receipt) &&
+	       document_add_text_unless_empty(root, "standing", receipt_standing_name(receipt->standing)) &&
+	       document_add_text_unless_empty(root, "url", receipt->url);
 }
 
 int receipt_encode(const struct receipt *receipt, struct buffer *out, struct err *e)
@@ -271,6 +283,30 @@ static int get_device(const cJSON *root, struct receipt *out, struct err *e)
 	return 0;
 }
 
+/* One that is not known is not taken for a good one. */
+static int get_standing(const cJSON *root, struct receipt *out, struct err *e)
+{
+	char name[16];
+	int rc = document_get_text_or_empty(root, "standing", name, sizeof name, e);
+	for (int i = 0; i < STANDING_COUNT && !rc; i++)
+		if (!strcmp(name, standings[i])) {
+			out->standing = (enum receipt_standing)i;
+			return 0;
+		}
+	return rc ? rc : err_set(e, ERR_INVALID, "\"standing\": \"%s\" is no standing that this alzy knows", name);
+}
+
+static int get_announcements(const cJSON *root, struct receipt *out, struct err *e)
+{
+	int rc = document_get_text_or_empty(root, "url", out->url, sizeof out->url, e);
+	if (!rc && out->url[0] && strncmp(out->url, "https://", 8) && strncmp(out->url, "http://", 7))
+		rc = err_set(e, ERR_INVALID, "\"url\": \"%.60s\" is no address of a centre", out->url);
+	out->announces_key = cJSON_GetObjectItemCaseSensitive(root, "centre_key") != NULL;
+	if (!rc && out->announces_key)
+		rc = json_get_hex(root, "centre_key", out->centre_key, sizeof out->centre_key, e);
+	return rc;
+}
+
 static int get_reference(const cJSON *root, struct receipt *out, struct err *e)
 {
 	const cJSON *object;
@@ -300,6 +336,10 @@ static int get_all(const cJSON *root, struct receipt *out, struct err *e)
 		rc = get_device(root, out, e);
 	if (!rc)
 		rc = get_reference(root, out, e);
+	if (!rc)
+		rc = get_standing(root, out, e);
+	if (!rc)
+		rc = get_announcements(root, out, e);
 	return rc;
 }
 

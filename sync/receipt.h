@@ -22,6 +22,11 @@ enum {
 	RECEIPT_REASON_TEXT = 256,
 };
 
+/* How the device stands at the centre. Any but STANDING_GOOD: the centre takes nothing of it, and the receipt accounts
+ * for nothing and says nothing of rows. */
+enum receipt_standing { STANDING_GOOD, STANDING_DEACTIVATED, STANDING_DELETED, STANDING_REVOKED, STANDING_COUNT };
+const char *receipt_standing_name(enum receipt_standing standing); /* "deactivated"; "" for good */
+
 struct receipt_rejected {
 	int64_t seq;
 	char code[RECEIPT_CODE_TEXT]; /* SQLSTATE; or "conflict": held with other content */
@@ -61,6 +66,10 @@ struct receipt {
 	bool device_active;
 	bool has_reference; /* it differs from what the unit has */
 	struct reference reference;
+	enum receipt_standing standing;
+	bool announces_key; /* centre_key is the key to know the centre by from now on */
+	uint8_t centre_key[KEY_PUBLIC];
+	char url[NAME_TEXT]; /* where to reach the centre from now on; "" as before */
 };
 
 void receipt_free(struct receipt *receipt); /* frees what it owns, not the struct; leaves it zeroed; NULL is fine */

@@ -60,7 +60,7 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	return 0;
 }
 
-int receive_apply(struct store *store, const struct receipt *receipt, bool *out_applied, struct err *e)
+static int apply_rows(struct store *store, const struct receipt *receipt, bool *out_applied, struct err *e)
 {
 	struct store_receipt said;
 	struct store_rejected *rejected = NULL;
@@ -70,6 +70,19 @@ int receive_apply(struct store *store, const struct receipt *receipt, bool *out_
 		rc = store_apply_receipt(store, &said, out_applied, e);
 	free(rejected);
 	free(held);
+	return rc;
+}
+
+int receive_apply(struct store *store, const struct receipt *receipt, bool *out_applied, struct err *e)
+{
+	bool applied = false;
+	int rc = receipt->standing ? store_centre_stands(store, receipt->exchange, receipt_standing_name(receipt->standing),
+	                                                 clock_wall_ms(), &applied, e)
+	                           : apply_rows(store, receipt, &applied, e);
+	if (!rc && applied)
+		rc = store_centre_announced(store, receipt->announces_key ? receipt->centre_key : NULL, receipt->url, e);
+	if (!rc)
+		*out_applied = applied;
 	return rc;
 }
 

@@ -16,8 +16,9 @@
 int receive_open(const void *bytes, size_t length, const struct key_pair *unit, const uint8_t centre[KEY_PUBLIC],
                  struct receipt *out, struct err *e);
 
-/* What it says replaces what the store believed. *out_applied is false when a newer one was applied before: then nothing
- * has changed. */
+/* What it says replaces what the store believed; one with a standing changes only that. What it announces, the next run
+ * uses: what is under way is sealed to the key that its run began with, and answered with it. *out_applied is false when
+ * a newer one was applied before: then nothing has changed. */
 int receive_apply(struct store *store, const struct receipt *receipt, bool *out_applied, struct err *e);
 
 /* What the centre accounts for by the last receipt applied, and what is unsent. */

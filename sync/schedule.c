@@ -43,8 +43,8 @@ void schedule_ran(struct schedule *schedule, enum schedule_outcome outcome, int6
 	case SCHEDULE_FAILED:
 		schedule->next_ms = now_ms + backoff_after_failure(&schedule->backoff, asked_ms, chance);
 		break;
-	case SCHEDULE_REFUSED:
-		schedule->next_ms = now_ms + SCHEDULE_REFUSED_MS;
+	case SCHEDULE_STOPPED:
+		schedule->next_ms = now_ms + SCHEDULE_STOPPED_MS;
 		break;
 	case SCHEDULE_NOT_READY:
 		schedule->next_ms = now_ms + SCHEDULE_SOON_MS;
@@ -54,7 +54,7 @@ void schedule_ran(struct schedule *schedule, enum schedule_outcome outcome, int6
 
 void schedule_network(struct schedule *schedule, int64_t now_ms)
 {
-	if (schedule->last == SCHEDULE_REFUSED)
+	if (schedule->last == SCHEDULE_STOPPED)
 		return;
 	int64_t soon_ms = most(now_ms + SCHEDULE_SETTLE_MS, schedule->ran_ms + SCHEDULE_APART_MS);
 	schedule->next_ms = least(schedule->next_ms, most(soon_ms, schedule->not_before_ms));

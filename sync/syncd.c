@@ -36,6 +36,7 @@ struct syncd {
 	struct network *network; /* NULL when it can't be watched */
 	int end_fd, reload_fd;   /* signalfd of SIGTERM and SIGINT, and of SIGHUP */
 	int64_t asked_ms;        /* when the centre was last heard */
+	bool refused;            /* by the last run: stopped by a receipt, or told so without a signature */
 	char state[ERR_TEXT_MAX];
 };
 
@@ -106,20 +107,16 @@ static void tell(const struct engine_report *report)
 
 static int use_carrier(struct syncd *d, const struct key_pair *keys, struct engine_report *report, struct err *e)
 {
-	struct carrier *carrier;
 	struct store_backlog backlog;
-	struct engine_options options = {.batch_points = d->conf.batch_points,
-	                                 .ask = clock_mono_ms() - d->asked_ms >
-	                                        ASK_EVERY_INTERVALS * d->conf.sync_interval_ms};
+	/* One that the centre has stopped has nothing to do but to ask. */
+	struct engine_options options = {
+		.batch_points = d->conf.batch_points,
+		.ask = d->centre.standing[0] || clock_mono_ms() - d->asked_ms > ASK_EVERY_INTERVALS * d->conf.sync_interval_ms};
 	int rc = store_backlog(d->store, &backlog, e);
 	if (rc || (!options.ask && !(backlog.points + backlog.events + backlog.sessions)))
 		return rc;
-	rc = carrier_https(&carrier, d->centre.url, d->conf.sync_ca_file, d->conf.sync_timeout_ms, e);
-	if (rc)
-		return rc;
-	carrier_https_give_up_on(carrier, d->end_fd);
-	rc = engine_run(d->store, keys, carrier, &options, report, e);
-	carrier->close(carrier);
+	struct engine_way way = {d->conf.sync_ca_file, d->conf.sync_timeout_ms, d->end_fd};
+	rc = engine_reach(d->store, keys, &way, &options, report, e);
 	if (!rc)
 		d->asked_ms = clock_mono_ms();
 	tell(report);
@@ -152,13 +149,22 @@ static int send_unsent(struct syncd *d, struct engine_report *report, struct err
 	return rc;
 }
 
+/* Only a receipt stops this unit. A refusal without a signature may come from anyone on the way: it is a failure like
+ * any other. */
+static bool is_stopped(const struct syncd *d)
+{
+	struct store_centre centre;
+	bool paired = false;
+	return !store_centre_get(d->store, &centre, &paired, NULL) && paired && centre.standing[0];
+}
+
 static enum schedule_outcome outcome_of(const struct syncd *d, int rc)
 {
 	switch (-rc) {
 	case ERR_NONE:
 		return SCHEDULE_DONE;
 	case ERR_REFUSED:
-		return SCHEDULE_REFUSED;
+		return is_stopped(d) ? SCHEDULE_STOPPED : SCHEDULE_FAILED;
 	case ERR_STATE:
 	case ERR_BUSY:
 		return SCHEDULE_NOT_READY;
@@ -182,7 +188,9 @@ static void run(struct syncd *d)
 	if (readable(d->end_fd))
 		return; /* given up, and no failure to talk about */
 	enum schedule_outcome outcome = outcome_of(d, rc);
-	schedule_ran(&d->schedule, outcome, report.retry_ms, clock_mono_ms(), chance());
+	d->refused = rc == -ERR_REFUSED;
+	/* When to come again is only believed of a centre that would serve. */
+	schedule_ran(&d->schedule, outcome, rc == -ERR_REFUSED ? 0 : report.retry_ms, clock_mono_ms(), chance());
 	if (rc == -ERR_BUSY) {
 		log_debug("%s", e.text); /* most often `alzy sync`, which does our work */
 		return;
@@ -198,7 +206,7 @@ static void run(struct syncd *d)
 		log_debug("next try in %" PRId64 " ms", schedule_wait(&d->schedule, clock_mono_ms()));
 }
 
-/* While the centre refuses this unit, pairing anew or an `alzy sync` that succeeds shows that it does no more. */
+/* While this unit is refused, pairing anew or an `alzy sync` that succeeds shows that it does no more. */
 static void look_for_pardon(struct syncd *d)
 {
 	struct store_centre centre;
@@ -206,9 +214,11 @@ static void look_for_pardon(struct syncd *d)
 	if (!d->store || store_changed(d->store, &changed, NULL) || !changed ||
 	    store_centre_get(d->store, &centre, &paired, NULL) || !paired)
 		return;
-	if (!centre.refusal[0] || centre.paired_at_ms != d->centre.paired_at_ms ||
-	    memcmp(centre.public_key, d->centre.public_key, sizeof centre.public_key))
-		schedule_paired(&d->schedule, clock_mono_ms());
+	if ((centre.standing[0] || centre.refusal[0]) && centre.paired_at_ms == d->centre.paired_at_ms &&
+	    !memcmp(centre.public_key, d->centre.public_key, sizeof centre.public_key))
+		return;
+	d->refused = false;
+	schedule_paired(&d->schedule, clock_mono_ms());
 }
 
 /* ---- signals, and the loop ------------------------------------------------------------------------------- */
@@ -237,7 +247,7 @@ static void reload(struct syncd *d)
 static int wait_ms(const struct syncd *d)
 {
 	int64_t wait = schedule_wait(&d->schedule, clock_mono_ms());
-	if (d->schedule.last == SCHEDULE_REFUSED && wait > SCHEDULE_SOON_MS)
+	if (d->refused && wait > SCHEDULE_SOON_MS)
 		wait = SCHEDULE_SOON_MS;
 	return (int)wait;
 }
@@ -259,7 +269,7 @@ static void loop(struct syncd *d)
 			log_debug("a network came");
 			schedule_network(&d->schedule, clock_mono_ms());
 		}
-		if (d->schedule.last == SCHEDULE_REFUSED)
+		if (d->refused)
 			look_for_pardon(d);
 		if (!schedule_wait(&d->schedule, clock_mono_ms()))
 			run(d);

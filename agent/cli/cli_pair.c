@@ -1,6 +1,7 @@
 /* Makes this unit known to a centre. */
 #include "agent/cli/cli.h"
 #include "hal/args.h"
+#include "hal/file.h"
 #include "sync/engine.h"
 #include "sync/pairing.h"
 
@@ -33,16 +34,38 @@ static int read_link(char out[PAIRING_LINK_TEXT], struct err *e)
 	return strlen(out) == length ? 0 : err_set(e, ERR_INVALID, "standard input holds no link");
 }
 
-static int exchange_keys(struct cli *cli, const struct pairing_link *link, struct store_centre *out, struct err *e)
+/* The unit's key, and the file of the one that is to take its place: a revoked key opens nothing any more. A new key stays
+ * in its own file until the centre has answered, so that trying again after a lost answer uses the same. */
+struct key_files {
+	char present[CONF_TEXT_MAX + 8], next[CONF_TEXT_MAX + 16];
+	bool use_next;
+};
+
+static int find_key_files(struct cli *cli, bool new_key, struct key_files *out, struct err *e)
 {
-	char key_path[CONF_TEXT_MAX + 8];
+	struct store_centre centre;
+	bool paired = false;
+	int rc = keys_unit_path(cli->conf.store_path, out->present, sizeof out->present, e);
+	if (!rc)
+		rc = store_centre_get(cli->store, &centre, &paired, e);
+	if (rc)
+		return rc;
+	snprintf(out->next, sizeof out->next, "%s.next", out->present);
+	out->use_next = new_key || !access(out->next, F_OK) || (paired && !strcmp(centre.standing, "revoked"));
+	return 0;
+}
+
+static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool new_key, struct store_centre *out,
+                         struct err *e)
+{
+	struct key_files files;
 	struct key_pair keys;
 	struct carrier *carrier;
 	int rc = keys_start(e);
 	if (!rc)
-		rc = keys_unit_path(cli->conf.store_path, key_path, sizeof key_path, e);
+		rc = find_key_files(cli, new_key, &files, e);
 	if (!rc)
-		rc = keys_load_or_create(key_path, &keys, e);
+		rc = keys_load_or_create(files.use_next ? files.next : files.present, &keys, e);
 	if (rc)
 		return rc;
 	rc = carrier_https(&carrier, link->url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
@@ -52,7 +75,7 @@ static int exchange_keys(struct cli *cli, const struct pairing_link *link, struc
 		carrier->close(carrier);
 	}
 	keys_wipe(&keys);
-	return rc;
+	return rc || !files.use_next ? rc : file_rename(files.next, files.present, e);
 }
 
 static void print_centre(const struct cli *cli, const struct store_centre *centre, bool json)
@@ -77,14 +100,15 @@ int cli_pair(int argc, char **argv, struct err *e)
 	struct lock *lock = NULL;
 	const char *text = NULL;
 	char typed[PAIRING_LINK_TEXT];
-	bool json = false, help;
+	bool new_key = false, json = false, help;
 	const struct arg args[] = {
 		{"LINK", ARG_TEXT, &text, .help = "as alzy-central device pair prints it; - reads standard input",
 	     .required = true},
+		{"--new-key", ARG_FLAG, &new_key, .help = "with a new key in place of the one that this unit has"},
 		{"--json", ARG_FLAG, &json, .help = "print device and centre as JSON"},
 	};
 	int rc = args_read(argc, argv, "alzy pair", "Pairs this unit with a centre, which it then sends its rows to.", args,
-	                   2, NULL, &help, e);
+	                   3, NULL, &help, e);
 	if (rc || help)
 		return rc;
 	if (!strcmp(text, "-")) {
@@ -98,7 +122,7 @@ int cli_pair(int argc, char **argv, struct err *e)
 	if (!rc)
 		rc = engine_lock(&lock, cli.conf.store_path, LOCK_WAIT_MS, e);
 	if (!rc)
-		rc = exchange_keys(&cli, &link, &centre, e);
+		rc = exchange_keys(&cli, &link, new_key, &centre, e);
 	if (!rc)
 		print_centre(&cli, &centre, json);
 	lock_free(lock);

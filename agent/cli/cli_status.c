@@ -141,6 +141,7 @@ static void add_device_and_centre(cJSON *object, const struct status *s)
 	json_add_text_or_null(device, "name", s->centre.device_name);
 	cJSON *centre = cJSON_AddObjectToObject(object, "centre");
 	cJSON_AddStringToObject(centre, "url", s->centre.url);
+	json_add_text_or_null(centre, "next_url", s->centre.next_url);
 	json_add_hex(centre, "public_key", s->centre.public_key, sizeof s->centre.public_key);
 	json_add_time(centre, "paired_at", s->centre.paired_at_ms);
 }
@@ -222,6 +223,7 @@ static cJSON *status_json(struct store *store, const struct status *s)
 	add_number_or_null(object, "free_bytes", s->free_bytes);
 	add_number_or_null(object, "days_left", s->days_left);
 	json_add_time(object, "last_receipt", s->paired ? s->centre.receipt_at_ms : 0);
+	json_add_text_or_null(object, "standing", s->paired ? s->centre.standing : "");
 	json_add_text_or_null(object, "refusal", s->paired ? s->centre.refusal : "");
 	return object;
 }
@@ -236,7 +238,9 @@ static void print_head(struct store *store, const struct status *s)
 		printf("          on a read-only file system: read as it lies\n");
 	if (s->paired)
 		printf("Device    %" PRId64 " %s, paired with %s\n", s->centre.device_id, s->centre.device_name, s->centre.url);
-	else
+	if (s->paired && *s->centre.next_url)
+		printf("          which announces %s\n", s->centre.next_url);
+	if (!s->paired)
 		printf("Device    not paired with a centre yet (alzy pair)\n");
 	if (s->running)
 		printf("Agent     running for %s, process %d%s%s\n",
@@ -310,6 +314,10 @@ static void print_tail(const struct status *s)
 	       s->paired && s->centre.receipt_at_ms ? text_age(s->centre.receipt_at_ms, s->now_ms, a) : "none yet");
 	if (s->rejected)
 		printf("Rejected  %s (alzy queue --rejected)\n", text_counted(s->rejected, "row", a));
+	if (s->paired && *s->centre.standing)
+		printf(
+			"Stopped   this unit is %s at the centre: it records, and sends nothing until the centre lets it back in\n",
+			s->centre.standing);
 	if (s->paired && *s->centre.refusal)
 		printf("Refused   %s\n", s->centre.refusal);
 	if (s->free_bytes >= 0)

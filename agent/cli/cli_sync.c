@@ -51,22 +51,16 @@ static int run_engine(struct cli *cli, struct engine_report *report, struct err 
 {
 	struct store_centre centre;
 	struct key_pair keys;
-	struct carrier *carrier;
 	bool bar = isatty(STDERR_FILENO);
 	int rc = cli_centre(cli, &centre, &keys, e);
 	if (rc)
 		return rc;
-	rc = carrier_https(&carrier, centre.url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
-	if (!rc) {
-		struct engine_options options = {.batch_points = cli->conf.batch_points,
-		                                 .ask = true,
-		                                 .progress = bar ? draw_bar : NULL,
-		                                 .stop = &interrupted};
-		rc = engine_run(cli->store, &keys, carrier, &options, report, e);
-		carrier->close(carrier);
-		if (bar)
-			erase_bar();
-	}
+	struct engine_way way = {cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, -1};
+	struct engine_options options = {
+		.batch_points = cli->conf.batch_points, .ask = true, .progress = bar ? draw_bar : NULL, .stop = &interrupted};
+	rc = engine_reach(cli->store, &keys, &way, &options, report, e);
+	if (bar)
+		erase_bar();
 	keys_wipe(&keys);
 	return rc;
 }

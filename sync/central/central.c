@@ -6,6 +6,8 @@
 
 static const struct verb verbs[] = {
 	{"init", central_init, "make the centre's key"},
+	{"key list", central_key_list, "list the centre's keys"},
+	{"key rotate", central_key_rotate, "make a new key for the centre, and keep the old one for units that are away"},
 	{"migrate", central_migrate, "bring the database to this version's schema"},
 	{"serve", central_serve, "the gateway: take batches from units, and answer with receipts"},
 	{"import", central_import, "take batches from files, such as those on a USB stick"},
@@ -27,6 +29,10 @@ static const struct verb verbs[] = {
 	{"device add", central_device_add, "add a device: a unit"},
 	{"device list", central_device_list, "list devices"},
 	{"device pair", central_device_pair, "print the link by which a unit becomes a device"},
+	{"device deactivate", central_device_deactivate, "take nothing of a device for now"},
+	{"device activate", central_device_activate, "let a deactivated or deleted device back in"},
+	{"device revoke", central_device_revoke, "make the keys of a device void; its unit must be paired anew"},
+	{"device delete", central_device_delete, "mark a device as deleted, and take nothing of it"},
 };
 
 int main(int argc, char **argv)

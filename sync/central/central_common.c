@@ -5,13 +5,18 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int load_key(struct central *central, struct err *e)
 {
-	int rc = keys_load(central->conf.key_path, &central->key, e);
+	int rc = identity_load(central->conf.key_path, &central->identity, e);
 	if (rc == -ERR_NOT_FOUND)
 		return err_set(e, ERR_NOT_FOUND, "the centre has no key at %s yet: run alzy-central init",
 		               central->conf.key_path);
+	if (!rc && strlen(central->conf.public_url) >= sizeof central->identity.url)
+		return err_set(e, ERR_CONFIG, "[server] public_url is longer than %zu bytes", sizeof central->identity.url - 1);
+	if (!rc)
+		memcpy(central->identity.url, central->conf.public_url, strlen(central->conf.public_url) + 1);
 	return rc;
 }
 
@@ -49,7 +54,7 @@ void central_close(struct central *central)
 {
 	pg_close(central->pg);
 	central->pg = NULL;
-	keys_wipe(&central->key);
+	identity_wipe(&central->identity);
 }
 
 void central_print_json(cJSON *value)

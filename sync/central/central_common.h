@@ -4,19 +4,19 @@
 
 #include "hal/err.h"
 #include "sync/central/conf_central.h"
+#include "sync/central/identity.h"
 #include "sync/central/pg.h"
-#include "sync/keys.h"
 
 #include <cjson/cJSON.h>
 
 struct central {
 	struct conf_central conf;
-	struct pg *pg;       /* NULL when not asked for */
-	struct key_pair key; /* zero when not asked for */
+	struct pg *pg;            /* NULL when not asked for */
+	struct identity identity; /* zero when not asked for */
 };
 
 enum {
-	CENTRAL_KEY = 1,        /* the centre's key, which must exist */
+	CENTRAL_KEY = 1,        /* the centre's keys, of which there must be one */
 	CENTRAL_CONNECTION = 2, /* Postgres, in whatever state its schema is */
 	CENTRAL_DATABASE = 4,   /* Postgres, with exactly this version's schema (migrations_check) */
 };
@@ -24,7 +24,7 @@ enum {
 /* Loads central.conf and opens what `needs` names (a sum of the above; 0: the configuration alone). On failure nothing
  * is left open. ERR_CONFIG, ERR_NOT_FOUND (no key: the message says what to run), ERR_DATABASE, ERR_STATE. */
 int central_open(struct central *central, unsigned needs, struct err *e);
-void central_close(struct central *central); /* wipes the key; a zeroed one is fine */
+void central_close(struct central *central); /* wipes the keys; a zeroed one is fine */
 
 /* Prints one line of JSON on stdout and frees the tree. */
 void central_print_json(cJSON *value);

@@ -1,5 +1,7 @@
 #include "sync/central/conf_central.h"
 
+#include "sync/central/addresses.h"
+
 #include <string.h>
 
 /* PORT: digits, 1 to 65535. */
@@ -71,6 +73,12 @@ static int check_key_path(const char *value, struct err *e)
 	return *value ? check_file(value, e) : err_set(e, ERR_CONFIG, "must not be empty: write a path that begins with /");
 }
 
+static int check_proxies(const char *value, struct err *e)
+{
+	struct addresses list;
+	return addresses_parse(value, &list, e);
+}
+
 #define AT(field) offsetof(struct conf_central, field)
 
 static const struct conf_key keys[] = {
@@ -88,6 +96,12 @@ static const struct conf_key keys[] = {
      .help = "where HTTP without TLS may be spoken; anywhere is for a proxy in front that does TLS"},
 	{"server", "workers", CONF_COUNT, AT(workers), "4", .min = 1, .max = 64,
      .help = "how many exchanges are handled at once; each has a connection to Postgres"},
+	{"server", "trusted_proxies", CONF_TEXT, AT(trusted_proxies), "", .check = check_proxies,
+     .help = "proxies whose X-Forwarded-For is believed: addresses or networks, with commas between them"},
+	{"server", "requests_per_device", CONF_COUNT, AT(requests_per_device), "3000", .min = 0, .max = 1000000,
+     .help = "how many batches of one device are taken a minute; 0: any number"},
+	{"server", "requests_per_address", CONF_COUNT, AT(requests_per_address), "6000", .min = 0, .max = 1000000,
+     .help = "how many requests from one address are answered a minute; 0: any number"},
 	{"key", "path", CONF_TEXT, AT(key_path), "/var/lib/alzy-central/central.key", .check = check_key_path,
      .help = "the centre's key, made by alzy-central init: keep a copy in a safe place"},
 };

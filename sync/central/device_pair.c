@@ -34,20 +34,25 @@ static int public_url(const struct conf_central *conf, char *out, size_t size, s
 	return 0;
 }
 
-/* The device must be one that would be served. */
-static int check_device(struct pg *pg, const char *id, struct err *e)
+/* The device must be one that would be served; and one that has a unit only gets another if that is meant. */
+static int check_device(struct pg *pg, const char *id, bool again, struct err *e)
 {
 	struct pg_result *result = NULL;
 	int rc = pg_query(pg, &result, e,
-	                  "SELECT (is_active IS NOT TRUE)::integer, (deleted_at IS NOT NULL)::integer FROM alzy.devices"
-	                  " WHERE id = $1::bigint",
+	                  "SELECT (is_active IS NOT TRUE)::integer, (deleted_at IS NOT NULL)::integer,"
+	                  " (device_key_hash IS NOT NULL)::integer FROM alzy.devices WHERE id = $1::bigint",
 	                  1, &id);
 	if (!rc && !pg_rows(result))
 		rc = err_set(e, ERR_NOT_FOUND, "there is no device %s; alzy-central device list shows them", id);
 	else if (!rc && pg_int(result, 0, 1))
 		rc = err_set(e, ERR_STATE, "device %s was deleted", id);
 	else if (!rc && pg_int(result, 0, 0))
-		rc = err_set(e, ERR_STATE, "device %s is not active", id);
+		rc = err_set(e, ERR_STATE, "device %s is not active: alzy-central device activate %s", id, id);
+	else if (!rc && pg_int(result, 0, 2) && !again)
+		rc = err_set(e, ERR_STATE,
+		             "device %s is paired with a unit: --again makes a link for that unit or another, which then takes"
+		             " its place",
+		             id);
 	pg_result_free(result);
 	return rc;
 }
@@ -111,16 +116,16 @@ static void report(int64_t device_id, const char *link, int64_t expires_ms, bool
 	       time_format(expires_ms, time));
 }
 
-static int make_link(struct central *central, const char *id, int64_t valid_ms, char out[PAIRING_LINK_TEXT],
+static int make_link(struct central *central, const char *id, bool again, int64_t valid_ms, char out[PAIRING_LINK_TEXT],
                      int64_t *out_expires_ms, struct err *e)
 {
 	struct pairing_link link = {0};
 	int rc = public_url(&central->conf, link.url, sizeof link.url, e);
 	if (!rc)
-		rc = check_device(central->pg, id, e);
+		rc = check_device(central->pg, id, again, e);
 	if (rc)
 		return rc;
-	memcpy(link.centre_key, central->key.public_key, KEY_PUBLIC);
+	memcpy(link.centre_key, central->identity.keys[0].public_key, KEY_PUBLIC);
 	keys_random(link.token, sizeof link.token);
 	rc = pairing_link_format(&link, out, e);
 	return rc ? rc : store_token(central->pg, id, link.token, valid_ms, out_expires_ms, e);
@@ -138,14 +143,15 @@ int central_device_pair(int argc, char **argv, struct err *e)
 {
 	int64_t id = 0, valid_ms, expires_ms;
 	const char *valid = "1h";
-	bool json = false, help;
+	bool again = false, json = false, help;
 	const struct arg args[] = {
 		{"ID", ARG_COUNT, &id, NULL, "the device; alzy-central device list shows them", true, NULL},
 		{"--valid", ARG_TEXT, &valid, "DURATION", "how long the link works: 1m to 30d, 1h by default", false, NULL},
+		{"--again", ARG_FLAG, &again, NULL, "also when the device is paired with a unit", false, NULL},
 		{"--json", ARG_FLAG, &json, NULL, "print one JSON object", false, NULL},
 	};
 	int rc = args_read(argc, argv, "alzy-central device pair", "Prints the link by which a unit becomes this device.",
-	                   args, 3, NULL, &help, e);
+	                   args, 4, NULL, &help, e);
 	if (!rc && !help)
 		rc = parse_valid(valid, &valid_ms, e);
 	if (rc || help)
@@ -155,7 +161,7 @@ int central_device_pair(int argc, char **argv, struct err *e)
 	snprintf(id_text, sizeof id_text, "%" PRId64, id);
 	rc = central_open(&central, CENTRAL_KEY | CENTRAL_DATABASE, e);
 	if (!rc)
-		rc = make_link(&central, id_text, valid_ms, link, &expires_ms, e);
+		rc = make_link(&central, id_text, again, valid_ms, link, &expires_ms, e);
 	if (!rc)
 		report(id, link, expires_ms, json);
 	central_close(&central);

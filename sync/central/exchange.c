@@ -1,43 +1,59 @@
 #include "sync/central/exchange.h"
 
+#include "hal/clock.h"
 #include "sync/batch.h"
 #include "sync/central/ingest.h"
 #include "sync/envelope.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-int exchange_find_sender(struct pg *pg, const uint8_t sender[KEY_PUBLIC], int64_t *out_device, struct err *e)
+int exchange_find_sender(struct pg *pg, const uint8_t key[KEY_PUBLIC], struct exchange_sender *out, struct err *e)
 {
 	char hash[KEY_HASH_TEXT];
 	const char *value = hash;
 	struct pg_result *found = NULL;
-	keys_hash(sender, hash);
+	keys_hash(key, hash);
 	int rc = pg_query(pg, &found, e,
-	                  "SELECT d.id, d.name, d.is_active, d.deleted_at IS NOT NULL FROM alzy.devices d WHERE d.id ="
-	                  " coalesce((SELECT id FROM alzy.devices WHERE device_key_hash = $1),"
-	                  " (SELECT device_id FROM alzy.device_keys WHERE key_hash = $1))",
+	                  "SELECT d.id, d.name, (d.is_active IS TRUE)::int, (d.deleted_at IS NOT NULL)::int, k.revoked::int"
+	                  " FROM (SELECT id, false AS revoked FROM alzy.devices WHERE device_key_hash = $1 UNION ALL"
+	                  " SELECT device_id, revoked_at IS NOT NULL FROM alzy.device_keys WHERE key_hash = $1 LIMIT 1) k"
+	                  " JOIN alzy.devices d USING (id)",
 	                  1, &value);
 	if (!rc && !pg_rows(found))
 		rc = err_set(e, ERR_FORGED, "signed by a stranger: no device here has the key %.16s…", hash);
-	else if (!rc && !strcmp(pg_text(found, 0, 3), "t"))
-		rc = err_set(e, ERR_REFUSED, "device %" PRId64 " (%s) was deleted at the centre", pg_int(found, 0, 0),
-		             pg_text(found, 0, 1));
-	else if (!rc && strcmp(pg_text(found, 0, 2), "t"))
-		rc = err_set(e, ERR_REFUSED, "device %" PRId64 " (%s) was deactivated at the centre", pg_int(found, 0, 0),
-		             pg_text(found, 0, 1));
-	else if (!rc)
-		*out_device = pg_int(found, 0, 0);
+	if (!rc) {
+		*out = (struct exchange_sender){.device_id = pg_int(found, 0, 0), .active = pg_int(found, 0, 2)};
+		snprintf(out->name, sizeof out->name, "%s", pg_text(found, 0, 1));
+		out->standing = pg_int(found, 0, 4)   ? STANDING_REVOKED
+		                : pg_int(found, 0, 3) ? STANDING_DELETED
+		                : !out->active        ? STANDING_DEACTIVATED
+		                                      : STANDING_GOOD;
+	}
 	pg_result_free(found);
 	return rc;
 }
 
-static int open_batch(const struct key_pair *centre, const void *bytes, size_t count, const uint8_t sender[KEY_PUBLIC],
-                      struct batch *out, struct err *e)
+/* To one who is not served: nothing of the batch is taken, and nothing is said of rows. */
+static void tell_standing(const struct exchange_sender *sender, const struct batch *batch,
+                          const uint8_t digest[ENVELOPE_DIGEST], struct receipt *out)
+{
+	*out = (struct receipt){.exchange = batch->exchange,
+	                        .centre_ms = clock_wall_ms(),
+	                        .device_id = sender->device_id,
+	                        .device_active = sender->active,
+	                        .standing = sender->standing};
+	memcpy(out->store_id, batch->store_id, sizeof out->store_id);
+	memcpy(out->batch_digest, digest, sizeof out->batch_digest);
+	memcpy(out->device_name, sender->name, sizeof out->device_name);
+}
+
+static int open_batch(const struct identity *centre, const void *bytes, size_t count, const uint8_t sender[KEY_PUBLIC],
+                      struct batch *out, size_t *out_key, struct err *e)
 {
 	struct buffer document = {0};
 	struct batch batch = {0};
-	int rc = envelope_open(bytes, count, ENVELOPE_BATCH, centre, sender, &document, e);
+	int rc = identity_open(centre, bytes, count, ENVELOPE_BATCH, sender, &document, out_key, e);
 	if (!rc)
 		rc = batch_decode(document.bytes, document.length, &batch, e);
 	buffer_free(&document);
@@ -48,6 +64,15 @@ static int open_batch(const struct key_pair *centre, const void *bytes, size_t c
 	if (!rc)
 		*out = batch;
 	return rc;
+}
+
+/* A unit that knows an older key believes the present one when the older one has signed it. */
+static void announce(const struct identity *centre, size_t key, struct receipt *out)
+{
+	out->announces_key = key != 0;
+	if (out->announces_key)
+		memcpy(out->centre_key, centre->keys[0].public_key, KEY_PUBLIC);
+	memcpy(out->url, centre->url, sizeof out->url);
 }
 
 static int seal_receipt(const struct key_pair *centre, const uint8_t recipient[KEY_PUBLIC],
@@ -61,29 +86,35 @@ static int seal_receipt(const struct key_pair *centre, const uint8_t recipient[K
 	return rc;
 }
 
-int exchange_batch(struct pg *pg, const struct key_pair *centre, const void *bytes, size_t count, struct buffer *out,
+int exchange_batch(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
                    struct receipt *out_receipt, struct err *e)
 {
 	struct envelope_head head;
 	struct batch batch = {0};
 	struct receipt receipt = {0};
 	uint8_t digest[ENVELOPE_DIGEST];
-	int64_t device_id = 0;
+	struct exchange_sender sender;
+	size_t key = 0;
 	int rc = envelope_peek(bytes, count, &head, e);
 	if (!rc && head.kind != ENVELOPE_BATCH)
 		rc = err_set(e, ERR_INVALID, "the envelope is no batch");
 	if (!rc)
-		rc = exchange_find_sender(pg, head.sender, &device_id, e);
+		rc = exchange_find_sender(pg, head.sender, &sender, e);
 	if (!rc)
-		rc = open_batch(centre, bytes, count, head.sender, &batch, e);
+		rc = open_batch(centre, bytes, count, head.sender, &batch, &key, e);
 	if (rc)
 		return rc;
 	envelope_digest(bytes, count, digest);
-	rc = ingest_batch(pg, device_id, &batch, digest, &receipt, e);
+	if (sender.standing)
+		tell_standing(&sender, &batch, digest, &receipt);
+	else
+		rc = ingest_batch(pg, sender.device_id, &batch, digest, &receipt, e);
 	batch_free(&batch);
+	if (!rc)
+		announce(centre, key, &receipt);
 	/* Committed: only now is there something to sign. */
 	if (!rc)
-		rc = seal_receipt(centre, head.sender, &receipt, out, e);
+		rc = seal_receipt(&centre->keys[key], head.sender, &receipt, out, e);
 	if (!rc && out_receipt)
 		*out_receipt = receipt;
 	else

@@ -22,6 +22,7 @@ struct candidate {
 	int64_t device_id;
 	char name[NAME_TEXT];
 	bool same_key, used, expired, deleted, active;
+	bool key_revoked;
 	bool key_taken; /* the key is, or was, that of another device */
 };
 
@@ -32,6 +33,7 @@ static int find_candidate(struct pg *pg, const char *token_hash, const char *key
 	int rc = pg_query(pg, &found, e,
 	                  "SELECT d.id, d.name, d.device_key_hash = $2, d.pairing_expires_at IS NULL,"
 	                  " d.pairing_expires_at <= now(), d.deleted_at IS NOT NULL, d.is_active,"
+	                  " EXISTS (SELECT FROM alzy.device_keys k WHERE k.key_hash = $2 AND k.revoked_at IS NOT NULL),"
 	                  " EXISTS (SELECT FROM alzy.devices o WHERE o.device_key_hash = $2 AND o.id <> d.id) OR"
 	                  " EXISTS (SELECT FROM alzy.device_keys k WHERE k.key_hash = $2 AND k.device_id <> d.id)"
 	                  " FROM alzy.devices d WHERE d.pairing_token_hash = $1 FOR UPDATE OF d",
@@ -39,7 +41,8 @@ static int find_candidate(struct pg *pg, const char *token_hash, const char *key
 	if (!rc && !pg_rows(found))
 		rc = err_set(e, ERR_REFUSED, "this pairing link is not known here, or was replaced by a newer one");
 	if (!rc) {
-		bool *flags[] = {&out->same_key, &out->used, &out->expired, &out->deleted, &out->active, &out->key_taken};
+		bool *flags[] = {&out->same_key, &out->used,        &out->expired,  &out->deleted,
+		                 &out->active,   &out->key_revoked, &out->key_taken};
 		out->device_id = pg_int(found, 0, 0);
 		snprintf(out->name, sizeof out->name, "%s", pg_text(found, 0, 1));
 		for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -61,10 +64,12 @@ static int check_candidate(const struct candidate *c, struct err *e)
 		return err_set(e, ERR_REFUSED, "this pairing link was used already, by another unit: make a new one");
 	if (c->expired)
 		return err_set(e, ERR_REFUSED, "this pairing link has expired: make a new one");
+	if (c->key_revoked)
+		return err_set(e, ERR_REFUSED, "this unit's key was revoked here: alzy pair --new-key LINK makes another");
 	if (c->key_taken)
 		return err_set(
 			e, ERR_REFUSED,
-			"this unit's key is that of another device here already: revoke it there, or give the unit a new key");
+			"this unit's key is that of another device here already: alzy pair --new-key LINK makes another");
 	return 0;
 }
 
@@ -108,14 +113,14 @@ static int pair(struct pg *pg, const struct pairing_request *request, struct can
 	return rc == -ERR_DATA ? err_set(e, ERR_BUSY, "another unit is pairing with the same key: %s", e->text) : rc;
 }
 
-static int open_request(const struct key_pair *centre, const void *bytes, size_t count, struct pairing_request *out,
-                        struct err *e)
+static int open_request(const struct identity *centre, const void *bytes, size_t count, struct pairing_request *out,
+                        size_t *out_key, struct err *e)
 {
 	struct envelope_head head;
 	struct buffer document = {0};
 	int rc = envelope_peek(bytes, count, &head, e);
 	if (!rc)
-		rc = envelope_open(bytes, count, ENVELOPE_PAIRING, centre, head.sender, &document, e);
+		rc = identity_open(centre, bytes, count, ENVELOPE_PAIRING, head.sender, &document, out_key, e);
 	if (!rc)
 		rc = pairing_request_decode(document.bytes, document.length, out, e);
 	if (!rc && memcmp(out->sender, head.sender, KEY_PUBLIC))
@@ -124,14 +129,15 @@ static int open_request(const struct key_pair *centre, const void *bytes, size_t
 	return rc;
 }
 
-int exchange_pairing(struct pg *pg, const struct key_pair *centre, const void *bytes, size_t count, struct buffer *out,
+int exchange_pairing(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
                      struct err *e)
 {
 	struct pairing_request request;
 	struct candidate candidate = {0};
 	struct buffer document = {0};
 	struct err local = {0};
-	int rc = open_request(centre, bytes, count, &request, &local);
+	size_t key = 0;
+	int rc = open_request(centre, bytes, count, &request, &key, &local);
 	if (!rc)
 		rc = pair(pg, &request, &candidate, &local);
 	if (!rc) {
@@ -141,7 +147,8 @@ int exchange_pairing(struct pg *pg, const struct key_pair *centre, const void *b
 		rc = pairing_answer_encode(&answer, &document, &local);
 	}
 	if (!rc)
-		rc = envelope_seal(ENVELOPE_PAIRED, centre, request.sender, document.bytes, document.length, out, &local);
+		rc = envelope_seal(ENVELOPE_PAIRED, &centre->keys[key], request.sender, document.bytes, document.length, out,
+		                   &local);
 	buffer_free(&document);
 	if (rc && e)
 		*e = local;

@@ -5,14 +5,15 @@
 #include "sync/envelope.h"
 #include "sync/verify.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-static int open_question(const struct key_pair *centre, const void *bytes, size_t count,
-                         const uint8_t sender[KEY_PUBLIC], struct question *out, struct err *e)
+static int open_question(const struct identity *centre, const void *bytes, size_t count,
+                         const uint8_t sender[KEY_PUBLIC], struct question *out, size_t *out_key, struct err *e)
 {
 	struct buffer document = {0};
 	struct question question = {0};
-	int rc = envelope_open(bytes, count, ENVELOPE_QUESTION, centre, sender, &document, e);
+	int rc = identity_open(centre, bytes, count, ENVELOPE_QUESTION, sender, &document, out_key, e);
 	if (!rc)
 		rc = question_decode(document.bytes, document.length, &question, e);
 	buffer_free(&document);
@@ -36,27 +37,31 @@ static int seal_answer(const struct key_pair *centre, const uint8_t recipient[KE
 	return rc;
 }
 
-int exchange_question(struct pg *pg, const struct key_pair *centre, const void *bytes, size_t count, struct buffer *out,
+int exchange_question(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
                       struct err *e)
 {
 	struct envelope_head head;
 	struct question question = {0};
 	struct answer answer = {0};
 	uint8_t digest[ENVELOPE_DIGEST];
-	int64_t device_id = 0;
+	struct exchange_sender from = {0};
+	size_t key = 0;
 	int rc = envelope_peek(bytes, count, &head, e);
 	if (!rc && head.kind != ENVELOPE_QUESTION)
 		rc = err_set(e, ERR_INVALID, "the envelope is no question");
 	if (!rc)
-		rc = exchange_find_sender(pg, head.sender, &device_id, e);
+		rc = exchange_find_sender(pg, head.sender, &from, e);
+	if (!rc && from.standing)
+		rc = err_set(e, ERR_REFUSED, "device %" PRId64 " (%s), or its key, was %s at the centre", from.device_id,
+		             from.name, receipt_standing_name(from.standing));
 	if (!rc)
-		rc = open_question(centre, bytes, count, head.sender, &question, e);
+		rc = open_question(centre, bytes, count, head.sender, &question, &key, e);
 	if (rc)
 		return rc;
 	envelope_digest(bytes, count, digest);
-	rc = verify_centre(pg, device_id, &question, digest, &answer, e);
+	rc = verify_centre(pg, from.device_id, &question, digest, &answer, e);
 	if (!rc)
-		rc = seal_answer(centre, head.sender, &answer, out, e);
+		rc = seal_answer(&centre->keys[key], head.sender, &answer, out, e);
 	answer_free(&answer);
 	question_free(&question);
 	return rc;

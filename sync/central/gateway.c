@@ -3,8 +3,10 @@
 #include "hal/clock.h"
 #include "hal/json.h"
 #include "hal/log.h"
+#include "sync/central/addresses.h"
 #include "sync/central/exchange.h"
 #include "sync/central/gateway_listen.h"
+#include "sync/central/limits.h"
 #include "sync/central/workers.h"
 #include "sync/envelope.h"
 
@@ -40,7 +42,7 @@ struct peer {
 	int fd;
 	bool asking;         /* not waiting for the head of a request */
 	int64_t deadline_ms; /* on the monotonic clock; INT64_MAX while a worker has it */
-	char name[64];
+	uint8_t address[ADDRESS];
 };
 
 struct gateway {
@@ -54,6 +56,9 @@ struct gateway {
 	size_t connections;
 	size_t requests;                    /* under way */
 	size_t body_bytes, body_bytes_most; /* of all of them, in memory: what was announced costs nothing until it comes */
+	struct addresses proxies;
+	struct limits by_address, by_device;
+	struct request *at_work; /* batches that workers have: at most one of each device */
 	bool stopping;
 };
 
@@ -64,9 +69,13 @@ struct request {
 	struct peer *peer;
 	const struct route *route;
 	struct buffer body, answer;
-	size_t room;     /* what the gateway counts for the body */
-	bool crowded;    /* there was none for the rest of it, which is not kept */
-	unsigned status; /* 0: not answered yet */
+	size_t room;      /* what the gateway counts for the body */
+	bool crowded;     /* there was none for the rest of it, which is not kept */
+	unsigned status;  /* 0: not answered yet */
+	int64_t retry_ms; /* when to come again, for 429 */
+	char client[ADDRESS_TEXT];
+	uint8_t sender[KEY_PUBLIC]; /* while it is at work */
+	struct request *next_at_work;
 	int64_t began_ms;
 };
 
@@ -76,16 +85,23 @@ struct route {
 	const char *method, *path;
 	/* Fills request->answer; `pg` is ready. */
 	int (*handle)(struct request *request, struct pg *pg, struct err *e);
-	bool envelope; /* takes and gives one; else JSON for nothing */
+	bool envelope;    /* takes and gives one; else JSON for nothing */
+	bool one_of_each; /* of each device one at a time is at work */
 };
 
 static int handle_batch(struct request *request, struct pg *pg, struct err *e)
 {
 	struct receipt receipt = {0};
-	int rc = exchange_batch(pg, request->gateway->options->key, request->body.bytes, request->body.length,
+	int rc = exchange_batch(pg, request->gateway->options->identity, request->body.bytes, request->body.length,
 	                        &request->answer, &receipt, e);
 	if (rc)
 		return rc;
+	if (receipt.standing) {
+		log_warning("batch %" PRId64 " of device %" PRId64 ", store %s, was not taken: %s", receipt.exchange,
+		            receipt.device_id, receipt.store_id, receipt_standing_name(receipt.standing));
+		receipt_free(&receipt);
+		return 0;
+	}
 	const struct receipt_stream *points = &receipt.streams[STREAM_POINTS], *events = &receipt.streams[STREAM_EVENTS];
 	log_info("batch %" PRId64 " of device %" PRId64 ", store %s: points %" PRId64 " new, %" PRId64
 	         " known, events %" PRId64 " new, %" PRId64 " known; rejected of this store: %" PRId64 "; %zu bytes in,"
@@ -103,19 +119,19 @@ static int handle_batch(struct request *request, struct pg *pg, struct err *e)
 
 static int handle_pairing(struct request *request, struct pg *pg, struct err *e)
 {
-	int rc = exchange_pairing(pg, request->gateway->options->key, request->body.bytes, request->body.length,
+	int rc = exchange_pairing(pg, request->gateway->options->identity, request->body.bytes, request->body.length,
 	                          &request->answer, e);
 	if (!rc)
-		log_notice("paired a unit at %s", request->peer->name);
+		log_notice("paired a unit at %s", request->client);
 	return rc;
 }
 
 static int handle_question(struct request *request, struct pg *pg, struct err *e)
 {
-	int rc = exchange_question(pg, request->gateway->options->key, request->body.bytes, request->body.length,
+	int rc = exchange_question(pg, request->gateway->options->identity, request->body.bytes, request->body.length,
 	                           &request->answer, e);
 	if (!rc)
-		log_info("question of a unit at %s: %zu bytes in, %zu out, %" PRId64 " ms", request->peer->name,
+		log_info("question of a unit at %s: %zu bytes in, %zu out, %" PRId64 " ms", request->client,
 		         request->body.length, request->answer.length, clock_mono_ms() - request->began_ms);
 	return rc;
 }
@@ -128,10 +144,10 @@ static int handle_health(struct request *request, struct pg *pg, struct err *e)
 }
 
 static const struct route routes[] = {
-	{"POST", "/v1/batches", handle_batch, true},
-	{"POST", "/v1/pair", handle_pairing, true},
-	{"POST", "/v1/verify", handle_question, true},
-	{"GET", "/healthz", handle_health, false},
+	{"POST", "/v1/batches", handle_batch, true, true},
+	{"POST", "/v1/pair", handle_pairing, true, false},
+	{"POST", "/v1/verify", handle_question, true, true},
+	{"GET", "/healthz", handle_health, false, false},
 };
 
 static const struct route *find_route(const char *method, const char *path)
@@ -170,9 +186,9 @@ static char *error_text(const char *name, const char *message)
 	return text;
 }
 
-/* Takes `bytes`, made by malloc. `allow` is for 405; may be NULL. */
+/* Takes `bytes`, made by malloc. `retry_ms` is for 429; `allow` is for 405, and may be NULL. */
 static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned status, const char *type, void *bytes,
-                                   size_t count, const char *allow)
+                                   size_t count, int64_t retry_ms, const char *allow)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(count, bytes, MHD_RESPMEM_MUST_FREE);
 	if (!response) {
@@ -180,9 +196,9 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned s
 		return MHD_NO;
 	}
 	char seconds[16];
-	snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
+	snprintf(seconds, sizeof seconds, "%d", retry_ms ? (int)((retry_ms + 999) / 1000) : RETRY_AFTER_S);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 	if (allow)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
@@ -192,17 +208,17 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned s
 }
 
 static enum MHD_Result send_error(struct MHD_Connection *connection, unsigned status, enum err_code code,
-                                  const char *message, const char *allow)
+                                  const char *message, int64_t retry_ms, const char *allow)
 {
 	char *text = error_text(err_name(code), message);
-	return text ? send_answer(connection, status, "application/json", text, strlen(text), allow) : MHD_NO;
+	return text ? send_answer(connection, status, "application/json", text, strlen(text), retry_ms, allow) : MHD_NO;
 }
 
 /* What a worker could not do, told to the unit, and to whoever looks after the centre. What Postgres says stays here. */
 static void fail(struct request *request, const struct err *e)
 {
-	request->status = status_of(e->code);
-	const char *told = e->text, *path = request->route->path, *peer = request->peer->name;
+	request->status = request->retry_ms ? MHD_HTTP_TOO_MANY_REQUESTS : status_of(e->code);
+	const char *told = e->text, *path = request->route->path, *peer = request->client;
 	if (request->status < MHD_HTTP_INTERNAL_SERVER_ERROR) {
 		log_warning("%s from %s refused: %s: %s", path, peer, err_name(e->code), e->text);
 	} else {
@@ -216,6 +232,48 @@ static void fail(struct request *request, const struct err *e)
 		request->answer = (struct buffer){(uint8_t *)text, strlen(text), strlen(text)};
 }
 
+/* ---- one of each device at a time ----------------------------------------------------------------------------- */
+
+/* Whether a batch may go to a worker. Only one whose signature holds counts as one of its sender: nobody can use up what
+ * another device may. */
+static int admit(struct request *request, struct err *e)
+{
+	struct gateway *gateway = request->gateway;
+	struct envelope_head head = {0};
+	int rc = identity_check(gateway->options->identity, request->body.bytes, request->body.length, e);
+	if (!rc)
+		rc = envelope_peek(request->body.bytes, request->body.length, &head, e);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&gateway->mutex);
+	const struct request *other = gateway->at_work;
+	while (other && memcmp(other->sender, head.sender, KEY_PUBLIC))
+		other = other->next_at_work;
+	if (!other)
+		request->retry_ms = limits_take(&gateway->by_device, head.sender, clock_mono_ms());
+	if (!other && !request->retry_ms) {
+		memcpy(request->sender, head.sender, KEY_PUBLIC);
+		request->next_at_work = gateway->at_work;
+		gateway->at_work = request;
+	}
+	pthread_mutex_unlock(&gateway->mutex);
+	if (other)
+		return err_set(e, ERR_BUSY, "another request of this device is at work");
+	return request->retry_ms ? err_set(e, ERR_BUSY, "too many requests of this device") : 0;
+}
+
+static void depart(struct request *request)
+{
+	struct gateway *gateway = request->gateway;
+	pthread_mutex_lock(&gateway->mutex);
+	struct request **at = &gateway->at_work;
+	while (*at && *at != request)
+		at = &(*at)->next_at_work;
+	if (*at)
+		*at = request->next_at_work;
+	pthread_mutex_unlock(&gateway->mutex);
+}
+
 /* On a worker's thread. */
 static void run_request(struct job *job, struct pg *pg, struct err *e)
 {
@@ -225,6 +283,7 @@ static void run_request(struct job *job, struct pg *pg, struct err *e)
 		fail(request, e);
 	else
 		request->status = MHD_HTTP_OK;
+	depart(request);                            /* before the device knows that it may send its next one */
 	MHD_resume_connection(request->connection); /* from here on it may be gone */
 }
 
@@ -246,8 +305,9 @@ static void connection_began(struct gateway *gateway, struct MHD_Connection *con
 	const struct sockaddr *address =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 	socklen_t length = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-	if (getnameinfo(address, length, peer->name, sizeof peer->name, NULL, 0, NI_NUMERICHOST))
-		snprintf(peer->name, sizeof peer->name, "?");
+	char name[ADDRESS_TEXT];
+	if (!getnameinfo(address, length, name, sizeof name, NULL, 0, NI_NUMERICHOST))
+		address_parse(name, strcspn(name, "%"), peer->address);
 	peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	peer->deadline_ms = clock_mono_ms() + HEAD_MS;
 	pthread_mutex_lock(&gateway->mutex);
@@ -325,6 +385,31 @@ static unsigned check_head(struct MHD_Connection *connection, struct err *e)
 	return 0;
 }
 
+static enum MHD_Result keep_last(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)kind;
+	if (!strcasecmp(name, "X-Forwarded-For"))
+		*(const char **)user = value; /* the one that the nearest proxy has written */
+	return MHD_YES;
+}
+
+/* Counts a request from this client; a network of IPv6 counts as one. 0: it may come; else how long to wait. */
+static int64_t count_client(struct gateway *gateway, struct MHD_Connection *connection, const struct peer *peer,
+                            char client[ADDRESS_TEXT])
+{
+	uint8_t key[LIMITS_KEY] = {0};
+	const char *forwarded = NULL;
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, keep_last, &forwarded);
+	address_of_client(&gateway->proxies, peer->address, forwarded, key);
+	address_format(key, client);
+	if (strchr(client, ':'))
+		memset(key + ADDRESS / 2, 0, ADDRESS / 2);
+	pthread_mutex_lock(&gateway->mutex);
+	int64_t wait_ms = limits_take(&gateway->by_address, key, clock_mono_ms());
+	pthread_mutex_unlock(&gateway->mutex);
+	return wait_ms;
+}
+
 static bool enter(struct gateway *gateway)
 {
 	pthread_mutex_lock(&gateway->mutex);
@@ -347,8 +432,9 @@ static enum MHD_Result refuse_route(struct MHD_Connection *connection, const cha
 {
 	const struct route *other = find_route(NULL, path);
 	if (other)
-		return send_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, ERR_INVALID, "not with this method", other->method);
-	return send_error(connection, MHD_HTTP_NOT_FOUND, ERR_NOT_FOUND, "there is nothing under this path", NULL);
+		return send_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, ERR_INVALID, "not with this method", 0,
+		                  other->method);
+	return send_error(connection, MHD_HTTP_NOT_FOUND, ERR_NOT_FOUND, "there is nothing under this path", 0, NULL);
 }
 
 static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *connection, const struct route *route,
@@ -356,13 +442,18 @@ static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *con
 {
 	struct err e;
 	struct peer *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	char client[ADDRESS_TEXT] = "";
+	int64_t wait_ms = peer ? count_client(gateway, connection, peer, client) : 0;
+	if (wait_ms)
+		return send_error(connection, MHD_HTTP_TOO_MANY_REQUESTS, ERR_BUSY, "too many requests from this address",
+		                  wait_ms, NULL);
 	unsigned status = route->envelope ? check_head(connection, &e) : 0;
 	if (status)
-		return send_error(connection, status, e.code, e.text, NULL);
+		return send_error(connection, status, e.code, e.text, 0, NULL);
 	struct request *request = peer ? calloc(1, sizeof *request) : NULL;
 	if (!request || !enter(gateway)) {
 		free(request);
-		return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_BUSY, "not now: try again later", NULL);
+		return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_BUSY, "not now: try again later", 0, NULL);
 	}
 	*request = (struct request){.job.run = run_request,
 	                            .gateway = gateway,
@@ -370,6 +461,7 @@ static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *con
 	                            .peer = peer,
 	                            .route = route,
 	                            .began_ms = clock_mono_ms()};
+	memcpy(request->client, client, sizeof client);
 	set_deadline(gateway, peer, BODY_MS);
 	*out = request;
 	return MHD_YES;
@@ -382,7 +474,7 @@ static enum MHD_Result answer(struct request *request)
 		request->status == MHD_HTTP_OK && request->route->envelope ? "application/octet-stream" : "application/json";
 	request->answer = (struct buffer){0};
 	set_deadline(request->gateway, request->peer, ANSWER_MS);
-	return send_answer(request->connection, request->status, type, given.bytes, given.length, NULL);
+	return send_answer(request->connection, request->status, type, given.bytes, given.length, request->retry_ms, NULL);
 }
 
 /* Room for so many bytes more of the body. */
@@ -413,10 +505,16 @@ static enum MHD_Result hand_over(struct request *request)
 	set_deadline(gateway, request->peer, INT64_MAX);
 	MHD_suspend_connection(request->connection);
 	struct workers *workers = request->route->envelope ? gateway->workers : gateway->health;
-	if (!request->crowded && workers_put(workers, &request->job))
+	struct err e = {0};
+	int refused = 0;
+	if (request->crowded)
+		refused = err_set(&e, ERR_BUSY, "too much is under way");
+	else if (request->route->one_of_each)
+		refused = admit(request, &e);
+	if (!refused && workers_put(workers, &request->job))
 		return MHD_YES;
-	struct err e;
-	err_set(&e, ERR_BUSY, request->crowded ? "too much is under way" : "the workers have too much to do");
+	if (!refused)
+		err_set(&e, ERR_BUSY, "the workers have too much to do");
 	run_request(&request->job, NULL, &e);
 	return MHD_YES;
 }
@@ -514,9 +612,13 @@ int gateway_start(struct gateway **out, const struct gateway_options *options, s
 	gateway->options = options;
 	size_t waiting_most = options->workers * REQUESTS_PER_WORKER;
 	gateway->body_bytes_most = waiting_most * ENVELOPE_MAX;
+	gateway->by_device.per_minute = options->requests_per_device;
+	gateway->by_address.per_minute = options->requests_per_address;
 	pthread_mutex_init(&gateway->mutex, NULL);
 	pthread_cond_init(&gateway->fewer, NULL);
-	int rc = workers_start(&gateway->workers, options->workers, waiting_most, options->dsn, e);
+	int rc = addresses_parse(options->trusted_proxies, &gateway->proxies, e);
+	if (!rc)
+		rc = workers_start(&gateway->workers, options->workers, waiting_most, options->dsn, e);
 	if (!rc)
 		rc = workers_start(&gateway->health, 1, HEALTH_QUEUE, options->dsn, e);
 	if (!rc)

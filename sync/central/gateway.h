@@ -1,12 +1,13 @@
 /* The gateway: exchanges over HTTP, by libmicrohttpd, of which gateway.c is the only user.
  *
  * One network thread reads and writes for all connections and never waits: a request that is complete is suspended and
- * handed to a worker (workers.h), so that /healthz answers however busy the workers are. */
+ * handed to a worker (workers.h), so that /healthz answers however busy the workers are. Before that its signature is
+ * checked, and each device has one batch at work at most; limits.h bounds how often devices and addresses come. */
 #ifndef ALZY_SYNC_CENTRAL_GATEWAY_H
 #define ALZY_SYNC_CENTRAL_GATEWAY_H
 
 #include "hal/err.h"
-#include "sync/keys.h"
+#include "sync/central/identity.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,8 +17,10 @@ struct gateway_options {
 	const char *certificate, *secret; /* PEM texts; both NULL: plain HTTP */
 	bool plain_anywhere;              /* plain HTTP also where others than this machine can reach it */
 	size_t workers;
+	const char *trusted_proxies;                       /* addresses_parse */
+	int64_t requests_per_device, requests_per_address; /* a minute; 0: no limit */
 	const char *dsn;
-	const struct key_pair *key; /* the centre's */
+	const struct identity *identity;
 };
 
 struct gateway;

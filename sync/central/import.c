@@ -61,7 +61,7 @@ static int exchange_patiently(struct import *in, const struct buffer *bytes, str
 	int rc = -ERR_BUSY;
 	for (int i = 0; i < BUSY_TRIES && rc == -ERR_BUSY; i++) {
 		answer->length = 0;
-		rc = exchange_batch(in->central.pg, &in->central.key, bytes->bytes, bytes->length, answer, receipt, e);
+		rc = exchange_batch(in->central.pg, &in->central.identity, bytes->bytes, bytes->length, answer, receipt, e);
 	}
 	return rc;
 }
@@ -128,13 +128,14 @@ static void add_json(cJSON *files, const char *name, const char *wrote, const st
 static void print_line(const char *name, const struct receipt *receipt, const struct err *why)
 {
 	printf("%s:", name);
-	if (receipt->exchange)
+	if (receipt->exchange && !receipt->standing)
 		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 			printf("%s %" PRId64 " points and %" PRId64 " events %s", i ? "," : "", count_of(receipt, STREAM_POINTS, i),
 			       count_of(receipt, STREAM_EVENTS, i), counts[i].name);
 	if (why)
 		printf("%s: %s",
-		       receipt->exchange          ? "; no receipt"
+		       receipt->standing          ? " refused"
+		       : receipt->exchange        ? "; no receipt"
 		       : err_retryable(why->code) ? " failed"
 		                                  : " refused",
 		       why->text);
@@ -147,6 +148,9 @@ static void import_file(struct import *in, const char *path)
 	struct err why = {0};
 	char shown[SHOWN_TEXT], wrote[PATH_MAX] = "";
 	int rc = take_file(in, path, &receipt, wrote, &why);
+	if (!rc && receipt.standing)
+		rc = err_set(&why, ERR_REFUSED, "nothing of it is taken: device %" PRId64 " (%s), or its key, was %s",
+		             receipt.device_id, receipt.device_name, receipt_standing_name(receipt.standing));
 	if (rc) {
 		in->failed++;
 		if (!in->first.code)

@@ -15,20 +15,22 @@ int central_init(int argc, char **argv, struct err *e)
 	if (rc || help)
 		return rc;
 	struct central central = {0};
+	struct key_pair key = {0};
 	rc = central_open(&central, 0, e);
 	if (rc)
 		return rc;
-	rc = keys_create(central.conf.key_path, &central.key, e);
+	rc = keys_create(central.conf.key_path, &key, e);
 	if (!rc && json) {
 		cJSON *object = cJSON_CreateObject();
 		cJSON_AddStringToObject(object, "key_path", central.conf.key_path);
-		json_add_hex(object, "public_key", central.key.public_key, KEY_PUBLIC);
+		json_add_hex(object, "public_key", key.public_key, KEY_PUBLIC);
 		central_print_json(object);
 	} else if (!rc) {
 		printf("made the centre's key: %s\nKeep a copy of it in a safe place. Without it, every unit must be paired "
 		       "anew.\n",
 		       central.conf.key_path);
 	}
+	keys_wipe(&key);
 	central_close(&central);
 	return rc;
 }

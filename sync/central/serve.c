@@ -8,6 +8,7 @@
 #include "sync/central/central_common.h"
 #include "sync/central/gateway.h"
 #include "sync/central/migrations.h"
+#include "sync/central/rights.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -39,7 +40,13 @@ static int check_database(const char *dsn, bool *out_reachable, struct err *e)
 		log_warning("the database can't be reached; units are asked to try again later: %s", e->text);
 		return 0;
 	}
+	bool owner = false;
 	int rc = migrations_check(pg, e);
+	if (!rc)
+		rc = rights_of_owner(pg, NULL, &owner, e);
+	if (owner)
+		log_warning("serving as a role that may drop every table: give another one just what serving needs "
+		            "(alzy-central migrate --role NAME), and name it in [database] dsn");
 	pg_close(pg);
 	return rc;
 }
@@ -76,8 +83,11 @@ static int serve(const struct central *central, const struct buffer *certificate
 	                                        .secret = (const char *)secret->bytes,
 	                                        .plain_anywhere = central->conf.plain_http,
 	                                        .workers = (size_t)central->conf.workers,
+	                                        .trusted_proxies = central->conf.trusted_proxies,
+	                                        .requests_per_device = central->conf.requests_per_device,
+	                                        .requests_per_address = central->conf.requests_per_address,
 	                                        .dsn = central->conf.dsn,
-	                                        .key = &central->key};
+	                                        .identity = &central->identity};
 	struct gateway *gateway;
 	bool reachable;
 	char state[256];

@@ -12,17 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int read_batch(const char *path, const struct key_pair *centre, struct batch *out, struct err *e)
+static int read_batch(const char *path, const struct identity *centre, struct batch *out, struct err *e)
 {
 	struct buffer envelope = {0}, document = {0};
 	struct envelope_head head;
+	size_t index;
 	int rc = file_read(path, ENVELOPE_MAX, &envelope, e);
 	if (!rc)
 		rc = envelope_peek(envelope.bytes, envelope.length, &head, e);
 	if (!rc && head.kind != ENVELOPE_BATCH)
 		rc = err_set(e, ERR_INVALID, "this envelope is no batch: only its recipient can open it");
 	if (!rc)
-		rc = envelope_open(envelope.bytes, envelope.length, ENVELOPE_BATCH, centre, head.sender, &document, e);
+		rc = identity_open(centre, envelope.bytes, envelope.length, ENVELOPE_BATCH, head.sender, &document, &index, e);
 	if (!rc)
 		rc = batch_decode(document.bytes, document.length, out, e);
 	buffer_free(&envelope);
@@ -61,7 +62,7 @@ int central_show(int argc, char **argv, struct err *e)
 		return rc;
 	rc = central_open(&central, CENTRAL_KEY, e);
 	if (!rc)
-		rc = read_batch(path, &central.key, &batch, e);
+		rc = read_batch(path, &central.identity, &batch, e);
 	if (!rc)
 		rc = print_batch(&batch, json, e);
 	batch_free(&batch);

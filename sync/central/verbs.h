@@ -6,6 +6,8 @@
 
 int central_init(int argc, char **argv, struct err *e);
 int central_migrate(int argc, char **argv, struct err *e);
+int central_key_list(int argc, char **argv, struct err *e);
+int central_key_rotate(int argc, char **argv, struct err *e);
 int central_serve(int argc, char **argv, struct err *e);
 int central_import(int argc, char **argv, struct err *e);
 int central_show(int argc, char **argv, struct err *e);
@@ -13,6 +15,10 @@ int central_status(int argc, char **argv, struct err *e);
 int central_check(int argc, char **argv, struct err *e);
 int central_verify(int argc, char **argv, struct err *e);
 int central_device_pair(int argc, char **argv, struct err *e);
+int central_device_activate(int argc, char **argv, struct err *e);
+int central_device_deactivate(int argc, char **argv, struct err *e);
+int central_device_delete(int argc, char **argv, struct err *e);
+int central_device_revoke(int argc, char **argv, struct err *e);
 
 /* What the centre keeps a directory of; each has the verbs "NAME add" and "NAME list" (directory.c). */
 #define CENTRAL_ENTITY_LIST(X) X(organization) X(application) X(user) X(machine) X(account) X(device)

@@ -175,6 +175,7 @@ same_end both 'and comes to the same end'
 
 # ---- and goes on ----------------------------------------------------------------------------------------------------
 
+ok 'a role may serve it' central_gate
 central_start || die 'no centre'
 record() { # NAME: 20 points, 10 of them in a session
 	local i
@@ -198,7 +199,7 @@ pair car
 sent car
 unit old
 sql 'UPDATE alzy.devices SET is_active = true, deleted_at = NULL WHERE id = 7'
-ok 'old: a device that was there before is paired' on old pair "$(central device pair 7 --json | json link)"
+ok 'old: a device that was there before is paired' on old pair "$(central device pair 7 --again --json | json link)"
 sent old
 ok 'rows without a store get ids' sql "INSERT INTO alzy.points (device_id, lat, lng, recorded_at) SELECT i, 1, 1, now() FROM generate_series(1, 300) i;
 	INSERT INTO public.events (session_id) VALUES (NULL), (NULL);

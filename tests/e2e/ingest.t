@@ -4,7 +4,7 @@
 
 postgres_start
 central_init
-CMOCKA_MESSAGE_OUTPUT=STDOUT ALZY_TEST_DSN=$DSN ALZY_TEST_KEY=$SCRATCH/central/central.key \
+CMOCKA_MESSAGE_OUTPUT=STDOUT ALZY_TEST_DSN=$DSN ALZY_TEST_GATEWAY=${DSN/user=postgres/user=gate} ALZY_TEST_KEY=$SCRATCH/central/central.key \
 	"$BUILD/tests/test_ingest" >"$SCRATCH/ingest.log" 2>&1
 status=$?
 while read -r result name; do

@@ -217,17 +217,25 @@ central_conf() { # [LINES of [server]…]: writes central.conf
 		$(printf '%s\n' "$@")
 	END
 }
-central_init() { # [LINES of [server]…]: key, schema, one account (1) and machine (van)
+central_init() { # [LINES of [server]…]: key, schema, a role that may just serve, one account (1) and machine (van)
 	CENTRAL_PORT=$(free_port) || die "no free port"
 	CENTRAL_URL=http://127.0.0.1:$CENTRAL_PORT
 	mkdir -p "$SCRATCH/central"
 	central_conf "$@"
 	central init >"$SCRATCH/central-init.log" 2>&1 || die "init: $(log_of central-init)"
 	central migrate >>"$SCRATCH/central-init.log" 2>&1 || die "migrate: $(log_of central-init)"
+	central_gate >>"$SCRATCH/central-init.log" 2>&1 || die "gate: $(log_of central-init)"
 	central account add --name Tester >>"$SCRATCH/central-init.log" 2>&1 || die "account: $(log_of central-init)"
 	central machine add --id van >>"$SCRATCH/central-init.log" 2>&1 || die "machine: $(log_of central-init)"
 }
-central_start() { start_ready central env ALZY_CONFIG="$SCRATCH/central.conf" "$BUILD/alzy-central" serve; }
+central_gate() { # a role that may just serve
+	sql 'CREATE ROLE gate LOGIN' && central migrate --role gate
+}
+# [ROLE]: as one that may just serve: what it may not do, and needs, fails every test.
+central_start() {
+	sed "s/user=postgres/user='${1:-gate}'/" "$SCRATCH/central.conf" >"$SCRATCH/serve.conf"
+	start_ready central env ALZY_CONFIG="$SCRATCH/serve.conf" "$BUILD/alzy-central" serve
+}
 central_stop() { stop central; }
 healthy() { curl -fsS -m 5 "${@:2}" "${1:-$CENTRAL_URL}/healthz"; } # [URL [CURL OPTIONS…]]
 

@@ -1,6 +1,7 @@
 /* Units made of nothing but their keys, against a real centre: what the tests of ingest stand on.
  *
- * ALZY_TEST_DSN names a database that is at this version's schema; ALZY_TEST_KEY the centre's key. Without them the
+ * ALZY_TEST_DSN names a database that is at this version's schema, ALZY_TEST_GATEWAY the same for a role with the rights of a
+ * gateway (else all is done as the first); ALZY_TEST_KEY the centre's key. Without them the
  * tests have nothing to run against, and say so: tests/e2e/ingest.t gives them both. */
 #ifndef ALZY_TESTS_UNIT_INGEST_RIG_H
 #define ALZY_TESTS_UNIT_INGEST_RIG_H
@@ -21,7 +22,9 @@
 #include <cmocka.h>
 
 static struct pg *rig_pg;
-static struct key_pair rig_centre;
+static struct pg *rig_gateway;     /* what exchanges go by */
+static struct key_pair rig_centre; /* the present one of rig_identity */
+static struct identity rig_identity;
 
 /* 2026-11-21T10:00:00Z */
 #define RIG_TIME_MS INT64_C(1795255200000)
@@ -30,13 +33,15 @@ static struct key_pair rig_centre;
 static int rig_start(void)
 {
 	struct err e = {0};
-	const char *dsn = getenv("ALZY_TEST_DSN"), *key = getenv("ALZY_TEST_KEY");
+	const char *dsn = getenv("ALZY_TEST_DSN"), *gateway = getenv("ALZY_TEST_GATEWAY"), *key = getenv("ALZY_TEST_KEY");
 	if (!dsn || !key)
 		return 0;
-	if (keys_start(&e) || keys_load(key, &rig_centre, &e) || pg_open(&rig_pg, dsn, &e)) {
+	if (keys_start(&e) || identity_load(key, &rig_identity, &e) || pg_open(&rig_pg, dsn, &e) ||
+	    pg_open(&rig_gateway, gateway ? gateway : dsn, &e)) {
 		fprintf(stderr, "# %s\n", e.text);
 		exit(1);
 	}
+	rig_centre = rig_identity.keys[0];
 	return 1;
 }
 
@@ -149,7 +154,7 @@ static int rig_send(struct pg *pg, const struct unit *unit, const struct buffer 
                     struct err *e)
 {
 	struct buffer answer = {0}, document = {0};
-	int rc = exchange_batch(pg, &rig_centre, envelope->bytes, envelope->length, &answer, NULL, e);
+	int rc = exchange_batch(pg, &rig_identity, envelope->bytes, envelope->length, &answer, NULL, e);
 	if (!rc) {
 		struct err local = {0};
 		if (envelope_open(answer.bytes, answer.length, ENVELOPE_RECEIPT, &unit->keys, rig_centre.public_key, &document,
@@ -166,7 +171,7 @@ static int rig_send(struct pg *pg, const struct unit *unit, const struct buffer 
 static int rig_try(const struct unit *unit, struct batch *batch, struct receipt *out, struct err *e)
 {
 	struct buffer envelope = rig_envelope(unit, batch);
-	int rc = rig_send(rig_pg, unit, &envelope, out, e);
+	int rc = rig_send(rig_gateway, unit, &envelope, out, e);
 	buffer_free(&envelope);
 	batch_free(batch);
 	return rc;

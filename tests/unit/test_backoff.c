@@ -83,8 +83,8 @@ static void test_outcomes(void **state)
 	assert_in_range(schedule_wait(&s, T0), INTERVAL * 9 / 10, INTERVAL);
 	schedule_ran(&s, SCHEDULE_NOT_READY, 0, T0, 0);
 	assert_int_equal(schedule_wait(&s, T0), SCHEDULE_SOON_MS);
-	schedule_ran(&s, SCHEDULE_REFUSED, 0, T0, 0);
-	assert_int_equal(schedule_wait(&s, T0), SCHEDULE_REFUSED_MS);
+	schedule_ran(&s, SCHEDULE_STOPPED, 0, T0, 0);
+	assert_int_equal(schedule_wait(&s, T0), SCHEDULE_STOPPED_MS);
 	schedule_ran(&s, SCHEDULE_FAILED, 0, T0, UINT32_MAX);
 	assert_int_equal(schedule_wait(&s, T0), BACKOFF_BASE_MS);
 	schedule_ran(&s, SCHEDULE_FAILED, 0, T0, UINT32_MAX);
@@ -130,9 +130,9 @@ static void test_a_network_does_not_override_the_centre(void **state)
 	assert_int_equal(schedule_wait(&s, T0), 120000);
 	schedule_network(&s, T0 + 20000);
 	assert_int_equal(schedule_wait(&s, T0 + 20000), 100000);
-	schedule_ran(&s, SCHEDULE_REFUSED, 0, T0, 0);
+	schedule_ran(&s, SCHEDULE_STOPPED, 0, T0, 0);
 	schedule_network(&s, T0 + 20000);
-	assert_int_equal(schedule_wait(&s, T0), SCHEDULE_REFUSED_MS);
+	assert_int_equal(schedule_wait(&s, T0), SCHEDULE_STOPPED_MS);
 	schedule_paired(&s, T0 + 30000);
 	assert_int_equal(schedule_wait(&s, T0 + 30000), 0);
 }

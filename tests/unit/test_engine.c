@@ -55,7 +55,10 @@ static struct key_pair centre_keys, stranger_keys, unit_keys;
 struct centre {
 	struct carrier carrier;
 	enum fault fault;
-	int fault_at; /* the exchange, counted from 0, from which on it has the fault */
+	const struct key_pair *announced; /* its next key; NULL: none */
+	const char *url;                  /* its next address; NULL: none */
+	enum receipt_standing standing;   /* of the unit: while it is not good, rows are not taken */
+	int fault_at;                     /* the exchange, counted from 0, from which on it has the fault */
 	int exchanges;
 	const char *path;
 	const uint8_t *bytes;
@@ -137,14 +140,19 @@ static void fill_receipt(struct centre *c, const struct batch *batch, struct rec
 	out->device_id = 7;
 	strcpy(out->device_name, "van");
 	out->device_active = true;
-	fill_stream(&out->streams[STREAM_POINTS], STREAM_POINTS);
-	fill_stream(&out->streams[STREAM_EVENTS], STREAM_EVENTS);
+	out->standing = c->standing;
+	snprintf(out->url, sizeof out->url, "%s", c->url ? c->url : "");
+	out->announces_key = c->announced != NULL;
+	if (c->announced)
+		memcpy(out->centre_key, c->announced->public_key, KEY_PUBLIC);
+	for (int s = 0; s < STREAM_COUNT && !c->standing; s++)
+		fill_stream(&out->streams[s], (enum stream)s);
 	out->sessions = calloc(batch->session_count + 1, sizeof *out->sessions);
-	for (size_t i = 0; i < batch->session_count; i++) {
+	for (size_t i = 0; i < batch->session_count && !c->standing; i++) {
 		strcpy(out->sessions[i].session_id, batch->sessions[i].session_id);
 		out->sessions[i].revision = batch->sessions[i].revision;
 	}
-	out->session_count = batch->session_count;
+	out->session_count = c->standing ? 0 : batch->session_count;
 	if (c->fault == OTHER_STORE)
 		strcpy(out->store_id, "00000000-0000-4000-8000-000000000000");
 	if (c->fault == OTHER_DIGEST)
@@ -184,7 +192,8 @@ static int take_batch(struct centre *c, struct buffer *out, struct err *e)
 	if ((int64_t)batch.point_count > c->most_points)
 		c->most_points = (int64_t)batch.point_count;
 	there->batches++;
-	take_rows(c, &batch);
+	if (!c->standing)
+		take_rows(c, &batch);
 	int rc = answer_batch(c, &batch, out, e);
 	if (c->watched) {
 		struct store_centre now;
@@ -370,6 +379,12 @@ static void end_session(struct unit *u)
 static int run_with(struct unit *u, int64_t batch_points, struct engine_report *report, struct err *e)
 {
 	struct engine_options options = {.batch_points = batch_points};
+	return engine_run(u->store, &unit_keys, &u->centre.carrier, &options, report, e);
+}
+
+static int ask_with(struct unit *u, int64_t batch_points, struct engine_report *report, struct err *e)
+{
+	struct engine_options options = {.batch_points = batch_points, .ask = true};
 	return engine_run(u->store, &unit_keys, &u->centre.carrier, &options, report, e);
 }
 
@@ -641,13 +656,16 @@ static void test_a_restored_centre(void **state)
 	record(u, 1000, 0);
 	assert_int_equal(run_with(u, 100, &report, &e), 0);
 	memset(there->held[STREAM_POINTS] + 301, 0, 700);
-	/* With nothing new to send, asking shows it … */
-	assert_int_equal(engine_ask(u->store, &unit_keys, &u->centre.carrier, &report, &e), 0);
-	assert_int_equal(report.batches, 1);
-	assert_int_equal(report.remaining, 700);
-	assert_int_equal(report.held_points, 300);
+	/* With nothing new to send nobody hears of it, but asking shows it, and what is missing follows … */
 	assert_int_equal(run_with(u, 100, &report, &e), 0);
+	assert_int_equal(report.batches, 0);
+	assert_int_equal(ask_with(u, 100, &report, &e), 0);
+	assert_int_equal(report.batches, 8);
+	assert_int_equal(report.points, 700);
 	expect_complete(u);
+	assert_int_equal(ask_with(u, 100, &report, &e), 0);
+	assert_int_equal(report.batches, 1);
+	assert_int_equal(report.remaining, 0);
 	/* … and so does the next row. */
 	memset(there->held[STREAM_POINTS] + 1, 0, 500);
 	record(u, 1, 0);
@@ -675,6 +693,142 @@ static void test_refused(void **state)
 	assert_string_equal(centre.refusal, "");
 	assert_string_equal(centre.device_name, "van");
 	expect_complete(u);
+}
+
+static struct store_centre centre_of(struct unit *u)
+{
+	struct err e;
+	struct store_centre centre;
+	bool found;
+	assert_int_equal(store_centre_get(u->store, &centre, &found, &e), 0);
+	assert_true(found);
+	return centre;
+}
+
+/* Stopped by a receipt: what is believed stays, nothing is sent but a question, and it ends by itself. */
+static void test_every_standing(void **state)
+{
+	struct unit *u = *state;
+	struct engine_report report;
+	struct err e;
+	pair(u);
+	for (int s = STANDING_DEACTIVATED; s < STANDING_COUNT; s++) {
+		u->centre.standing = STANDING_GOOD;
+		record(u, 100, 0);
+		assert_int_equal(run_with(u, 10, &report, &e), 0);
+		expect_complete(u);
+		record(u, 50, 0);
+		u->centre.standing = (enum receipt_standing)s;
+		assert_int_equal(run_with(u, 10, &report, &e), -ERR_REFUSED);
+		assert_non_null(strstr(e.text, receipt_standing_name(u->centre.standing)));
+		assert_string_equal(centre_of(u).standing, receipt_standing_name(u->centre.standing));
+		assert_int_equal(report.remaining, 50);
+		assert_int_equal(report.points, 0);
+		assert_int_equal(report.held_points, (s - STANDING_DEACTIVATED) * 150 + 100);
+		u->centre.most_points = 0;
+		int batches = there->batches;
+		assert_int_equal(run_with(u, 10, &report, &e), -ERR_REFUSED);
+		assert_int_equal(there->batches, batches + 1);
+		assert_int_equal(report.batches, 1);
+		assert_int_equal(u->centre.most_points, 0);
+		assert_true(report.bytes_sent < 400);
+	}
+	/* No answer, or a refusal without a signature, lets nobody back in. */
+	u->centre.fault = REFUSE;
+	assert_int_equal(run_with(u, 10, &report, &e), -ERR_REFUSED);
+	assert_string_equal(centre_of(u).standing, "revoked");
+	u->centre.fault = HONEST;
+	u->centre.standing = STANDING_GOOD;
+	assert_int_equal(run_with(u, 10, &report, &e), 0);
+	assert_string_equal(centre_of(u).standing, "");
+	expect_complete(u);
+	/* Pairing anew does. */
+	u->centre.standing = STANDING_DELETED;
+	assert_int_equal(ask_with(u, 100, &report, &e), -ERR_REFUSED);
+	assert_string_equal(centre_of(u).standing, "deleted");
+	pair(u);
+	assert_string_equal(centre_of(u).standing, "");
+}
+
+/* What is not signed by the centre, for this batch, stops nobody. */
+static void test_standings_that_prove_nothing(void **state)
+{
+	static const enum fault faults[] = {FORGE, OTHER_STORE, OTHER_DIGEST, OLDER, REFUSE, GARBAGE};
+	struct unit *u = *state;
+	struct engine_report report;
+	struct err e;
+	pair(u);
+	/* A receipt that did stop it, to be shown again later. */
+	u->centre.standing = STANDING_REVOKED;
+	assert_int_equal(ask_with(u, 100, &report, &e), -ERR_REFUSED);
+	pair(u);
+	record(u, 10, 0);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		u->centre.fault = faults[i];
+		assert_int_not_equal(run_with(u, 10, &report, &e), 0);
+		assert_string_equal(centre_of(u).standing, "");
+		assert_int_equal(report.remaining, 10);
+	}
+	u->centre.fault = HONEST;
+	u->centre.standing = STANDING_GOOD;
+	assert_int_equal(run_with(u, 10, &report, &e), 0);
+	expect_complete(u);
+	/* Nor what is older than the last receipt. */
+	bool applied = true;
+	int64_t exchange = centre_of(u).exchange_applied;
+	assert_int_equal(store_centre_stands(u->store, exchange, "revoked", 1, &applied, &e), 0);
+	assert_false(applied);
+	assert_string_equal(centre_of(u).standing, "");
+}
+
+/* The key that a receipt announces takes the place of the one that has signed it, and of what is believed nothing changes. */
+static void test_announcements(void **state)
+{
+	struct unit *u = *state;
+	struct engine_report report;
+	struct key_pair next;
+	struct err e;
+	keys_generate(&next);
+	pair(u);
+	record(u, 100, 0);
+	/* Not when another has signed it. */
+	u->centre.announced = &next;
+	u->centre.url = "https://next";
+	u->centre.fault = FORGE;
+	assert_int_equal(run_with(u, 10, &report, &e), -ERR_FORGED);
+	assert_memory_equal(centre_of(u).public_key, centre_keys.public_key, KEY_PUBLIC);
+	assert_string_equal(centre_of(u).next_url, "");
+	/* The batch that is ready by then is still sealed to the old key. */
+	u->centre.fault = HONEST;
+	assert_int_equal(run_with(u, 10, &report, &e), 0);
+	assert_int_equal(report.batches, 10);
+	assert_memory_equal(centre_of(u).public_key, next.public_key, KEY_PUBLIC);
+	assert_string_equal(centre_of(u).next_url, "https://next");
+	assert_string_equal(centre_of(u).url, "http://centre");
+	centre_keys = next;
+	u->centre.announced = NULL;
+	record(u, 50, 0);
+	assert_int_equal(run_with(u, 10, &report, &e), 0);
+	assert_int_equal(report.points, 50);
+	assert_int_equal(there->again, 10); /* what the forger let through */
+	expect_complete(u);
+	/* The address is the centre's once a receipt has come by it; another than what was announced never is. */
+	assert_int_equal(store_centre_moved(u->store, "https://elsewhere", &e), 0);
+	assert_string_equal(centre_of(u).url, "http://centre");
+	assert_int_equal(store_centre_moved(u->store, "https://next", &e), 0);
+	assert_string_equal(centre_of(u).url, "https://next");
+	assert_string_equal(centre_of(u).next_url, "");
+	record(u, 1, 0);
+	assert_int_equal(run_with(u, 10, &report, &e), 0);
+	assert_string_equal(centre_of(u).next_url, "");
+	/* A device that is stopped learns both, too. */
+	keys_generate(&next);
+	u->centre.announced = &next;
+	u->centre.url = "https://third";
+	u->centre.standing = STANDING_REVOKED;
+	assert_int_equal(ask_with(u, 100, &report, &e), -ERR_REFUSED);
+	assert_memory_equal(centre_of(u).public_key, next.public_key, KEY_PUBLIC);
+	assert_string_equal(centre_of(u).next_url, "https://third");
 }
 
 static void test_rejected_rows_are_accounted_for(void **state)
@@ -902,6 +1056,9 @@ int main(void)
 		UNIT_TEST(test_half_of_each_batch),
 		UNIT_TEST(test_a_restored_centre),
 		UNIT_TEST(test_refused),
+		UNIT_TEST(test_every_standing),
+		UNIT_TEST(test_standings_that_prove_nothing),
+		UNIT_TEST(test_announcements),
 		UNIT_TEST(test_rejected_rows_are_accounted_for),
 		UNIT_TEST(test_stopping),
 		UNIT_TEST(test_recording_meanwhile),

@@ -25,7 +25,10 @@ static struct receipt some_receipt(void)
 		.device_name = "Lieferwagen \"Zoë\"",
 		.device_color = "blue",
 		.device_active = true,
+		.announces_key = true,
+		.url = "https://next.example",
 	};
+	memset(receipt.centre_key, 0xef, sizeof receipt.centre_key);
 	memset(receipt.batch_digest, 0xcd, sizeof receipt.batch_digest);
 	struct receipt_stream *points = &receipt.streams[STREAM_POINTS];
 	assert_int_equal(ranges_add(&points->accounted, 1, 5000, &e), 0);
@@ -85,6 +88,10 @@ static void round_trip(const struct receipt *a)
 		assert_memory_equal(&a->sessions[i].edits, &b.sessions[i].edits, sizeof b.sessions[i].edits);
 	}
 	assert_true(a->device_id == b.device_id && a->device_active == b.device_active);
+	assert_int_equal(a->standing, b.standing);
+	assert_true(a->announces_key == b.announces_key);
+	assert_memory_equal(a->centre_key, b.centre_key, KEY_PUBLIC);
+	assert_string_equal(a->url, b.url);
 	assert_string_equal(a->device_name, b.device_name);
 	assert_string_equal(a->device_color, b.device_color);
 	receipt_free(&b);
@@ -105,7 +112,10 @@ static void a_receipt_for_nothing_comes_back(void **state)
 {
 	(void)state;
 	struct receipt receipt = {.store_id = STORE_ID, .exchange = 1, .device_id = 1};
-	round_trip(&receipt);
+	for (int standing = 0; standing < STANDING_COUNT; standing++) {
+		receipt.standing = (enum receipt_standing)standing;
+		round_trip(&receipt);
+	}
 }
 
 static void a_receipt_of_the_largest_size_comes_back_sealed(void **state)
@@ -216,6 +226,15 @@ static void members_are_checked(void **state)
 		{"\"id\":1", "\"id\":0", -ERR_INVALID},
 		{"\"active\":true", "\"active\":1", -ERR_INVALID},
 		{"\"active\":true", "\"active\":false", 0},
+		{"}]}}", "}]},\"standing\":\"revoked\"}", 0},
+		{"}]}}", "}]},\"standing\":\"\"}", 0},
+		{"}]}}", "}]},\"standing\":\"on probation\"}", -ERR_INVALID},
+		{"}]}}", "}]},\"standing\":\"a standing that is far too long\"}", -ERR_INVALID},
+		{"}]}}", "}]},\"standing\":1}", -ERR_INVALID},
+		{"}]}}", "}]},\"url\":\"https://next\"}", 0},
+		{"}]}}", "}]},\"url\":\"ftp://next\"}", -ERR_INVALID},
+		{"}]}}", "}]},\"centre_key\":\"abab\"}", -ERR_INVALID},
+		{"}]}}", "}]},\"centre_key\":null}", -ERR_INVALID},
 		{"\"user_id\":7", "\"user_id\":10", -ERR_INVALID}, /* after the last */
 		{"\"user_id\":7", "\"user_id\":0", -ERR_INVALID},
 		{"\"user_id\":\"ana\",", "", 0}, /* nobody is a change, too */

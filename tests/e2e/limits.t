@@ -1,0 +1,78 @@
+#!/bin/bash
+# Floods and retries: each device and each address has its share, and one unit never holds two workers.
+. "$(dirname "$0")/../lib/rig.sh"
+
+postgres_start
+central_init 'workers = 2'
+ALZY_TEST_DSN=$DSN ALZY_TEST_KEY=$SCRATCH/central/central.key ALZY_TEST_OUT=$SCRATCH "$BUILD/tests/test_ingest" \
+	>"$SCRATCH/envelopes.log" 2>&1 || die "no envelopes: $(log_of envelopes)"
+ask() { curl -sS -m 20 -o "$SCRATCH/body" -D "$SCRATCH/head" -w '%{http_code}' "${@:2}" "$CENTRAL_URL$1" || echo " (curl: $?)"; }
+post() { ask "$1" --data-binary "@$2" -H 'Content-Type: application/octet-stream' "${@:3}"; }
+restart() { # LINES of [server]…
+	central_conf 'workers = 2' "$@"
+	central_stop
+	central_start || die "no gateway: $(log_of central)"
+}
+
+# ---- a device that comes again while its batch is at work
+central_start || die "no gateway: $(log_of central)"
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "a batch is taken"
+mkfifo "$SCRATCH/lock"
+start lock psql -qXAt -d "$DSN" -f "$SCRATCH/lock"
+exec 7>"$SCRATCH/lock"
+echo 'BEGIN; SELECT 1 FROM alzy.stores FOR UPDATE; SET LOCAL idle_in_transaction_session_timeout = 60000; \echo locked' >&7
+await log_has lock locked || die "no lock"
+waiting() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")" = "$1" ]; }
+post /v1/batches "$SCRATCH/batch" -o /dev/null -D /dev/null >"$SCRATCH/first" 7>&- &
+first=$!
+await waiting 1 || die "the batch does not wait"
+began=$EPOCHREALTIME
+is "$(post /v1/batches "$SCRATCH/batch") $(json error <"$SCRATCH/body")" "503 BUSY" "the same device again is asked to wait"
+[ $((${EPOCHREALTIME/./} - ${began/./})) -lt $((500000 * SLOWER)) ]
+tap $? "… at once"
+like "$(cat "$SCRATCH/head")" '^Retry-After: [0-9]+' "… with when to come again"
+ok "… and no second worker is held" waiting 1
+post /v1/batches "$SCRATCH/other" >"$SCRATCH/second" 7>&- &
+second=$!
+wait $first $second
+exec 7>&-
+stop lock
+is "$(cat "$SCRATCH/first")" 503 "who waits too long for a lock is asked to come again"
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "afterwards it is served"
+
+# ---- too many from a device
+restart 'requests_per_device = 5'
+got=$(for _ in 1 2 3 4 5 6 7; do post /v1/batches "$SCRATCH/batch"; echo; done | sort | uniq -c | tr -s ' \n' ' ')
+is "$got" " 5 200 2 429 " "five a minute of one device, and no more"
+like "$(cat "$SCRATCH/head")" '^Retry-After: (1[0-2]|[1-9])\s' "… with when to come again"
+is "$(json error <"$SCRATCH/body")" BUSY "… by name"
+is "$(post /v1/batches "$SCRATCH/other")" 200 "another device is not concerned"
+perl -0777 -pe 'substr($_, 300, 1) ^= "\1"' "$SCRATCH/other" >"$SCRATCH/turned"
+for _ in 1 2 3 4 5 6; do post /v1/batches "$SCRATCH/turned" >"$SCRATCH/said"; done
+is "$(cat "$SCRATCH/said") $(json error <"$SCRATCH/body")" "401 FORGED" "forgeries in its name are refused"
+is "$(post /v1/batches "$SCRATCH/other")" 200 "… and use up nothing of what it may"
+
+# ---- too many from an address
+restart 'requests_per_address = 5'
+got=$(for _ in 1 2 3 4 5 6 7; do ask /healthz; echo; done | sort | uniq -c | tr -s ' \n' ' ')
+is "$got" " 5 200 2 429 " "five a minute from one address, and no more"
+is "$(post /v1/batches "$SCRATCH/batch" -H 'X-Forwarded-For: 10.1.1.1')" 429 "nobody believes another address"
+restart 'requests_per_address = 5' 'trusted_proxies = 10.0.0.0/8, 127.0.0.1'
+got=$(for i in 1 2 3 4 5 6 7; do post /v1/batches "$SCRATCH/batch" -H "X-Forwarded-For: 192.0.2.$i, 198.51.100.1, 10.7.7.7"; echo; done |
+	sort | uniq -c | tr -s ' \n' ' ')
+is "$got" " 5 200 2 429 " "behind a proxy it is the client's address, whatever the client wrote before it"
+is "$(post /v1/batches "$SCRATCH/batch" -H 'X-Forwarded-For: 198.51.100.2')" 200 "another client is not concerned"
+is "$(post /v1/batches "$SCRATCH/batch" -H 'X-Forwarded-For: 198.51.100.2' -H 'X-Forwarded-For: 198.51.100.1')" 429 \
+	"of several headers the last one counts"
+post /v1/batches "$SCRATCH/stranger" -H 'X-Forwarded-For: 198.51.100.2' >"$SCRATCH/said"
+like "$(log_of central)" '/v1/batches from 198.51.100.2 refused: FORGED' "the log names the client"
+restart 'requests_per_address = 0' 'requests_per_device = 0'
+is "$(for _ in $(seq 20); do post /v1/batches "$SCRATCH/batch"; echo; done | sort -u)" 200 "0 is no limit"
+
+# ---- a body that never comes to its end
+exec 5<>"/dev/tcp/127.0.0.1/$CENTRAL_PORT"
+printf 'POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\nA' >&5
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "half a request holds nobody up"
+exec 5>&-
+refuses "a proxy that is no address" 3 'central.conf:7: .*trusted_proxies.*proxy.example' eval 'central_conf "trusted_proxies = proxy.example"; central serve'
+done_testing

@@ -1,0 +1,237 @@
+#!/bin/bash
+# Who is trusted with what: devices that are stopped at the centre and let back in, keys that are revoked or replaced,
+# answers that nobody signed.
+. "$(dirname "$0")/../lib/rig.sh"
+
+postgres_start
+proxy=$(free_port)
+central_init
+central_start postgres || die "no centre: $(log_of central)"
+like "$(log_of central)" '^<4>serving as a role that may drop every table' "serving as a superuser is warned of"
+central_stop
+
+# ---- a role that can serve, and nothing else: the centre below is it
+refuses "rights for a role that is not there" 4 'no role gateway' central migrate --role gateway
+refuses "nor for one that may do everything" 8 'may do everything' central migrate --role postgres
+sql 'CREATE ROLE "gate way" LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public, alzy TO "gate way"'
+ok "a role gets its rights" central migrate --role 'gate way'
+is "$(central migrate --role 'gate way' --json | json role)" "gate way" "… as often as one likes"
+: >"$SCRATCH/central.log"
+central_start 'gate way' || die "no centre: $(log_of central)"
+is "$(log_has central 'may drop' && echo warned)" "" "… and serves without a warning"
+may_not() { # SQL
+	DSN=${DSN/user=postgres/user=\'gate way\'} refuses "it may not: $1" 1 'permission denied|must be owner' sql "$1"
+}
+for statement in 'DROP TABLE alzy.points' 'ALTER TABLE alzy.devices ADD x int' 'TRUNCATE alzy.stretches' 'DROP SCHEMA alzy CASCADE' \
+	'DELETE FROM alzy.points' 'UPDATE alzy.points SET lat = 0' 'DELETE FROM public.events' 'UPDATE public.events SET payload = NULL' \
+	'DELETE FROM alzy.stores' 'DELETE FROM public.sessions' 'UPDATE alzy.devices SET name = name' 'UPDATE alzy.devices SET is_active = true' \
+	'UPDATE alzy.devices SET pairing_token_hash = NULL' 'DELETE FROM alzy.devices' 'INSERT INTO alzy.devices (user_id) VALUES (1)' \
+	'SELECT email FROM alzy.users' 'SELECT * FROM alzy.kept_aside' 'UPDATE public.users SET full_name = NULL' 'UPDATE alzy.device_keys SET revoked_at = NULL' \
+	'DELETE FROM alzy.rejected' 'DELETE FROM alzy.migrations' 'INSERT INTO alzy.migrations VALUES (99, 1)' 'CREATE TABLE alzy.x (x int)' 'CREATE TABLE public.x (x int)'; do
+	may_not "$statement"
+done
+mkdir "$SCRATCH/kept"
+mode() { echo "$1" >"$SCRATCH/mode"; }
+mode pass
+start proxy perl "$RIG/centre.pl" "$proxy" "$CENTRAL_PORT" "$SCRATCH/mode" "$SCRATCH/kept"
+await log_has proxy listening || die "no proxy"
+
+seen=0
+drive() { # NAME: so many more points
+	perl -e 'for (0 .. 99) { printf qq({"class":"TPV","device":"d","mode":3,"time":"2024-05-%02dT10:%02d:%02d.000Z","lat":%.7f,"lon":8.1}\n), $ARGV[0], $_ / 60, $_ % 60, 50 + $_ / 1e5 }' \
+		$((++seen)) >"$SCRATCH/drive.json"
+	replay "$1" || die "no recording: $(log_of "agent-$1")"
+}
+held() { sql "SELECT count(*) FROM alzy.points p JOIN alzy.devices d ON d.id = p.device_id WHERE d.name = '$1'"; } # NAME
+accounted() { lite "$1" "SELECT group_concat(stream || first_seq || '-' || last_seq) FROM accounted"; }
+standing() { on "$1" status --json | json standing; }
+all_sent() { [ "$(on "$1" status --json | json points.unsent)" = 0 ]; }
+via_proxy() { sed "s/%3A$CENTRAL_PORT/%3A$proxy/"; }
+last_kept() { ls "$SCRATCH/kept" | sed -n "s/\.request//p" | sort -n | tail -n 1; }
+unit car gnss.source="replay:$SCRATCH/drive.json" sync.timeout=2s sync.interval=1s
+drive car
+link=$(pair_link car | via_proxy)
+on car pair "$link" >/dev/null || die "not paired"
+ok "a unit in good standing sends" on car sync
+is "$(held car) $(standing car)" "100 null" "… and its rows are held"
+believed=$(accounted car)
+
+# ---- every standing, and back
+stopped() { # WORD: the unit is told, keeps what it has and believes, and sends no row
+	local before
+	before=$(held car)
+	drive car
+	refuses "$1: sync says so" 17 "$1" on car sync
+	is "$(standing car)" "$1" "… status says so"
+	like "$(on car status)" "^Stopped +this unit is $1 at the centre" "… in words"
+	is "$(accounted car)" "$believed" "… what is believed stays"
+	drive car
+	is "$(lite car 'SELECT count(*) FROM points')" $((seen * 100)) "… recording goes on"
+	refuses "… sync sends no rows" 17 "$1" on car sync
+	is "$(held car)" "$before" "… none is taken"
+	[ "$(perl -0777 -ne 'print length s/\A.*?\r\n\r\n//sr' "$SCRATCH/kept/$(last_kept).request")" -lt 400 ]
+	tap $? "… but asks"
+}
+ok "deactivate" central device deactivate 1
+stopped deactivated
+refuses "no link for it" 8 'device activate 1' central device pair 1 --again
+first_stop=$(last_kept)
+ok "activate" central device activate 1
+ok "… it sends what it has kept" on car sync
+is "$(held car) $(standing car)" "$((seen * 100)) null" "… all of it"
+believed=$(accounted car)
+ok "delete" central device delete 1
+stopped deleted
+ok "activate" central device activate 1
+ok "… it sends again" on car sync
+is "$(held car) $(standing car)" "$((seen * 100)) null" "… all of it"
+believed=$(accounted car)
+refuses "no such device" 4 'no device 77' central device revoke 77
+
+# ---- nobody is stopped by what is not signed, or not for this batch
+drive car
+for answer in 401 403; do
+	mode $answer
+	refuses "an answer $answer that nobody signed" 17 'go away' on car sync
+	is "$(standing car) $(accounted car)" "null $believed" "… changes nothing"
+done
+mode "replay $first_stop"
+refuses "an old receipt that it is deactivated" '18|6' . on car sync
+is "$(standing car) $(accounted car)" "null $believed" "… changes nothing"
+ok "deactivate" central device deactivate 1
+mode forged
+refuses "a receipt that it is deactivated with a bit turned" 18 . on car sync
+is "$(standing car) $(accounted car)" "null $believed" "… changes nothing"
+ok "activate" central device activate 1
+mode 403
+ok "syncd starts" syncd_start car
+ok "syncd is refused by somebody on the way" await log_has syncd-car 'go away'
+mode pass
+AWAIT_SECONDS=40 await all_sent car
+tap $? "… and comes again soon"
+is "$(held car)" $((seen * 100)) "… with all rows"
+
+# ---- syncd: stopped, and back by itself when somebody asks
+ok "deactivate" central device deactivate 1
+drive car
+ok "syncd is told" await log_has syncd-car '^<4>device 1 \(car\) was deactivated at the centre'
+requests=$(last_kept)
+sleep 3
+[ "$(last_kept)" -le "$requests" ]
+tap $? "… and does not ask every second"
+ok "activate" central device activate 1
+ok "a question by hand" on car sync
+drive car
+AWAIT_SECONDS=20 await all_sent car
+tap $? "syncd goes on by itself"
+stop syncd-car
+believed=$(accounted car)
+
+# ---- pairing anew, and revoking
+refuses "a second link needs to be meant" 8 'again makes a link' central device pair 1
+mode nothing
+drive car
+refuses "a batch that is kept back" 15 . on car sync
+stick=$(ls "$SCRATCH/kept" | grep request | sort -n | tail -n 1)
+mode pass
+perl -0777 -pe 's/\A.*?\r\n\r\n//s' "$SCRATCH/kept/$stick" >"$SCRATCH/stick"
+show_stick() { curl -sS -m 10 -o "$SCRATCH/body" -w '%{http_code}' -H 'Content-Type: application/octet-stream' \
+	--data-binary @"$SCRATCH/stick" "$CENTRAL_URL/v1/batches"; }
+link=$(central device pair 1 --again --json | json link | via_proxy)
+key=$(sha256sum <"$SCRATCH/car/store.db.key")
+mode lost
+refuses "pairing anew with a new key: the answer gets lost" 15 . on car pair --new-key "$link"
+is "$(sha256sum <"$SCRATCH/car/store.db.key")" "$key" "… the old key stays"
+mode pass
+ok "… the same link again" on car pair "$link"
+[ "$(sha256sum <"$SCRATCH/car/store.db.key")" != "$key" ] && [ ! -e "$SCRATCH/car/store.db.key.next" ]
+tap $? "… gives the unit its new key"
+before=$(held car)
+is "$(show_stick)" 200 "a batch of the key before is still taken"
+is "$(held car)" $((before + 100)) "… with its rows"
+ok "what it believes of the same centre stays" on car sync
+believed=$(accounted car)
+ok "revoke" central device revoke 1
+stopped revoked
+is "$(sql "SELECT count(*) FROM alzy.device_keys WHERE revoked_at IS NULL") $(sql 'SELECT device_key_hash IS NULL FROM alzy.devices WHERE id = 1')" "0 t" "no key is left"
+before=$(held car)
+is "$(show_stick) $(held car)" "200 $before" "a batch of a key before that was revoked is answered, and not taken"
+cp "$SCRATCH/car/store.db.key" "$SCRATCH/revoked.key"
+link=$(central device pair 1 --json | json link)
+unit thief
+on thief event x >"$SCRATCH/said"
+install -m 600 "$SCRATCH/revoked.key" "$SCRATCH/thief/store.db.key"
+refuses "the revoked key can't be paired again" 17 'revoked.*--new-key' on thief pair "$link"
+ok "the unit pairs anew, with a new key by itself" on car pair "$link"
+ok "… and sends what it has kept" on car sync
+is "$(held car) $(standing car)" "$((before + 200)) null" "… all of it"
+is "$(show_stick) $(held car)" "200 $((before + 200))" "the old stick stays shut"
+rows=$(lite car 'SELECT count(*) FROM points')
+is "$(sql 'SELECT count(*), count(DISTINCT id) FROM alzy.points')" "$rows|$rows" "every row is held, once"
+like "$(log_of central)" 'was not taken: revoked' "the log says what was not taken"
+
+# ---- the centre's key is rotated while a unit is away
+unit away gnss.source="replay:$SCRATCH/drive.json"
+drive away
+pair away
+ok "the unit that will be away sends" on away sync
+away_believed=$(accounted away)
+old_link=$(pair_link bus)
+key_of() { on "$1" status --json | json centre.public_key; }
+first_key=$(key_of car)
+ok "rotate" central key rotate
+ok "… twice" central key rotate
+new_key=$(central key list --json | json 0.public_key)
+is "$(central key list --json | grep -o '"use":"[a-z]*"' | tr -d '\n')" '"use":"present""use":"before""use":"before"' "three keys are listed"
+is "$(central key list --json | json 2.public_key)" "$first_key" "… the first one last"
+is "$(stat -c %a "$SCRATCH"/central/central.key* | sort -u)" 600 "… and none for others to read"
+central_stop
+central_start || die "no centre: $(log_of central)"
+drive car
+ok "a unit that knows the first key sends" on car sync
+is "$(key_of car)" "$new_key" "… and knows the new one"
+unit bus
+ok "a link from before still pairs" on bus pair "$old_link"
+ok "event" on bus event x
+ok "… and its unit sends" on bus sync
+is "$(key_of bus)" "$new_key" "… and knows the new key, too"
+rm "$SCRATCH/central/central.key.2" # the second one: nobody knows it
+central_stop
+central_start || die "no centre: $(log_of central)"
+drive away
+ok "a unit comes back after long" on away sync
+is "$(key_of away) $(held away)" "$new_key 200" "… its rows are held, and it knows the new key"
+like "$(accounted away)" "^points1-200|points1-200$" "… nothing was forgotten"
+rm "$SCRATCH/central/central.key.1"
+central_stop
+central_start || die "no centre: $(log_of central)"
+for name in car bus away; do
+	on $name event later >"$SCRATCH/said"
+	ok "$name goes on when there is only the new key" on $name sync
+done
+
+# ---- the centre moves
+url_of() { on "$1" status --json | json "centre.$2"; }
+is "$(url_of away url)" "$CENTRAL_URL" "the unit knows the old address"
+nowhere=$(free_port)
+central_conf "public_url = http://127.0.0.1:$nowhere"
+central_stop
+central_start || die "no centre: $(log_of central)"
+on away event moving >"$SCRATCH/said"
+ok "a receipt announces an address" on away sync
+is "$(url_of away url) $(url_of away next_url)" "$CENTRAL_URL http://127.0.0.1:$nowhere" "… which is not taken for true yet"
+like "$(on away status)" "which announces http://127.0.0.1:$nowhere" "… status shows it"
+on away event moving >"$SCRATCH/said"
+ok "where nobody answers, the old one is used" on away sync
+is "$(url_of away url)" "$CENTRAL_URL" "… and stays"
+central_conf "public_url = http://127.0.0.1:$proxy"
+central_stop
+central_start || die "no centre: $(log_of central)"
+on away event moving >"$SCRATCH/said"
+ok "the next announcement" on away sync
+on away event moving >"$SCRATCH/said"
+ok "… is tried" on away sync
+is "$(url_of away url) $(url_of away next_url)" "http://127.0.0.1:$proxy null" "… and is the centre's address once a receipt has come by it"
+like "$(cat "$SCRATCH/kept/$(last_kept).request" | head -n 3 | tr -d '\r')" "^Host: 127.0.0.1:$proxy" "… where it sends"
+is "$(grep -c "$(cut -d' ' -f2 "$SCRATCH/revoked.key")" "$SCRATCH"/*.log | grep -vc ':0$')" 0 "no key is in a log"
+done_testing
