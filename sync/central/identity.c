@@ -134,5 +134,9 @@ int identity_open(const struct identity *identity, const void *bytes, size_t len
 		rc = envelope_open(bytes, length, kind, &identity->keys[i], sender, out, e);
 		*out_index = i;
 	}
-	return rc;
+	return rc != -ERR_FORGED
+	           ? rc
+	           : err_set(e, ERR_FORGED,
+	                     "this was not sealed for the key of this centre, or was changed on the way: if the"
+	                     " centre has a new key, ask for a new link (alzy-central device pair)");
 }
