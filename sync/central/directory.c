@@ -12,15 +12,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 5, COUNT_TEXT = 24 };
+enum { FIELDS_MAX = 5, DAY_TEXT = sizeof "2026-11-21" };
+
+/* What an option can be the key of: asked for by name when Postgres has refused a row, since the names of constraints
+ * are those of whoever made the tables. */
+enum entity { NONE, ORGANIZATION, APPLICATION, USER, MACHINE, ACCOUNT };
+static const struct {
+	const char *name, *sql;
+} entities[] = {
+	[ORGANIZATION] = {"organization", "SELECT FROM public.organizations WHERE organization_id = $1"},
+	[APPLICATION] = {"application", "SELECT FROM public.applications WHERE application_id = $1"},
+	[USER] = {"user", "SELECT FROM public.users WHERE user_id = $1"},
+	[MACHINE] = {"machine", "SELECT FROM public.machines WHERE machine_id = $1"},
+	[ACCOUNT] = {"account", "SELECT FROM alzy.users WHERE id = $1"},
+};
 
 /* One option of an "add", bound as $1, $2, … in the order of the fields. */
 struct field {
 	const char *option;
-	enum arg_type type; /* ARG_TEXT or ARG_COUNT */
+	enum arg_type type; /* ARG_TEXT, ARG_COUNT, or ARG_TIME for a day */
 	const char *shown, *help;
 	bool required;
 	const char *values_of; /* an enumerated type of the database: only its values are taken */
+	enum entity entity;    /* whose key it is: of the row that is added ("--id"), or of one that must be there */
 };
 
 struct addition {
@@ -42,7 +56,7 @@ static const struct addition additions[] = {
 			.sql = "INSERT INTO public.organizations (organization_name) VALUES ($1) RETURNING organization_id",
 			.fields =
 				{
-					{"--name", ARG_TEXT, "NAME", "what it is called", true, NULL},
+					{"--name", ARG_TEXT, "NAME", "what it is called", true, NULL, NONE},
 				},
 		},
 	[ADD_application] =
@@ -54,7 +68,7 @@ static const struct addition additions[] = {
 			.sql = "INSERT INTO public.applications (name) VALUES ($1) RETURNING application_id",
 			.fields =
 				{
-					{"--name", ARG_TEXT, "NAME", "what it is called", true, NULL},
+					{"--name", ARG_TEXT, "NAME", "what it is called", true, NULL, NONE},
 				},
 		},
 	[ADD_allow] =
@@ -72,8 +86,8 @@ static const struct addition additions[] = {
 				") SELECT * FROM there UNION ALL SELECT * FROM added LIMIT 1",
 			.fields =
 				{
-					{"--application", ARG_COUNT, "ID", "the application", true, NULL},
-					{"--user", ARG_TEXT, "ID", "the user", true, NULL},
+					{"--application", ARG_COUNT, "ID", "the application", true, NULL, APPLICATION},
+					{"--user", ARG_TEXT, "ID", "the user", true, NULL, USER},
 				},
 		},
 	[ADD_user] =
@@ -91,11 +105,12 @@ static const struct addition additions[] = {
 				") SELECT user_id FROM person",
 			.fields =
 				{
-					{"--id", ARG_TEXT, "ID", "how sessions name the user, for ever", true, NULL},
-					{"--name", ARG_TEXT, "NAME", "the full name", true, NULL},
-					{"--organization", ARG_COUNT, "ID", "the organization that the user belongs to", true, NULL},
+					{"--id", ARG_TEXT, "ID", "how sessions name the user, for ever", true, NULL, USER},
+					{"--name", ARG_TEXT, "NAME", "the full name", true, NULL, NONE},
+					{"--organization", ARG_COUNT, "ID", "the organization that the user belongs to", true, NULL,
+                     ORGANIZATION},
 					{"--application", ARG_COUNT, "ID", "an application that the user may use (application allow: more)",
-                     false, NULL},
+                     false, NULL, APPLICATION},
 				},
 		},
 	[ADD_machine] =
@@ -108,10 +123,11 @@ static const struct addition additions[] = {
 				   " VALUES ($1, $2, $3, $4) RETURNING machine_id",
 			.fields =
 				{
-					{"--id", ARG_TEXT, "ID", "how sessions name the machine, for ever", true, NULL},
-					{"--serial", ARG_TEXT, "NUMBER", "its maker's serial number", false, NULL},
-					{"--organization", ARG_COUNT, "ID", "the organization that it belongs to", false, NULL},
-					{"--operation-start", ARG_TEXT, "DATE", "since when it is in operation", false, NULL},
+					{"--id", ARG_TEXT, "ID", "how sessions name the machine, for ever", true, NULL, MACHINE},
+					{"--serial", ARG_TEXT, "NUMBER", "its maker's serial number", false, NULL, NONE},
+					{"--organization", ARG_COUNT, "ID", "the organization that it belongs to", false, NULL,
+                     ORGANIZATION},
+					{"--operation-start", ARG_TIME, "DATE", "since when it is in operation", false, NULL, NONE},
 				},
 		},
 	[ADD_account] =
@@ -124,9 +140,9 @@ static const struct addition additions[] = {
 				   " VALUES ($1, $2, coalesce($3::alzy.user_role, 'user')) RETURNING id",
 			.fields =
 				{
-					{"--name", ARG_TEXT, "NAME", "who it is", true, NULL},
-					{"--email", ARG_TEXT, "ADDRESS", "where to write to", false, NULL},
-					{"--role", ARG_TEXT, "ROLE", "user (the default) or admin", false, "alzy.user_role"},
+					{"--name", ARG_TEXT, "NAME", "who it is", true, NULL, NONE},
+					{"--email", ARG_TEXT, "ADDRESS", "where to write to", false, NULL, NONE},
+					{"--role", ARG_TEXT, "ROLE", "user (the default) or admin", false, "alzy.user_role", NONE},
 				},
 		},
 	[ADD_device] =
@@ -140,11 +156,11 @@ static const struct addition additions[] = {
 				" VALUES ($1, $2, $3, $4::alzy.device_color, coalesce($5::alzy.device_platform, 'linux')) RETURNING id",
 			.fields =
 				{
-					{"--account", ARG_COUNT, "ID", "the account that owns it", true, NULL},
-					{"--name", ARG_TEXT, "NAME", "what it is called", true, NULL},
-					{"--machine", ARG_TEXT, "ID", "the machine that it is built into", false, NULL},
-					{"--color", ARG_TEXT, "COLOR", "its colour on maps", false, "alzy.device_color"},
-					{"--platform", ARG_TEXT, "PLATFORM", "linux by default", false, "alzy.device_platform"},
+					{"--account", ARG_COUNT, "ID", "the account that owns it", true, NULL, ACCOUNT},
+					{"--name", ARG_TEXT, "NAME", "what it is called", true, NULL, NONE},
+					{"--machine", ARG_TEXT, "ID", "the machine that it is built into", false, NULL, MACHINE},
+					{"--color", ARG_TEXT, "COLOR", "its colour on maps", false, "alzy.device_color", NONE},
+					{"--platform", ARG_TEXT, "PLATFORM", "linux by default", false, "alzy.device_platform", NONE},
 				},
 		},
 };
@@ -210,9 +226,9 @@ static const struct listing listings[] = {
 /* What the command line gave for one addition. */
 struct values {
 	const char *text[FIELDS_MAX]; /* NULL: not given */
-	int64_t count[FIELDS_MAX];
+	int64_t number[FIELDS_MAX];
 	bool given[FIELDS_MAX];
-	char count_text[FIELDS_MAX][COUNT_TEXT];
+	char number_text[FIELDS_MAX][TIME_TEXT];
 	bool json;
 };
 
@@ -231,7 +247,7 @@ static int read_values(int argc, char **argv, const struct addition *a, struct v
 	char verb[64];
 	for (size_t i = 0; i < count; i++) {
 		const struct field *f = &a->fields[i];
-		void *value = f->type == ARG_COUNT ? (void *)&v->count[i] : (void *)&v->text[i];
+		void *value = f->type == ARG_TEXT ? (void *)&v->text[i] : (void *)&v->number[i];
 		args[i] = (struct arg){f->option, f->type, value, f->shown, f->help, f->required, &v->given[i]};
 	}
 	args[count] = (struct arg){"--json", ARG_FLAG, &v->json, NULL, "print one JSON object", false, NULL};
@@ -268,6 +284,17 @@ static int check_enum(struct pg *pg, const struct field *f, const char *text, st
 	return rc;
 }
 
+static const char *write_number(enum arg_type type, int64_t number, char out[TIME_TEXT])
+{
+	if (type == ARG_TIME) {
+		time_format(number, out);
+		out[DAY_TEXT - 1] = '\0';
+	} else {
+		snprintf(out, TIME_TEXT, "%" PRId64, number);
+	}
+	return out;
+}
+
 static int check_values(struct pg *pg, const struct addition *a, struct values *v, struct err *e)
 {
 	int rc = 0;
@@ -275,9 +302,8 @@ static int check_values(struct pg *pg, const struct addition *a, struct values *
 		const struct field *f = &a->fields[i];
 		if (!v->given[i])
 			continue;
-		if (f->type == ARG_COUNT) {
-			snprintf(v->count_text[i], COUNT_TEXT, "%" PRId64, v->count[i]);
-			v->text[i] = v->count_text[i];
+		if (f->type != ARG_TEXT) {
+			v->text[i] = write_number(f->type, v->number[i], v->number_text[i]);
 			continue;
 		}
 		rc = check_text(f, v->text[i], e);
@@ -287,16 +313,30 @@ static int check_values(struct pg *pg, const struct addition *a, struct values *
 	return rc;
 }
 
-/* What Postgres says of a refused row, as what it means on a command line. */
-static int explain(const struct pg *pg, struct err *e)
+/* What Postgres says of a refused row, as what it means on a command line: the key that is there already, or the one
+ * that is not there. What is neither, such as a rule of somebody else's, stays in Postgres' words. */
+static int explain(struct pg *pg, const struct addition *a, const struct values *v, struct err *e)
 {
-	static const struct {
-		const char *sqlstate;
-		enum err_code code;
-	} meanings[] = {{"23505", ERR_EXISTS}, {"23503", ERR_NOT_FOUND}};
-	for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
-		if (!strcmp(pg_sqlstate(pg), meanings[i].sqlstate))
-			e->code = meanings[i].code;
+	bool exists = !strcmp(pg_sqlstate(pg), "23505"), missing = !strcmp(pg_sqlstate(pg), "23503");
+	if (!exists && !missing)
+		return -(int)e->code;
+	e->code = exists ? ERR_EXISTS : ERR_NOT_FOUND;
+	for (size_t i = 0; i < field_count(a); i++) {
+		const struct field *f = &a->fields[i];
+		bool own = !strcmp(f->option, "--id");
+		struct pg_result *found = NULL;
+		if (!f->entity || !v->given[i] || own != exists ||
+		    pg_query(pg, &found, NULL, entities[f->entity].sql, 1, &v->text[i]))
+			continue;
+		bool there = pg_rows(found) > 0;
+		pg_result_free(found);
+		const char *name = entities[f->entity].name;
+		if (exists && there)
+			return err_set(e, ERR_EXISTS, "there is a %s %s already", name, v->text[i]);
+		if (missing && !there)
+			return err_set(e, ERR_NOT_FOUND, "there is no %s %s: alzy-central %s list shows them", name, v->text[i],
+			               name);
+	}
 	return -(int)e->code;
 }
 
@@ -331,7 +371,7 @@ static int add(int argc, char **argv, const struct addition *a, struct err *e)
 	if (!rc)
 		rc = check_values(central.pg, a, &v, e);
 	if (!rc && (rc = pg_query(central.pg, &result, e, a->sql, field_count(a), v.text)))
-		rc = explain(central.pg, e);
+		rc = explain(central.pg, a, &v, e);
 	if (!rc)
 		report_added(a, result, v.json);
 	pg_result_free(result);

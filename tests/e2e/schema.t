@@ -251,10 +251,14 @@ refuses 'and not be empty' 2 'must not be empty' central organization add --name
 refuses 'nor of several lines' 2 'control character' central organization add --name $'a\nb'
 refuses 'nor be a novel' 2 'longer than 255' central organization add --name "$(printf '%256s' x)"
 refuses 'nor be other than UTF-8' 20 'UTF8' central organization add --name $'\xff'
-refuses 'a user of no organization' 4 'organization_id.*9' central user add --id v --name V --organization 9
-refuses 'a user that is there' 5 'already exists' central user add --id u --name U --organization 1
-refuses 'a day that is none' 20 '2020-02-30' central machine add --id m --operation-start 2020-02-30
-refuses 'a device of no account' 4 'user_id.*9' central device add --account 9 --name x
+refuses 'a user of no organization' 4 'there is no organization 9: alzy-central organization list' central user add --id v --name V --organization 9
+refuses 'a user that is there' 5 'there is a user u already' central user add --id u --name U --organization 1
+refuses 'a machine that is there' 5 'there is a machine van already' central machine add --id van --organization 1
+refuses 'an application that is none' 4 'there is no application 9: ' central application allow --application 9 --user u
+refuses '… nor that user' 4 'there is no user v: ' central application allow --application 1 --user v
+refuses 'a device in no machine' 4 'there is no machine bus: ' central device add --account 1 --name x --machine bus
+refuses 'a day that is none' 2 '2020-02-30' central machine add --id m --operation-start 2020-02-30
+refuses 'a device of no account' 4 'there is no account 9: alzy-central account list' central device add --account 9 --name x
 refuses 'an account beyond every number' 20 'out of range' central device add --account 99999999999 --name x
 refuses 'a colour that is none' 2 'choose one of blue, green' central device add --account 1 --name x --color mauve
 refuses 'a number that is none' 2 'whole number' central device add --account one --name x
