@@ -34,8 +34,8 @@ static int public_url(const struct conf_central *conf, char *out, size_t size, s
 	return 0;
 }
 
-/* The device must be one that would be served; and one that has a unit only gets another if that is meant. */
-static int check_device(struct pg *pg, const char *id, bool again, struct err *e)
+/* The device must be one that would be served. *out_paired: it has a unit, whose place the next one takes. */
+static int check_device(struct pg *pg, const char *id, bool *out_paired, struct err *e)
 {
 	struct pg_result *result = NULL;
 	int rc = pg_query(pg, &result, e,
@@ -48,11 +48,8 @@ static int check_device(struct pg *pg, const char *id, bool again, struct err *e
 		rc = err_set(e, ERR_STATE, "device %s was deleted", id);
 	else if (!rc && pg_int(result, 0, 0))
 		rc = err_set(e, ERR_STATE, "device %s is not active: alzy-central device activate %s", id, id);
-	else if (!rc && pg_int(result, 0, 2) && !again)
-		rc = err_set(e, ERR_STATE,
-		             "device %s is paired with a unit: --again makes a link for that unit or another, which then takes"
-		             " its place",
-		             id);
+	else if (!rc)
+		*out_paired = pg_int(result, 0, 2) != 0;
 	pg_result_free(result);
 	return rc;
 }
@@ -116,13 +113,13 @@ static void report(int64_t device_id, const char *link, int64_t expires_ms, bool
 	       time_format(expires_ms, time));
 }
 
-static int make_link(struct central *central, const char *id, bool again, int64_t valid_ms, char out[PAIRING_LINK_TEXT],
-                     int64_t *out_expires_ms, struct err *e)
+static int make_link(struct central *central, const char *id, int64_t valid_ms, char out[PAIRING_LINK_TEXT],
+                     int64_t *out_expires_ms, bool *out_paired, struct err *e)
 {
 	struct pairing_link link = {0};
 	int rc = public_url(&central->conf, link.url, sizeof link.url, e);
 	if (!rc)
-		rc = check_device(central->pg, id, again, e);
+		rc = check_device(central->pg, id, out_paired, e);
 	if (rc)
 		return rc;
 	memcpy(link.centre_key, central->identity.keys[0].public_key, KEY_PUBLIC);
@@ -143,11 +140,11 @@ int central_device_pair(int argc, char **argv, struct err *e)
 {
 	int64_t id = 0, valid_ms, expires_ms;
 	const char *valid = "1h";
-	bool again = false, json = false, help;
+	bool again = false, paired = false, json = false, help;
 	const struct arg args[] = {
 		{"ID", ARG_COUNT, &id, NULL, "the device; alzy-central device list shows them", true, NULL},
 		{"--valid", ARG_TEXT, &valid, "DURATION", "how long the link works: 1m to 30d, 1h by default", false, NULL},
-		{"--again", ARG_FLAG, &again, NULL, "also when the device is paired with a unit", false, NULL},
+		{"--again", ARG_FLAG, &again, NULL, "the device is paired already, and that is meant", false, NULL},
 		{"--json", ARG_FLAG, &json, NULL, "print one JSON object", false, NULL},
 	};
 	int rc = args_read(argc, argv, "alzy-central device pair", "Prints the link by which a unit becomes this device.",
@@ -161,7 +158,9 @@ int central_device_pair(int argc, char **argv, struct err *e)
 	snprintf(id_text, sizeof id_text, "%" PRId64, id);
 	rc = central_open(&central, CENTRAL_KEY | CENTRAL_DATABASE, e);
 	if (!rc)
-		rc = make_link(&central, id_text, again, valid_ms, link, &expires_ms, e);
+		rc = make_link(&central, id_text, valid_ms, link, &expires_ms, &paired, e);
+	if (!rc && paired && !again)
+		fprintf(stderr, "device %s is paired with a unit: another that takes this link takes its place\n", id_text);
 	if (!rc)
 		report(id, link, expires_ms, json);
 	central_close(&central);
