@@ -132,7 +132,8 @@ static char *read_line(char *out, int size, void *user)
 static int refuse(struct loading *l, const char *section, const char *name)
 {
 	l->refused_line = l->line;
-	l->rc = err_wrap(l->e, "%s:%d: [%s] %s", l->path, l->line, section, name);
+	l->rc = *section ? err_wrap(l->e, "%s:%d: [%s] %s", l->path, l->line, section, name)
+	                 : err_wrap(l->e, "%s:%d: %s", l->path, l->line, name);
 	return 0;
 }
 
@@ -153,7 +154,11 @@ static int unknown(struct loading *l, const char *section, const char *name)
 		size_t used = strlen(known);
 		snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", word);
 	}
-	err_set(l->e, ERR_CONFIG, "unknown %s; known are: %s", section_known ? "key" : "section", known);
+	err_set(l->e, ERR_CONFIG, "%s; known are: %s",
+	        section_known ? "unknown key"
+	        : *section    ? "unknown section"
+	                      : "stands before any [section]",
+	        known);
 	return refuse(l, section, name);
 }
 

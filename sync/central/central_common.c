@@ -20,21 +20,28 @@ static int load_key(struct central *central, struct err *e)
 	return rc;
 }
 
-/* What no single key can tell. */
-static int check_conf(const struct conf_central *conf, struct err *e)
+int central_wrap(const struct central *central, struct err *e)
 {
+	return central->conf_file ? err_wrap(e, "%s", central->conf_file) : -(int)e->code;
+}
+
+/* What no single key can tell. */
+static int check_conf(const struct central *central, struct err *e)
+{
+	const struct conf_central *conf = &central->conf;
 	if (!conf->tls_certificate[0] == !conf->tls_key[0])
 		return 0;
-	return err_set(e, ERR_CONFIG, "[server] tls_certificate and tls_key go together: %s is missing",
-	               conf->tls_key[0] ? "tls_certificate" : "tls_key");
+	err_set(e, ERR_CONFIG, "[server] tls_certificate and tls_key go together: %s is missing",
+	        conf->tls_key[0] ? "tls_certificate" : "tls_key");
+	return central_wrap(central, e);
 }
 
 int central_open(struct central *central, unsigned needs, struct err *e)
 {
-	struct central opened = {0};
-	int rc = conf_load(&conf_central_table, conf_path(NULL, CONF_CENTRAL_STANDARD), &opened.conf, e);
+	struct central opened = {.conf_file = conf_path(NULL, CONF_CENTRAL_STANDARD)};
+	int rc = conf_load(&conf_central_table, opened.conf_file, &opened.conf, e);
 	if (!rc)
-		rc = check_conf(&opened.conf, e);
+		rc = check_conf(&opened, e);
 	if (!rc)
 		rc = keys_start(e);
 	if (!rc && (needs & CENTRAL_KEY))

@@ -11,6 +11,7 @@
 
 struct central {
 	struct conf_central conf;
+	const char *conf_file;    /* where it was read; NULL when there is none and all is as by default */
 	struct pg *pg;            /* NULL when not asked for */
 	struct identity identity; /* zero when not asked for */
 };
@@ -24,6 +25,8 @@ enum {
 /* Loads central.conf and opens what `needs` names (a sum of the above; 0: the configuration alone). On failure nothing
  * is left open. ERR_CONFIG, ERR_NOT_FOUND (no key: the message says what to run), ERR_DATABASE, ERR_STATE. */
 int central_open(struct central *central, unsigned needs, struct err *e);
+/* Puts the configuration's file in front of a failure that names a key of it ("[server] listen: …"); returns -e->code. */
+int central_wrap(const struct central *central, struct err *e);
 void central_close(struct central *central); /* wipes the keys; a zeroed one is fine */
 
 /* Prints one line of JSON on stdout and frees the tree. */

@@ -118,7 +118,9 @@ static int make_link(struct central *central, const char *id, int64_t valid_ms, 
 {
 	struct pairing_link link = {0};
 	int rc = public_url(&central->conf, link.url, sizeof link.url, e);
-	if (!rc)
+	if (rc)
+		central_wrap(central, e);
+	else
 		rc = check_device(central->pg, id, out_paired, e);
 	if (rc)
 		return rc;

@@ -94,8 +94,8 @@ static int serve(const struct central *central, const struct buffer *certificate
 	sigset_t signals;
 	block_signals(&signals);
 	int rc = check_database(options.dsn, &reachable, e);
-	if (!rc)
-		rc = gateway_start(&gateway, &options, e);
+	if (!rc && (rc = gateway_start(&gateway, &options, e)) && (rc == -ERR_CONFIG || rc == -ERR_IO))
+		rc = central_wrap(central, e);
 	if (rc)
 		return rc;
 	snprintf(state, sizeof state, "serving on %s, the database %s", gateway_address(gateway),
@@ -116,8 +116,8 @@ int central_serve(int argc, char **argv, struct err *e)
 	struct central central = {0};
 	struct buffer certificate = {0}, secret = {0};
 	bool help = false;
-	int rc =
-		args_read(argc, argv, "serve", "Takes what units send, over HTTP, until it is ended", NULL, 0, NULL, &help, e);
+	int rc = args_read(argc, argv, "alzy-central serve", "Takes what units send, over HTTP, until it is ended.", NULL,
+	                   0, NULL, &help, e);
 	if (rc || help)
 		return rc;
 	log_start("alzy-central", LOG_LEVEL_INFO);

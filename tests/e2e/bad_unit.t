@@ -135,6 +135,7 @@ broken() { # DESCRIPTION REGEX TEXT…: every program refuses it with file and l
 }
 broken "unknown key" '2:.*colour' '[gnss]\ncolour = blue'
 broken "unknown section" '2:.*weather' '[weather]\nsun = yes'
+broken "a key before any section" '1: sun: stands before any \[section\]; known are: gnss' 'sun = yes'
 broken "no unit" '3:.*10s' '[store]\npath = /x\ncommit_interval = 20'
 broken "out of bounds" '2:.*allowed' '[store]\ncommit_points = 0'
 broken "no choice" '2:.*auto.*manual' '[capture]\nsession = sometimes'

@@ -10,7 +10,7 @@ ALZY_TEST_DSN=$DSN ALZY_TEST_KEY=$SCRATCH/central/central.key ALZY_TEST_OUT=$SCR
 # ---- what it does not start with
 serve() { central serve; }
 central_conf 'listen = 0.0.0.0:1' && sed -i '0,/listen = 127/{/listen = 127/d}' "$SCRATCH/central.conf"
-refuses "plain HTTP where others can reach it" 3 'plain HTTP on 0.0.0.0:1 would be open to others.*plain_http = anywhere' serve
+refuses "plain HTTP where others can reach it" 3 'central.conf: \[server\] listen: plain HTTP on 0.0.0.0:1 would be open to others.*plain_http = anywhere' serve
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
 	-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$SCRATCH/tls.key" -out "$SCRATCH/tls.pem" 2>/dev/null
 central_conf "tls_certificate = $SCRATCH/tls.pem"
