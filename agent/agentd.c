@@ -410,7 +410,7 @@ int main(int argc, char **argv)
 	bool help = false;
 	struct err e = {0};
 	log_start("alzy-agentd", LOG_LEVEL_INFO);
-	int rc = args_read(argc, argv, "alzy-agentd", "records fixes, sessions and events of this unit", NULL, 0, NULL,
+	int rc = args_read(argc, argv, "alzy-agentd", "Records fixes, sessions and events of this unit.", NULL, 0, NULL,
 	                   &help, &e);
 	if (!rc && !help)
 		rc = work(&e);

@@ -193,10 +193,15 @@ static int read_word(struct reading *r, struct err *e)
 	return 0;
 }
 
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
 static bool asks_for_help(int argc, char **argv)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+		if (is_help(argv[i]))
 			return true;
 	return false;
 }
@@ -208,6 +213,12 @@ int args_read(int argc, char **argv, const char *verb, const char *summary, cons
 	*out_help = asks_for_help(argc, argv);
 	if (*out_help) {
 		print_usage(verb, summary, args, count, rest);
+		return fflush(stdout) ? err_errno(e, ERR_IO, "can't write the output") : 0;
+	}
+	/* Of a whole program, which has no verbs; one with verbs has told its version before (args_main). */
+	if (argc == 2 && !strcmp(argv[1], "--version") && !strchr(verb, ' ')) {
+		*out_help = true;
+		printf("%s %s\n", verb, ALZY_VERSION);
 		return fflush(stdout) ? err_errno(e, ERR_IO, "can't write the output") : 0;
 	}
 	if (count > ARGS_MAX)
@@ -233,7 +244,8 @@ int args_read(int argc, char **argv, const char *verb, const char *summary, cons
 
 static void print_verbs(const char *program, const char *summary, const struct verb *verbs, size_t count)
 {
-	printf("%s: %s\n\nusage: %s [--config FILE] VERB [OPTION…]\n\n", program, summary, program);
+	printf("%s: %s\n\nusage: %s [--config FILE] VERB [OPTION…]\n       %s --help | --version\n\n", program, summary,
+	       program, program);
 	for (size_t i = 0; i < count; i++)
 		printf("  %-20s %s\n", verbs[i].name, verbs[i].help);
 	printf("\n%s VERB --help says more of one.\n", program);
@@ -266,14 +278,16 @@ static const struct verb *find_verb(const struct verb *verbs, size_t count, int 
 	return found;
 }
 
-/* The second words of a group ("session start", …), so that `alzy session` says what there is. */
-static bool print_group(const char *program, const struct verb *verbs, size_t count, const char *group)
+/* The second words of a group ("session start", …), so that `alzy session` says what there is, and what was asked for
+ * is no error. */
+static bool print_group(FILE *out, const char *program, const struct verb *verbs, size_t count, const char *group)
 {
 	bool any = false;
 	size_t length = strlen(group);
 	for (size_t i = 0; i < count; i++)
 		if (!strncmp(verbs[i].name, group, length) && verbs[i].name[length] == ' ') {
-			fprintf(stderr, "%s  %s %-20s %s\n", any ? "" : "which of these?\n", program, verbs[i].name, verbs[i].help);
+			fprintf(out, "%s  %s %-20s %s\n", any || out == stdout ? "" : "which of these?\n", program, verbs[i].name,
+			        verbs[i].help);
 			any = true;
 		}
 	return any;
@@ -319,16 +333,18 @@ int args_main(int argc, char **argv, const char *program, const char *summary, c
 		printf("%s %s\n", program, ALZY_VERSION);
 		return printed(program);
 	}
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {
+	if (argc > 1 && (is_help(argv[1]) || !strcmp(argv[1], "help"))) {
 		print_verbs(program, summary, verbs, count);
 		return printed(program);
 	}
 	int words;
 	const struct verb *verb = find_verb(verbs, count, argc, argv, &words);
 	if (!verb) {
+		if (argc > 2 && is_help(argv[2]) && print_group(stdout, program, verbs, count, argv[1]))
+			return printed(program);
 		if (argc < 2)
 			fprintf(stderr, "%s: no verb; %s --help lists what there is\n", program, program);
-		else if (!print_group(program, verbs, count, argv[1]))
+		else if (!print_group(stderr, program, verbs, count, argv[1]))
 			fprintf(stderr, "%s: unknown verb %s; %s --help lists what there is\n", program, argv[1], program);
 		return ERR_USAGE;
 	}

@@ -30,7 +30,8 @@ struct arg {
 /* Every verb also understands --help, and --config FILE, which sets $ALZY_CONFIG for conf_path.
  * Reads argv[1..]. "--name=value" and "--name value" are the same; "--" ends options; "-o" style names work as any
  * other. `rest` (may be NULL, then none are allowed) takes further positional words. ERR_USAGE names the word.
- * --help prints the usage on stdout and sets *out_help: the verb then has nothing more to do. */
+ * --help prints the usage on stdout and sets *out_help: the verb then has nothing more to do. So does --version alone
+ * with the version, when `verb` is one word: a program without verbs. */
 struct args_rest {
 	const char **words; /* borrowed from argv */
 	size_t count;
@@ -47,7 +48,8 @@ struct verb {
 };
 
 /* Finds the verb in argv[1..] (two-word names first), runs it, prints its error as "PROGRAM: TEXT" on stderr, and
- * returns the exit status. Without a verb, and for an unknown one, prints the usage. --version prints the version. */
+ * returns the exit status. Without a verb, and for an unknown one, says what to ask. --version prints the version, --help the verbs, GROUP --help
+ * those whose first word is GROUP. */
 int args_main(int argc, char **argv, const char *program, const char *summary, const struct verb *verbs, size_t count);
 
 /* RFC 3339 ("2026-11-21T10:00:00Z", "…+01:00", fraction optional) or a date (its midnight UTC) → milliseconds. */

@@ -5,23 +5,23 @@
 #include <locale.h>
 
 static const struct verb verbs[] = {
-	{"status", cli_status, "state, fix, session, unsent rows and their age, space left, last receipt"},
+	{"status", cli_status, "show state, fix, session, unsent rows and their age, space left, last receipt"},
 	{"session start", cli_session_start, "start a session"},
 	{"session pause", cli_session_pause, "pause the open session: fixes are not kept until it is resumed"},
 	{"session resume", cli_session_resume, "go on with the paused session"},
 	{"session end", cli_session_end, "end the open session"},
-	{"session list", cli_session_list, "the newest sessions"},
-	{"session show", cli_session_show, "one session, and what it holds"},
+	{"session list", cli_session_list, "list the newest sessions"},
+	{"session show", cli_session_show, "show one session, and what it holds"},
 	{"event", cli_event, "record an event"},
 	{"mark", cli_mark, "mark a place: a point with source manual, and an event with a note"},
 	{"pair", cli_pair, "pair this unit with a centre"},
 	{"unpair", cli_unpair, "forget the centre; recorded rows stay"},
 	{"sync", cli_sync, "send all that is unsent, now; or carry it by files, --to and --from"},
-	{"queue", cli_queue, "what is unsent, or was rejected and why"},
+	{"queue", cli_queue, "show what is unsent, or was rejected and why"},
 	{"verify", cli_verify, "prove what the centre holds of this store"},
 	{"export", cli_export, "write points as GPX, GeoJSON, CSV or an SVG picture"},
 	{"config check", cli_config_check, "read the configuration and say whether it is right"},
-	{"config show", cli_config_show, "every setting as it is in force"},
+	{"config show", cli_config_show, "show every setting as it is in force"},
 };
 
 int main(int argc, char **argv)

@@ -351,7 +351,7 @@ int central_check(int argc, char **argv, struct err *e)
 {
 	bool json = false, help = false;
 	const struct arg args[] = {{"--json", ARG_FLAG, &json, .help = "print JSON"}};
-	int rc = args_read(argc, argv, "check",
+	int rc = args_read(argc, argv, "alzy-central check",
 	                   "Proves that what is said to be held is in the tables, as it was received, and nothing else.",
 	                   args, 1, NULL, &help, e);
 	return rc || help ? rc : run(NULL, json, e);
@@ -366,9 +366,9 @@ int central_verify(int argc, char **argv, struct err *e)
 		{"--device", ARG_COUNT, &device, "NUMBER", "whose stores", .required = true},
 		{"--json", ARG_FLAG, &json, .help = "print JSON"},
 	};
-	int rc =
-		args_read(argc, argv, "verify", "Proves that the rows of one device are in the tables as they were received.",
-	              args, 2, NULL, &help, e);
+	int rc = args_read(argc, argv, "alzy-central verify",
+	                   "Proves that the rows of one device are in the tables as they were received.", args, 2, NULL,
+	                   &help, e);
 	snprintf(number, sizeof number, "%" PRId64, device);
 	return rc || help ? rc : run(number, json, e);
 }

@@ -57,7 +57,7 @@ int central_show(int argc, char **argv, struct err *e)
 	};
 	struct central central = {0};
 	struct batch batch = {0};
-	int rc = args_read(argc, argv, "show", "Prints a batch in full, as JSON", args, 2, NULL, &help, e);
+	int rc = args_read(argc, argv, "alzy-central show", "Prints a batch in full, as JSON.", args, 2, NULL, &help, e);
 	if (rc || help)
 		return rc;
 	rc = central_open(&central, CENTRAL_KEY, e);

@@ -17,7 +17,13 @@ refuses "no verb" 2 'no verb' on x
 refuses "an unknown verb is named" 2 'unknown verb fly' on x fly
 refuses "half a verb says what there is" 2 'alzy session start' on x session
 ok "--help" on x --help
-like "$(on x --version)" '^alzy [0-9]' "--version"
+like "$(on x --help)" '--version' "… lists --version"
+for half in "alzy session" "alzy config" "alzy-central device" "alzy-central user"; do
+	like "$("$BUILD/"$half --help 2>"$SCRATCH/said" && cat "$SCRATCH/said")" "^  $half [a-z]+ +[a-z]" "$half --help is no error"
+done
+for program in alzy alzy-agentd alzy-syncd alzy-central; do
+	like "$("$BUILD/$program" --version)" "^$program [0-9]" "$program --version"
+done
 unit new
 for verb in status "session start" "session pause" "session resume" "session end" "session list" "session show" event \
 	mark pair unpair sync queue export "config check" "config show"; do
@@ -36,7 +42,7 @@ tap $? "… and none was made"
 for words in "--config" "--config=" "--config --help" "status --config"; do
 	refuses "alzy $words" 2 '--config wants a FILE' "$BUILD/alzy" $words
 done
-for words in "alzy --help" "alzy --version" "alzy status --help" "alzy-agentd --help"; do
+for words in "alzy --help" "alzy --version" "alzy status --help" "alzy-agentd --help" "alzy-agentd --version" "alzy session --help"; do
 	refuses "$words on a full disk" 10 "can't write" bash -c '"$@" >/dev/full' - "$BUILD/"$words
 done
 
