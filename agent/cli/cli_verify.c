@@ -1,5 +1,6 @@
 /* Proves what the centre holds of this store: both sides compare digests of the rows that they really have. */
 #include "agent/cli/cli.h"
+#include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/json.h"
 #include "sync/engine_verify.h"
@@ -78,9 +79,10 @@ static void print_text(const struct verifying *done)
 		{VERIFY_ADDED, "somebody else has written them, or this store is an older copy of itself"},
 		{VERIFY_GONE, "they are no longer in this store, and the centre has never had them"},
 	};
-	char sentence[VERIFY_SENTENCE_TEXT];
+	char sentence[VERIFY_SENTENCE_TEXT], points[SHORT_TEXT], events[SHORT_TEXT];
 	if (done->repaired)
-		printf("sent %" PRId64 " points and %" PRId64 " events again\n", done->sent.points, done->sent.events);
+		printf("sent %s and %s again\n", text_counted(done->sent.points, "point", points),
+		       text_counted(done->sent.events, "event", events));
 	puts(verify_sentence(done->report.results, sentence));
 	for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
 		if (named(&done->report, advices[i].fate))

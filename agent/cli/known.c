@@ -8,11 +8,11 @@
 enum { NEAR_MOST = 5, TYPOS_MOST = 2, TYPO_LENGTH_MAX = 64 };
 
 static const struct {
-	const char *option, *nobody, *many;
+	const char *option, *nobody, *one, *many;
 } words[REFERENCE_KIND_COUNT] = {
-	[REFERENCE_USERS] = {"--user", "nobody is known here as", "people"},
-	[REFERENCE_MACHINES] = {"--machine", "no machine is known here as", "machines"},
-	[REFERENCE_APPLICATIONS] = {"--application", "no application is known here as", "applications"},
+	[REFERENCE_USERS] = {"--user", "nobody is known here as", "person", "people"},
+	[REFERENCE_MACHINES] = {"--machine", "no machine is known here as", "machine", "machines"},
+	[REFERENCE_APPLICATIONS] = {"--application", "no application is known here as", "application", "applications"},
 };
 
 /* How many letters must be put in, left out or changed to make one of the other (Levenshtein), row by row. */
@@ -66,7 +66,7 @@ static int unknown(enum reference_kind kind, const char *wanted, const struct re
 	list_near(wanted, names, count, near, sizeof near);
 	return err_set(e, ERR_NOT_FOUND, "%s: %s \"%.80s\"%s%s; the centre has told of %zu %s. --force takes it as it is",
 	               words[kind].option, words[kind].nobody, wanted, *near ? "; like it: " : "", near, count,
-	               words[kind].many);
+	               count == 1 ? words[kind].one : words[kind].many);
 }
 
 int known_check(struct store *store, enum reference_kind kind, const char *id, struct err *e)

@@ -41,7 +41,7 @@ const char *text_age(int64_t then_ms, int64_t now_ms, char out[SHORT_TEXT])
 	int64_t age_ms = now_ms - then_ms;
 	text_duration(age_ms, duration);
 	if (age_ms > -1000 && age_ms < 1000)
-		snprintf(out, SHORT_TEXT, "now");
+		snprintf(out, SHORT_TEXT, "just now");
 	else
 		snprintf(out, SHORT_TEXT, "%s%.48s%s", age_ms < 0 ? "in " : "", duration, age_ms < 0 ? "" : " ago");
 	return out;

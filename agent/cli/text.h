@@ -16,7 +16,7 @@ const char *text_decimal(int64_t scaled, int digits, char out[SHORT_TEXT]);
 /* "45 s", "12 min", "3 h 05 min", "4 d 2 h"; a negative duration is that of its absolute value. */
 const char *text_duration(int64_t ms, char out[SHORT_TEXT]);
 
-/* How long ago `then_ms` was at now_ms: "3 min ago", "now", or "in 3 min" when it lies ahead. */
+/* How long ago `then_ms` was at now_ms: "3 min ago", "just now", or "in 3 min" when it lies ahead. */
 const char *text_age(int64_t then_ms, int64_t now_ms, char out[SHORT_TEXT]);
 
 /* "512 B", "1.2 MB", "14.9 GB" (powers of 1000). */

@@ -169,6 +169,7 @@ static const struct addition additions[] = {
 
 struct listing {
 	const char *verb, *summary, *sql;
+	const char *none; /* what to tell people when there is nothing to list; NULL: nothing */
 };
 
 enum { LIST_organization, LIST_application, LIST_user, LIST_machine, LIST_account, LIST_device, LIST_status };
@@ -220,6 +221,7 @@ static const struct listing listings[] = {
 			.sql =
 				"SELECT device, store_id, points_held, points_rejected, points_missing, events_held, events_rejected,"
 				" events_missing, " TIME("last_batch_at") " FROM alzy.store_status ORDER BY device_id, number",
+			.none = "no store yet: a unit that is paired sends the first",
 		},
 };
 
@@ -410,7 +412,9 @@ static int list(int argc, char **argv, const struct listing *l, struct err *e)
 		central_print_json(rows);
 		return 0;
 	}
-	if (!rc)
+	if (!rc && l->none && !cJSON_GetArraySize(rows))
+		puts(l->none);
+	else if (!rc)
 		rc = json_table_print(rows, e);
 	cJSON_Delete(rows);
 	return rc;

@@ -125,13 +125,24 @@ static void add_json(cJSON *files, const char *name, const char *wrote, const st
 	cJSON_AddItemToArray(files, object);
 }
 
+static const char *plural(int64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void print_counts(const char *before, int64_t points, int64_t events, const char *behind)
+{
+	printf("%s %" PRId64 " point%s and %" PRId64 " event%s %s", before, points, plural(points), events, plural(events),
+	       behind);
+}
+
 static void print_line(const char *name, const struct receipt *receipt, const struct err *why)
 {
 	printf("%s:", name);
 	if (receipt->exchange && !receipt->standing)
 		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-			printf("%s %" PRId64 " points and %" PRId64 " events %s", i ? "," : "", count_of(receipt, STREAM_POINTS, i),
-			       count_of(receipt, STREAM_EVENTS, i), counts[i].name);
+			print_counts(i ? "," : "", count_of(receipt, STREAM_POINTS, i), count_of(receipt, STREAM_EVENTS, i),
+			             counts[i].name);
 	if (why)
 		printf("%s: %s",
 		       receipt->standing          ? " refused"
@@ -200,8 +211,8 @@ static int judge(const struct import *in, struct err *e)
 	if (in->broken.code)
 		return err_set(e, in->broken.code, "%s", in->broken.text);
 	if (in->failed)
-		return err_set(e, in->first.code, "%" PRId64 " of %" PRId64 " files refused or failed", in->failed,
-		               in->taken + in->failed);
+		return err_set(e, in->first.code, "%" PRId64 " of %" PRId64 " file%s refused or failed", in->failed,
+		               in->taken + in->failed, plural(in->taken + in->failed));
 	if (!in->taken)
 		return err_set(e, ERR_NOT_FOUND, "there is no file *%s in what was named", batch_suffix);
 	return 0;

@@ -245,6 +245,7 @@ like "$(central account list --json)" '^\[\{"id":1,"name":"T","email":"t@example
 like "$(central device list --json)" '"id":1,"name":"car","account":1,"machine_id":"van","platform":"linux","color":"blue","is_active":true,"paired_at":null' 'device list'
 like "$(central device list)" '^ *1 car .*van .*blue' 'device list, as a table'
 is "$(central status --json)" '[]' 'status without stores'
+like "$(central status)" '^no store yet' '… says so to people'
 
 refuses 'a name must be there' 2 '--name is missing' central organization add
 refuses 'and not be empty' 2 'must not be empty' central organization add --name ''
@@ -312,7 +313,7 @@ for url in gps.example.org ftp://gps.example.org https:// https://gps.example.or
 	bad "public_url = $url" 'central.conf:7: .*write https://HOST'
 done
 bad 'tls_certificate = cert.pem' 'central.conf:7: .*begins with /'
-bad 'tls_certificate = /cert.pem' 'go together: tls_key is missing'
+bad 'tls_certificate = /cert.pem' 'central.conf: \[server\] .*go together: tls_key is missing'
 bad 'tls_key = /key.pem' 'go together: tls_certificate is missing'
 for listen in 8440 127.0.0.1 127.0.0.1:0 127.0.0.1:65536 :8440 '[::1:8440' 'a b:8440' ::1:8440; do
 	central_conf
@@ -324,5 +325,5 @@ for listen in '[::1]:8440' localhost:1 0.0.0.0:65535; do
 	sed -i "s/^listen = .*/listen = $listen/" "$SCRATCH/central.conf"
 	ok "central.conf: listen = $listen" central status
 done
-refuses 'no link to every address' 3 'set public_url' central device pair 1
+refuses 'no link to every address' 3 'central.conf: .*set public_url' central device pair 1
 done_testing

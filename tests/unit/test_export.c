@@ -327,7 +327,7 @@ static void test_texts(void **state)
 	assert_string_equal(text_duration(INT64_C(86400000) * 4 + 7200000, out), "4 d 2 h");
 	assert_string_equal(text_age(0, 180000, out), "3 min ago");
 	assert_string_equal(text_age(180000, 0, out), "in 3 min");
-	assert_string_equal(text_age(5, 0, out), "now");
+	assert_string_equal(text_age(5, 0, out), "just now");
 	assert_string_equal(text_size(999, out), "999 B");
 	assert_string_equal(text_size(1000, out), "1.0 kB");
 	assert_string_equal(text_size(999999, out), "999.9 kB");
