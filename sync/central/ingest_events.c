@@ -3,7 +3,6 @@
 
 #include "hal/json.h"
 #include "sync/central/copy_binary.h"
-#include "sync/central/seq_ranges.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -68,34 +67,18 @@ static int copy(struct ingest *in, const size_t *rows, size_t count, struct err 
 
 /* ---- what is there -------------------------------------------------------------------------------------------- */
 
-static bool same(const struct event *event, const struct pg_result *found, size_t row)
+static bool same(const struct ingest *in, size_t index, const struct pg_result *found, size_t row)
 {
+	const struct event *event = &in->batch->events[index];
 	return !strcmp(pg_text(found, row, 1), event->session_id) && pg_int(found, row, 2) == event->event_at_ms &&
 	       !strcmp(pg_text(found, row, 3), event->event_type) && pg_is_null(found, row, 4) == !event->payload &&
 	       !strcmp(pg_text(found, row, 4), event->payload ? event->payload : "");
 }
 
-static int compare(struct ingest *in, const struct ranges *overlap, struct err *e)
-{
-	struct buffer firsts = {0}, lasts = {0};
-	struct pg_result *found = NULL;
-	int rc = seq_ranges_arrays(overlap, ingest_row_id(in, 0), &firsts, &lasts, e);
-	if (!rc)
-		rc = pg_query(in->pg, &found, e,
-		              "SELECT v.event_id, v.session_id, (extract(epoch FROM v.event_at) * 1000)::bigint, v.event_type,"
-		              " v.payload FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)"
-		              " JOIN public.events v ON v.event_id BETWEEN r.first AND r.last",
-		              2, (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
-	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
-		size_t row = ingest_find(&ingest_events, in->batch, pg_int(found, i, 0) - ingest_row_id(in, 0));
-		if (!same(&in->batch->events[row], found, i))
-			rc = ingest_conflict(in, &ingest_events, row, e);
-	}
-	pg_result_free(found);
-	buffer_free(&firsts);
-	buffer_free(&lasts);
-	return rc;
-}
+static const char compare_sql[] =
+	"SELECT v.event_id, v.session_id, (extract(epoch FROM v.event_at) * 1000)::bigint, v.event_type,"
+	" v.payload FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)"
+	" JOIN public.events v ON v.event_id BETWEEN r.first AND r.last";
 
 /* ---- for people ------------------------------------------------------------------------------------------------ */
 
@@ -119,6 +102,7 @@ const struct ingest_rows ingest_events = {
 	.seq = seq_of,
 	.copy = copy,
 	.digest = digest,
-	.compare = compare,
+	.compare_sql = compare_sql,
+	.same = same,
 	.content = content,
 };

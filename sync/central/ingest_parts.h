@@ -65,8 +65,10 @@ struct ingest_rows {
 	int (*copy)(struct ingest *in, const size_t *rows, size_t count, struct err *e);
 	/* Content digest of `count` rows from `row` on (digest.h). */
 	void (*digest)(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST]);
-	/* Reads the rows of `overlap` from the table, and calls ingest_conflict for those of other content. */
-	int (*compare)(struct ingest *in, const struct ranges *overlap, struct err *e);
+	/* Reads rows from the table by ranges of their names, given as arrays $1 (firsts) and $2 (lasts); column 0 is the name. */
+	const char *compare_sql;
+	/* Whether what was found in `row` is the batch's row `index`. */
+	bool (*same)(const struct ingest *in, size_t index, const struct pg_result *found, size_t row);
 	/* One row in full, for alzy.rejected; NULL without memory. */
 	cJSON *(*content)(const struct batch *batch, size_t row);
 };
@@ -92,8 +94,6 @@ int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct 
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);
 /* Index in the batch of the row with this seq, which must be there. */
 size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq);
-/* The row is held with other content: kept in alzy.rejected, and nothing is overwritten. */
-int ingest_conflict(struct ingest *in, const struct ingest_rows *rows, size_t row, struct err *e);
 /* Writes in->rejects. */
 int ingest_rejects_flush(struct ingest *in, struct err *e);
 

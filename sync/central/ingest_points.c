@@ -3,7 +3,6 @@
 
 #include "hal/json.h"
 #include "sync/central/copy_binary.h"
-#include "sync/central/seq_ranges.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -85,8 +84,9 @@ static int32_t scaled_at(const struct pg_result *found, size_t row, size_t colum
 	return pg_is_null(found, row, column) ? ROW_ABSENT : (int32_t)pg_int(found, row, column);
 }
 
-static bool same(const struct ingest *in, const struct point *point, const struct pg_result *found, size_t row)
+static bool same(const struct ingest *in, size_t index, const struct pg_result *found, size_t row)
 {
+	const struct point *point = &in->batch->points[index];
 	return pg_int(found, row, 1) == in->device_id && pg_int(found, row, 2) == session_of(in, point) &&
 	       pg_int(found, row, 3) == point->lat_e7 && pg_int(found, row, 4) == point->lng_e7 &&
 	       scaled_at(found, row, 5) == point->accuracy_dm && scaled_at(found, row, 6) == point->speed_cmps &&
@@ -95,29 +95,12 @@ static bool same(const struct ingest *in, const struct point *point, const struc
 	       pg_int(found, row, 10) == point->recorded_at_ms;
 }
 
-static int compare(struct ingest *in, const struct ranges *overlap, struct err *e)
-{
-	struct buffer firsts = {0}, lasts = {0};
-	struct pg_result *found = NULL;
-	int rc = seq_ranges_arrays(overlap, ingest_row_id(in, 0), &firsts, &lasts, e);
-	if (!rc)
-		rc = pg_query(in->pg, &found, e,
-		              "SELECT p.id, p.device_id, p.session_id, (p.lat * 10000000)::bigint, (p.lng * 10000000)::bigint,"
-		              " round(p.accuracy * 10)::bigint, round(p.speed * 100)::bigint, round(p.heading * 10)::bigint,"
-		              " round(p.altitude * 10)::bigint, p.source, (extract(epoch FROM p.recorded_at) * 1000)::bigint"
-		              " FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)"
-		              " JOIN alzy.points p ON p.id BETWEEN r.first AND r.last",
-		              2, (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
-	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
-		size_t row = ingest_find(&ingest_points, in->batch, pg_int(found, i, 0) - ingest_row_id(in, 0));
-		if (!same(in, &in->batch->points[row], found, i))
-			rc = ingest_conflict(in, &ingest_points, row, e);
-	}
-	pg_result_free(found);
-	buffer_free(&firsts);
-	buffer_free(&lasts);
-	return rc;
-}
+static const char compare_sql[] =
+	"SELECT p.id, p.device_id, p.session_id, (p.lat * 10000000)::bigint, (p.lng * 10000000)::bigint,"
+	" round(p.accuracy * 10)::bigint, round(p.speed * 100)::bigint, round(p.heading * 10)::bigint,"
+	" round(p.altitude * 10)::bigint, p.source, (extract(epoch FROM p.recorded_at) * 1000)::bigint"
+	" FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)"
+	" JOIN alzy.points p ON p.id BETWEEN r.first AND r.last";
 
 /* ---- for people ------------------------------------------------------------------------------------------------ */
 
@@ -154,6 +137,7 @@ const struct ingest_rows ingest_points = {
 	.seq = seq_of,
 	.copy = copy,
 	.digest = digest,
-	.compare = compare,
+	.compare_sql = compare_sql,
+	.same = same,
 	.content = content,
 };

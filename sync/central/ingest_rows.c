@@ -90,7 +90,8 @@ static int reject(struct ingest *in, const struct ingest_rows *rows, size_t row,
 	return cJSON_GetArraySize(in->rejects) < REJECTS_AT_ONCE ? 0 : ingest_rejects_flush(in, e);
 }
 
-int ingest_conflict(struct ingest *in, const struct ingest_rows *rows, size_t row, struct err *e)
+/* The row is held with other content: kept in alzy.rejected, and nothing is overwritten. */
+static int conflict(struct ingest *in, const struct ingest_rows *rows, size_t row, struct err *e)
 {
 	return reject(in, rows, row, "conflict", "held with other content, which was kept: two units with one store?", e);
 }
@@ -236,6 +237,26 @@ static int match_stretches(struct ingest *in, const struct ingest_rows *rows, st
 	return rc;
 }
 
+/* Reads the rows of `overlap` from the table; those of other content are conflicts. */
+static int compare(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap, struct err *e)
+{
+	struct buffer firsts = {0}, lasts = {0};
+	struct pg_result *found = NULL;
+	int rc = seq_ranges_arrays(overlap, ingest_row_id(in, 0), &firsts, &lasts, e);
+	if (!rc)
+		rc = pg_query(in->pg, &found, e, rows->compare_sql, 2,
+		              (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
+	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
+		size_t row = ingest_find(rows, in->batch, pg_int(found, i, 0) - ingest_row_id(in, 0));
+		if (!rows->same(in, row, found, i))
+			rc = conflict(in, rows, row, e);
+	}
+	pg_result_free(found);
+	buffer_free(&firsts);
+	buffer_free(&lasts);
+	return rc;
+}
+
 static int check_overlap(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	const struct ingest_stream *stream = &in->streams[rows->stream];
@@ -246,7 +267,7 @@ static int check_overlap(struct ingest *in, const struct ingest_rows *rows, stru
 	if (!rc)
 		rc = ranges_subtract(&doubtful, &overlap, &matched, e);
 	if (!rc && doubtful.count)
-		rc = rows->compare(in, &doubtful, e);
+		rc = compare(in, rows, &doubtful, e);
 	ranges_free(&overlap);
 	ranges_free(&matched);
 	ranges_free(&doubtful);
