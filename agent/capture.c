@@ -2,6 +2,7 @@
 
 #include "agent/epoch.h"
 #include "agent/sight.h"
+#include "hal/boot.h"
 #include "hal/clock.h"
 #include "hal/json.h"
 #include "store/event_types.h"
@@ -398,6 +399,7 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	}
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddStringToObject(payload, "version", ALZY_VERSION);
+	cJSON_AddStringToObject(payload, "boot", boot_id());
 	add_event(c, EVENT_AGENT_START, clock_wall_ms(), false, payload);
 	*out = c;
 	return 0;

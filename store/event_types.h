@@ -9,7 +9,7 @@
 	X(SESSION_PAUSE, "session_pause", "the session was paused; payload: by")                                 \
 	X(SESSION_RESUME, "session_resume", "the session goes on; payload: by")                                  \
 	X(SESSION_END, "session_end", "the session was ended; payload: by")                                      \
-	X(AGENT_START, "agent_start", "alzy-agentd started; payload: version")                                   \
+	X(AGENT_START, "agent_start", "alzy-agentd started; payload: version, boot")                             \
 	X(AGENT_STOP, "agent_stop",                                                                              \
 	  "alzy-agentd was stopped; payload: reason, and counts of reports, epochs, kept and refused fixes")     \
 	X(FIX_LOST, "fix_lost", "the receiver has no fix any more; payload: mode")                               \
