@@ -16,6 +16,13 @@
 	X(FIX_REGAINED, "fix_regained", "the receiver has a fix (again); payload: mode, device")                 \
 	X(GNSS_GONE, "gnss_gone", "gpsd can't be reached any more")                                              \
 	X(GNSS_BACK, "gnss_back", "gpsd is there (again)")                                                       \
+	X(GNSS_SILENT, "gnss_silent", "gpsd is there, and no receiver says anything; payload: cause")            \
+	X(GNSS_HEARD, "gnss_heard", "a receiver speaks again")                                                   \
+	X(RECEIVER_CHANGED, "receiver_changed", "another receiver is followed; payload: from, to, why")          \
+	X(IGNITION_ON, "ignition_on", "the ignition is on")                                                      \
+	X(IGNITION_OFF, "ignition_off", "the ignition is off")                                                   \
+	X(POWER_LOST, "power_lost", "the supply of the unit has failed")                                         \
+	X(POWER_BACK, "power_back", "the supply of the unit is there again")                                     \
 	X(OVERRUN, "overrun", "reports were lost because the store was too slow for too long; payload: reports") \
 	X(MARK, "mark", "a person marked this place; payload: seq of the point, note")
 
