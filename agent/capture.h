@@ -4,7 +4,7 @@
  * of them. That happens when commit_interval has passed since the oldest waiting point was read, when commit_points are
  * waiting, and at once for an event, a session change and a stop. A commit that fails (disk full, another process at the
  * store) changes nothing, is tried again soon, then ever more seldom, and meanwhile points go on being collected, up
- * to CAPTURE_WAITING_MAX; beyond that the newest are dropped, and an `overrun` event says how many.
+ * to PENDING_POINTS_MAX; beyond that the newest are dropped, and an `overrun` event says how many.
  *
  * Nothing here starts a thread, reads a source, or logs. */
 #ifndef ALZY_AGENT_CAPTURE_H
@@ -22,8 +22,6 @@
 enum {
 	CAPTURE_RETRY_MS = 2000,       /* after the first failure; each further one doubles it … */
 	CAPTURE_RETRY_MOST_MS = 32000, /* … up to this */
-	CAPTURE_WAITING_MAX = 65536,   /* points: 18 hours at one a second, 3 MB */
-	CAPTURE_EVENTS_MAX = 256, /* events; those that come when so many wait for a store that fails are not written */
 };
 
 struct capture;

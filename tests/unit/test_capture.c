@@ -2,6 +2,7 @@
 #include "agent/capture.h"
 
 #include "agent/epoch.h"
+#include "agent/pending.h"
 #include "hal/clock.h"
 #include "hal/json.h"
 
@@ -518,20 +519,20 @@ static void memory_is_bounded_and_says_so(void **state)
 	enum { TOO_MANY = 100 };
 	positions(0, 1);
 	fill_disk(true);
-	for (int second = 2; second < CAPTURE_WAITING_MAX + 2 + TOO_MANY; second++) {
+	for (int second = 2; second < PENDING_POINTS_MAX + 2 + TOO_MANY; second++) {
 		struct gnss_report report = report_of(GNSS_POSITION, second);
 		report.mono_ms = MONO + 30000; /* all within one breath: the commit is not tried for each of them */
 		capture_feed(capture, &report, NULL);
 	}
 	assert_true(capture_failing(capture));
-	assert_int_equal(facts().waiting_points, CAPTURE_WAITING_MAX);
+	assert_int_equal(facts().waiting_points, PENDING_POINTS_MAX);
 	assert_int_equal(facts().overrun, TOO_MANY);
 	fill_disk(false);
 	/* The open epoch is closed by now, and finds no room either. */
 	assert_int_equal(capture_tick(capture, capture_deadline(capture), NULL), 0);
-	assert_int_equal(last_seq(STREAM_POINTS), CAPTURE_WAITING_MAX + 1);
+	assert_int_equal(last_seq(STREAM_POINTS), PENDING_POINTS_MAX + 1);
 	assert_int_equal(capture_tick(capture, capture_deadline(capture), NULL), 0);
-	stop(CAPTURE_WAITING_MAX + 200);
+	stop(PENDING_POINTS_MAX + 200);
 	struct event event = event_at(4);
 	assert_string_equal(event.event_type, "overrun");
 	assert_string_equal(event.payload, "{\"reports\":101}");

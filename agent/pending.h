@@ -1,0 +1,52 @@
+/* What waits in memory for the next commit: points and events, in the order in which they came. Capture's own; it lets go of
+ * them only when they are durable. */
+#ifndef ALZY_AGENT_PENDING_H
+#define ALZY_AGENT_PENDING_H
+
+#include "hal/err.h"
+#include "hal/rows.h"
+#include "store/event_types.h"
+#include "store/store.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	PENDING_POINTS_MAX = 65536, /* 18 hours at one a second, 3 MB */
+	PENDING_EVENTS_MAX = 256,   /* those that come when so many wait for a store that fails are not written */
+};
+
+struct pending_event {
+	enum event_type type;
+	int64_t at_ms;
+	bool in_session; /* belongs to the session that is open when it is written */
+	char *payload;   /* owned */
+};
+
+/* Zero-initialised it is ready. */
+struct pending {
+	struct point *points;
+	size_t point_count, point_room;
+	int64_t oldest_ms; /* when the first of the points was read, monotonic */
+	struct pending_event events[PENDING_EVENTS_MAX];
+	size_t event_count;
+	int64_t dropped; /* points that found no room since the last pending_clear */
+};
+
+/* False, and counted, when there is no room. */
+bool pending_point(struct pending *pending, const struct point *point, int64_t mono_ms);
+
+/* Takes over `payload`, an object or NULL. Without memory an event goes without its payload rather than not at all. */
+void pending_event(struct pending *pending, enum event_type type, int64_t at_ms, bool in_session, cJSON *payload);
+
+/* Into the transaction that is open; those of a session into the one named `session_id` ("": none). */
+int pending_write_points(struct pending *pending, struct store *store, struct err *e);
+int pending_write_events(const struct pending *pending, struct store *store, const char *session_id, struct err *e);
+
+/* Lets go of everything, and of memory that only a rare long wait has needed. */
+void pending_clear(struct pending *pending);
+void pending_free(struct pending *pending); /* not the struct */
+
+#endif
