@@ -1,9 +1,9 @@
 /* An event that a person or a script records. */
 #include "agent/cli/cli.h"
-#include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
+#include "hal/text.h"
 #include "store/event_types.h"
 
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* A mark: "here". A point with source manual, and an event with its note, in one transaction. */
 #include "agent/cli/cli.h"
-#include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
 #include "hal/live.h"
+#include "hal/text.h"
 #include "store/event_types.h"
 
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* What is still to be sent, and what the centre would not take. */
 #include "agent/cli/cli.h"
-#include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
 #include "hal/table.h"
+#include "hal/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* The sessions of a unit: started, paused, resumed and ended by a person. */
 #include "agent/cli/cli.h"
 #include "agent/cli/known.h"
-#include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
 #include "hal/table.h"
+#include "hal/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* The state of a unit at a glance. */
 #include "agent/cli/cli.h"
-#include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
+#include "hal/text.h"
 
 #include <inttypes.h>
 #include <libgen.h>

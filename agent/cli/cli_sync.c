@@ -1,9 +1,9 @@
 /* Sends what is unsent, now and in the foreground; works without the daemon. By files: sync_files.h. */
 #include "agent/cli/cli.h"
 #include "agent/cli/sync_files.h"
-#include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/json.h"
+#include "hal/text.h"
 #include "sync/engine.h"
 
 #include <inttypes.h>

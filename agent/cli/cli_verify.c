@@ -1,8 +1,8 @@
 /* Proves what the centre holds of this store: both sides compare digests of the rows that they really have. */
 #include "agent/cli/cli.h"
-#include "agent/cli/text.h"
 #include "hal/args.h"
 #include "hal/json.h"
+#include "hal/text.h"
 #include "sync/engine_verify.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* CSV as in RFC 4180. The names of the columns carry the units. No value can hold a comma, a quote or a line break. */
 #include "agent/cli/export.h"
-#include "agent/cli/text.h"
+#include "hal/text.h"
 
 #include <inttypes.h>
 

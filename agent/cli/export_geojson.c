@@ -5,7 +5,7 @@
  * Which geometry it is shows only at the end of a session, and positions and times are apart: both are spooled into
  * unnamed files, so that memory stays flat. */
 #include "agent/cli/export.h"
-#include "agent/cli/text.h"
+#include "hal/text.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

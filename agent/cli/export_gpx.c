@@ -2,7 +2,7 @@
  * mark. GPX itself has no place for speed and course since 1.1: they stand in the extension that most programs read,
  * Garmin's TrackPointExtension. The order of elements is that of the schema. */
 #include "agent/cli/export.h"
-#include "agent/cli/text.h"
+#include "hal/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

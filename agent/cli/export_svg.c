@@ -4,7 +4,7 @@
  * All lengths are whole tenths of a pixel (the viewBox is ten times the size), so no fraction is ever printed. */
 #include "agent/cli/export.h"
 #include "agent/cli/polyline.h"
-#include "agent/cli/text.h"
+#include "hal/text.h"
 
 #include <inttypes.h>
 #include <math.h>

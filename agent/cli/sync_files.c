@@ -1,8 +1,8 @@
 #include "agent/cli/sync_files.h"
 
-#include "agent/cli/text.h"
 #include "hal/folder.h"
 #include "hal/json.h"
+#include "hal/text.h"
 #include "sync/bundle.h"
 #include "sync/receive.h"
 

@@ -1,7 +1,7 @@
 /* The writers of points, without a store: what they write, to the byte where that matters. */
 #include "agent/cli/export.h"
 #include "agent/cli/polyline.h"
-#include "agent/cli/text.h"
+#include "hal/text.h"
 
 #include <cjson/cJSON.h>
 #include <locale.h>

@@ -1,7 +1,7 @@
 /* Facts as people read them on a terminal, and the check of what people type. Locale has no part in it: a decimal
  * point is a point everywhere. */
-#ifndef ALZY_AGENT_CLI_TEXT_H
-#define ALZY_AGENT_CLI_TEXT_H
+#ifndef ALZY_HAL_TEXT_H
+#define ALZY_HAL_TEXT_H
 
 #include "hal/err.h"
 

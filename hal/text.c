@@ -1,4 +1,4 @@
-#include "agent/cli/text.h"
+#include "hal/text.h"
 
 #include "hal/rows.h"
 
