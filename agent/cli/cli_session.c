@@ -4,6 +4,7 @@
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
+#include "hal/summary_print.h"
 #include "hal/table.h"
 #include "hal/text.h"
 
@@ -233,8 +234,36 @@ static int find_session(struct store *store, const char *name, struct session *o
 	return count ? 0 : err_set(e, ERR_NOT_FOUND, "there are no sessions yet");
 }
 
-static void print_show_json(const struct session *session, const struct session_content *content, const char *lost)
+/* What is shown of a session. */
+struct shown {
+	struct session session;
+	struct session_content content;
+	struct summary summary;
+	char lost[NAME_TEXT];
+};
+
+static int add_point(const struct point *point, void *user, struct err *e)
 {
+	(void)e;
+	summary_add(user, point);
+	return 0;
+}
+
+static int read_shown(struct store *store, const char *name, struct shown *out, struct err *e)
+{
+	int rc = find_session(store, name, &out->session, e);
+	if (!rc)
+		rc = store_session_content(store, &out->session, &out->content, e);
+	if (!rc)
+		rc = store_session_lost(store, out->session.id, out->lost, e);
+	struct point_filter filter = {.session = out->session.id};
+	return rc ? rc : store_each_point(store, &filter, add_point, &out->summary, e);
+}
+
+static void print_show_json(const struct shown *shown)
+{
+	const struct session *session = &shown->session;
+	const struct session_content *content = &shown->content;
 	cJSON *object = cli_session_json(session);
 	cJSON_AddNumberToObject(object, "duration_s", (double)(duration_ms(session) / 1000));
 	cJSON_AddNumberToObject(object, "points", (double)content->points);
@@ -242,7 +271,8 @@ static void print_show_json(const struct session *session, const struct session_
 	json_add_time(object, "first_point_at", content->first_point_ms);
 	json_add_time(object, "last_point_at", content->last_point_ms);
 	json_add_time(object, "centre_changed_at", session->centre_revision);
-	json_add_text_or_null(object, "lost_references", lost);
+	json_add_text_or_null(object, "lost_references", shown->lost);
+	cJSON_AddItemToObject(object, "summary", summary_json(&shown->summary));
 	cli_print_json(object);
 }
 
@@ -251,8 +281,10 @@ static const char *or_none(const char *text)
 	return *text ? text : "none named";
 }
 
-static void print_show_text(const struct session *s, const struct session_content *content, const char *lost)
+static void print_show_text(const struct shown *shown)
 {
+	const struct session *s = &shown->session;
+	const struct session_content *content = &shown->content;
 	char a[SHORT_TEXT], b[SHORT_TEXT];
 	printf("Session      %s\n", s->session_id);
 	printf("Status       %s\n", session_status_name(s->status));
@@ -267,19 +299,18 @@ static void print_show_text(const struct session *s, const struct session_conten
 	if (content->points)
 		printf("             first %s, last %s\n", text_time(content->first_point_ms, a),
 		       text_time(content->last_point_ms, b));
+	summary_print(&shown->summary);
 	printf("Events       %" PRId64 "\n", content->events);
 	if (s->centre_revision)
 		printf("Changed      at the centre, %s\n", text_time(s->centre_revision, a));
-	if (*lost)
-		printf("Lost         %s: the centre knows nobody of that name, and holds the session without\n", lost);
+	if (shown->lost[0])
+		printf("Lost         %s: the centre knows nobody of that name, and holds the session without\n", shown->lost);
 }
 
 int cli_session_show(int argc, char **argv, struct err *e)
 {
 	struct cli cli = {0};
-	struct session session = {0};
-	struct session_content content;
-	char lost[NAME_TEXT];
+	struct shown shown = {0};
 	const char *name = NULL;
 	bool json = false, help;
 	const struct arg args[] = {
@@ -292,15 +323,11 @@ int cli_session_show(int argc, char **argv, struct err *e)
 		return rc;
 	rc = cli_open(&cli, STORE_READ, e);
 	if (!rc)
-		rc = find_session(cli.store, name, &session, e);
-	if (!rc)
-		rc = store_session_content(cli.store, &session, &content, e);
-	if (!rc)
-		rc = store_session_lost(cli.store, session.id, lost, e);
+		rc = read_shown(cli.store, name, &shown, e);
 	if (!rc && json)
-		print_show_json(&session, &content, lost);
+		print_show_json(&shown);
 	else if (!rc)
-		print_show_text(&session, &content, lost);
+		print_show_text(&shown);
 	cli_close(&cli);
 	return rc;
 }

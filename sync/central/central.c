@@ -15,6 +15,8 @@ static const struct verb verbs[] = {
 	{"check", central_check, "prove that the tables hold what was received, and what is said to be held"},
 	{"verify", central_verify, "prove the same for the stores of one device"},
 	{"show", central_show, "print a batch as JSON"},
+	{"session list", central_session_list, "list the newest sessions, and how far they went"},
+	{"session show", central_session_show, "show one session, and what its points say"},
 	{"organization add", central_organization_add, "add an organization"},
 	{"organization list", central_organization_list, "list organizations"},
 	{"application add", central_application_add, "add an application: what machines are used for"},

@@ -17,6 +17,7 @@ EMBED(migration_0007_sync, FOLDER "0007_sync.sql");
 EMBED(migration_0008_views, FOLDER "0008_views.sql");
 EMBED(migration_0009_people, FOLDER "0009_people.sql");
 EMBED(migration_0010_trust, FOLDER "0010_trust.sql");
+EMBED(migration_0011_summaries, FOLDER "0011_summaries.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -29,6 +30,7 @@ const struct migration migrations[] = {
 	{8, "views", migration_0008_views},
 	{9, "people", migration_0009_people},
 	{10, "trust", migration_0010_trust},
+	{11, "summaries", migration_0011_summaries},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 
