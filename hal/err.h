@@ -31,7 +31,7 @@
 	X(REFUSED, 17, false, "the centre refuses this unit, link or batch")                              \
 	X(FORGED, 18, false, "a signature or seal is not of whom it should be, or bytes were changed")    \
 	X(DATABASE, 19, true, "Postgres can't be reached or can't do its work now")                       \
-	X(DATA, 20, false, "Postgres refuses a row for what is in it (SQLSTATE 22… or 23…)")              \
+	X(DATA, 20, false, "Postgres, or a trigger in it, refuses values for what they are")              \
 	X(UNSENT, 21, true, "rows that could be sent are still unsent")                                   \
 	X(MEMORY, 22, true, "out of memory")                                                              \
 	X(DIFFERS, 23, false, "what the centre holds is not what was recorded or received")

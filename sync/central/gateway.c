@@ -110,9 +110,10 @@ static int handle_batch(struct request *request, struct pg *pg, struct err *e)
 	         events->known, points->rejected_total + events->rejected_total, request->body.length,
 	         request->answer.length, clock_mono_ms() - request->began_ms);
 	if (points->left || events->left)
-		log_warning("store %s has too many separate ranges: %" PRId64 " points and %" PRId64
-		            " events were left to the unit",
-		            receipt.store_id, points->left, events->left);
+		log_warning("%" PRId64 " points and %" PRId64
+		            " events were left to the unit: store %s has too many separate ranges, or "
+		            "too many rows had to be judged one by one",
+		            points->left, events->left, receipt.store_id);
 	receipt_free(&receipt);
 	return 0;
 }

@@ -248,8 +248,7 @@ static int run(struct ingest *in, struct err *e)
 		rc = pg_script(in->pg, brings_nothing(in) ? "SET LOCAL synchronous_commit = off; COMMIT" : "COMMIT", e);
 	else
 		pg_script(in->pg, "ROLLBACK", NULL); /* on a connection that is gone the server has done it */
-	/* Rows are rejected one by one for what is in them; anything else that Postgres can't do is not the unit's fault. */
-	return rc == -ERR_DATA ? err_set(e, ERR_DATABASE, "%s", e->text) : rc;
+	return rc;
 }
 
 static void ingest_free(struct ingest *in)
@@ -275,17 +274,23 @@ int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch,
                  const uint8_t batch_digest[ENVELOPE_DIGEST], struct receipt *out, struct err *e)
 {
 	struct err local = {0};
-	struct receipt receipt = {.exchange = batch->exchange, .device_id = device_id};
-	struct ingest in = {.pg = pg, .device_id = device_id, .batch = batch, .receipt = &receipt};
-	memcpy(receipt.store_id, batch->store_id, sizeof receipt.store_id);
-	memcpy(receipt.batch_digest, batch_digest, sizeof receipt.batch_digest);
+	struct receipt empty = {.exchange = batch->exchange, .device_id = device_id}, receipt;
+	memcpy(empty.store_id, batch->store_id, sizeof empty.store_id);
+	memcpy(empty.batch_digest, batch_digest, sizeof empty.batch_digest);
 	int rc = ingest_partitions(pg, batch, &local);
 	/* A partition that can't be made while somebody reads for long can wait; the default one takes the rows until then. */
-	if (!rc || rc == -ERR_BUSY)
+	bool go = !rc || rc == -ERR_BUSY;
+	for (int careful = 0; careful < 2 && go; careful++) {
+		receipt = empty;
+		struct ingest in = {.pg = pg, .device_id = device_id, .batch = batch, .careful = careful, .receipt = &receipt};
 		rc = run(&in, &local);
-	ingest_free(&in);
+		ingest_free(&in);
+		if (rc)
+			receipt_free(&receipt);
+		/* Rows are rejected one by one where they are written: so it came at COMMIT. */
+		go = rc == -ERR_DATA;
+	}
 	if (rc) {
-		receipt_free(&receipt);
 		if (e)
 			*e = local;
 		return rc;

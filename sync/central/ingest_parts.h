@@ -40,6 +40,7 @@ struct ingest {
 	int64_t device_id;
 	const struct batch *batch;
 	int64_t store_number;
+	bool careful;   /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
 	int64_t now_ms; /* of Postgres, at the start of the transaction */
 	struct ingest_stream streams[STREAM_COUNT];
 	struct ingest_session *sessions; /* one for each of the batch */
@@ -61,7 +62,7 @@ struct ingest_rows {
 	enum stream stream;
 	size_t (*count)(const struct batch *batch);
 	int64_t (*seq)(const struct batch *batch, size_t row);
-	/* COPY of rows[0..count) as one statement, behind a savepoint "rows". ERR_DATA when Postgres refuses one. */
+	/* COPY of rows[0..count) as one statement, behind a savepoint "rows". */
 	int (*copy)(struct ingest *in, const size_t *rows, size_t count, struct err *e);
 	/* Content digest of `count` rows from `row` on (digest.h). */
 	void (*digest)(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST]);
@@ -94,6 +95,12 @@ int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct 
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);
 /* Index in the batch of the row with this seq, which must be there. */
 size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq);
+/* Takes the rows of the batch with these indexes, which are no whole that Postgres takes: those that it refuses by themselves
+ * go to alzy.rejected; those for which there is no room, or no time, are left. */
+int ingest_judge(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, struct err *e);
+/* Puts a row into in->rejects. */
+int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
+                  struct err *e);
 /* Writes in->rejects. */
 int ingest_rejects_flush(struct ingest *in, struct err *e);
 

@@ -66,7 +66,7 @@ static void mend_end(char *text)
 		text[length - 1 - back] = '\0';
 }
 
-static int reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
+int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
                   struct err *e)
 {
 	uint8_t digest[ROWS_DIGEST];
@@ -93,7 +93,8 @@ static int reject(struct ingest *in, const struct ingest_rows *rows, size_t row,
 /* The row is held with other content: kept in alzy.rejected, and nothing is overwritten. */
 static int conflict(struct ingest *in, const struct ingest_rows *rows, size_t row, struct err *e)
 {
-	return reject(in, rows, row, "conflict", "held with other content, which was kept: two units with one store?", e);
+	return ingest_reject(in, rows, row, "conflict",
+	                     "held with other content, which was kept: two units with one store?", e);
 }
 
 /* ---- new rows ----------------------------------------------------------------------------------------------- */
@@ -109,45 +110,18 @@ static int add_rows(struct ranges *set, const struct ingest_rows *rows, const st
 	return rc;
 }
 
-/* Takes the rows; when Postgres refuses one for its data, takes each half on its own, down to the row at fault.
- * `whole` says that they are all: then the savepoint may stay, and saves a round trip in most batches. One row that is
- * all is tried twice: its partition may have come while it was on its way to the default one, which then refuses it. */
-static int take(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, bool whole,
-                struct err *e)
+/* Takes the rows all together, as is fastest; when Postgres refuses that, has them judged one by one. */
+static int take(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, struct err *e)
 {
-	struct ingest_stream *stream = &in->streams[rows->stream];
-	if (stream->room < 0) {
-		stream->left += (int64_t)count;
-		return 0;
-	}
+	if (in->careful)
+		return ingest_judge(in, rows, index, count, e);
 	int rc = rows->copy(in, index, count, e);
-	if (!rc && !whole)
-		rc = pg_script(in->pg, "RELEASE SAVEPOINT rows", e);
 	if (!rc)
-		return add_rows(&stream->taken, rows, in->batch, index, count, e);
-	if (rc != -ERR_DATA)
+		return add_rows(&in->streams[rows->stream].taken, rows, in->batch, index, count, e);
+	if (pg_is_outage(pg_sqlstate(in->pg)))
 		return rc;
-	char code[RECEIPT_CODE_TEXT], why[ERR_TEXT_MAX];
-	snprintf(code, sizeof code, "%s", pg_sqlstate(in->pg));
-	snprintf(why, sizeof why, "%s", e->text);
-	/* What the rows refer to was there a moment ago: somebody has deleted it meanwhile, and next time it is made anew. */
-	if (!strcmp(code, "23503"))
-		return err_set(e, ERR_BUSY, "what rows refer to went away on their way: %s", why);
-	if ((rc = pg_script(in->pg, "ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows", e)))
-		return rc;
-	if (count == 1 && whole)
-		return take(in, rows, index, 1, false, e);
-	/* It would be a range of its own, and part in two what it stands in. */
-	if (count == 1 && (stream->room -= 2) < 0) {
-		stream->left++;
-		return 0;
-	}
-	if (count == 1) {
-		rc = add_rows(&stream->refused, rows, in->batch, index, 1, e);
-		return rc ? rc : reject(in, rows, *index, code, why, e);
-	}
-	rc = take(in, rows, index, count / 2, false, e);
-	return rc ? rc : take(in, rows, index + count / 2, count - count / 2, false, e);
+	rc = pg_script(in->pg, "ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows", e);
+	return rc ? rc : ingest_judge(in, rows, index, count, e);
 }
 
 /* How many more ranges there may be, so that each set of them, all together, and the gaps between them can be told. */
@@ -186,7 +160,7 @@ static int take_fresh(struct ingest *in, const struct ingest_rows *rows, const s
 		for (int64_t seq = fresh->items[i].first; seq <= fresh->items[i].last; seq++)
 			index[count++] = row++;
 	}
-	int rc = count ? take(in, rows, index, count, true, e) : 0;
+	int rc = count ? take(in, rows, index, count, e) : 0;
 	free(index);
 	return rc;
 }

@@ -18,6 +18,7 @@ EMBED(migration_0008_views, FOLDER "0008_views.sql");
 EMBED(migration_0009_people, FOLDER "0009_people.sql");
 EMBED(migration_0010_trust, FOLDER "0010_trust.sql");
 EMBED(migration_0011_summaries, FOLDER "0011_summaries.sql");
+EMBED(migration_0012_refused, FOLDER "0012_refused.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -31,6 +32,7 @@ const struct migration migrations[] = {
 	{9, "people", migration_0009_people},
 	{10, "trust", migration_0010_trust},
 	{11, "summaries", migration_0011_summaries},
+	{12, "refused", migration_0012_refused},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

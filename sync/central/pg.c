@@ -62,19 +62,25 @@ static const char *one_line(const char *text, char *out, size_t size)
 	return out;
 }
 
-static enum err_code code_of(const char *sqlstate)
+static bool has_prefix(const char *sqlstate, const char *const *prefixes, size_t count)
 {
-	static const struct {
-		const char *prefix;
-		enum err_code code;
-	} codes[] = {
-		{"22", ERR_DATA},    {"23", ERR_DATA},    {"55P03", ERR_BUSY},
-		{"40001", ERR_BUSY}, {"40P01", ERR_BUSY}, {"42501", ERR_PERMISSION},
-	};
-	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-		if (!strncmp(sqlstate, codes[i].prefix, strlen(codes[i].prefix)))
-			return codes[i].code;
-	return ERR_DATABASE;
+	for (size_t i = 0; i < count; i++)
+		if (!strncmp(sqlstate, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+/* What is left are data, and whatever code somebody's own trigger chooses to raise for them. */
+enum err_code pg_error_code(const char *sqlstate)
+{
+	static const char *const busy[] = {"55P03", "40001", "40P01"};
+	static const char *const others[] = {"00", "01", "02", "03", "08", "0A", "0B", "0F", "25", "26", "28", "2B", "2D",
+	                                     "34", "3B", "3D", "3F", "40", "42", "53", "55", "57", "58", "F0", "HV", "XX"};
+	if (has_prefix(sqlstate, busy, sizeof busy / sizeof *busy))
+		return ERR_BUSY;
+	if (!strcmp(sqlstate, "42501"))
+		return ERR_PERMISSION;
+	return has_prefix(sqlstate, others, sizeof others / sizeof *others) ? ERR_DATABASE : ERR_DATA;
 }
 
 /* Fills *e from a failed result, or from the connection when there is none. */
@@ -93,7 +99,7 @@ static int fail(struct pg *pg, const PGresult *result, struct err *e)
 	pg->stale |= !strcmp(sqlstate, "0A000") || !strcmp(sqlstate, "26000") || !strcmp(sqlstate, "42P05");
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *more = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-	return err_set(e, code_of(sqlstate), "%s%s%s (SQLSTATE %s)",
+	return err_set(e, pg_error_code(sqlstate), "%s%s%s (SQLSTATE %s)",
 	               one_line(primary ? primary : "", message, sizeof message), more ? "; " : "",
 	               more ? one_line(more, detail, sizeof detail) : "", sqlstate);
 }
@@ -318,6 +324,13 @@ int pg_queries(struct pg *pg, struct pg_call *calls, size_t count, struct err *e
 const char *pg_sqlstate(const struct pg *pg)
 {
 	return pg->sqlstate;
+}
+
+bool pg_is_outage(const char *sqlstate)
+{
+	/* As in alzy.take. */
+	static const char *const outages[] = {"08", "25", "40", "53", "55", "57", "58", "F0", "XX001", "XX002"};
+	return !*sqlstate || has_prefix(sqlstate, outages, sizeof outages / sizeof *outages);
 }
 
 int pg_script(struct pg *pg, const char *sql, struct err *e)

@@ -26,9 +26,10 @@ void pg_bound(struct pg *pg, int64_t answer_ms);
 void pg_note(struct pg *pg, const char *what);
 bool pg_noted(const struct pg *pg, const char *what);
 
-/* One statement with bound text parameters $1…; NULL is NULL. Errors: ERR_DATA for SQLSTATE classes 22 and 23, ERR_BUSY
- * for 55P03 (lock_not_available), 40001 and 40P01, ERR_PERMISSION for 42501, ERR_DATABASE for everything else; the text
- * is Postgres' own, with detail and SQLSTATE. `out` may be NULL when no rows are wanted. Statements that are asked for
+/* One statement with bound text parameters $1…; NULL is NULL. Errors: ERR_BUSY for 55P03 (lock_not_available), 40001 and
+ * 40P01, ERR_PERMISSION for 42501, ERR_DATA for what is wrong with values (SQLSTATE classes 22 and 23, and all that somebody's
+ * trigger may raise), ERR_DATABASE for what is wrong with the server, its schema or our statement; the text is Postgres'
+ * own, with detail and SQLSTATE. `out` may be NULL when no rows are wanted. Statements that are asked for
  * again are prepared once per connection. */
 int pg_query(struct pg *pg, struct pg_result **out, struct err *e, const char *sql, size_t count,
              const char *const *values);
@@ -46,6 +47,10 @@ enum { PG_CALLS_MAX = 8 };
 int pg_queries(struct pg *pg, struct pg_call *calls, size_t count, struct err *e);
 /* The SQLSTATE of the last failure on this connection, "" when none. */
 const char *pg_sqlstate(const struct pg *pg);
+/* The error that a failure with this SQLSTATE is, as above. */
+enum err_code pg_error_code(const char *sqlstate);
+/* Whether such a failure is one of the server or the moment, so that it says nothing about the rows at hand. */
+bool pg_is_outage(const char *sqlstate);
 
 /* Several statements without parameters, as in a migration or "BEGIN". */
 int pg_script(struct pg *pg, const char *sql, struct err *e);

@@ -7,7 +7,7 @@
  * Who is asked for FOR UPDATE must be allowed to update something of it. */
 static const char *const rights[] = {
 	"USAGE ON SCHEMA public, alzy",
-	"EXECUTE ON FUNCTION alzy.ensure_partitions, alzy.reference, alzy.short",
+	"EXECUTE ON FUNCTION alzy.ensure_partitions, alzy.reference, alzy.short, alzy.take",
 	"SELECT ON alzy.migrations",
 	/* Whom units may name. */
 	"SELECT ON public.organizations, public.applications, public.application_users, public.users, public.machines",

@@ -277,6 +277,97 @@ static void refused_rows_block_nothing(void **state)
 	buffer_free(&envelope);
 }
 
+/* Whatever of somebody's own refuses a row, and however it does: the others are taken as they came, all columns of them. */
+static void whoever_refuses_a_row_blocks_nothing(void **state)
+{
+	static const struct {
+		const char *make, *unmake, *code;
+	} refusers[] = {
+		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+	     " refuse('P0001')",
+	     "DROP TRIGGER test ON alzy.points", "P0001"},
+		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+	     " refuse('MYERR')",
+	     "DROP TRIGGER test ON alzy.points", "MYERR"},
+		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+	     " refuse('P0004')",
+	     "DROP TRIGGER test ON alzy.points", "P0004"},
+		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+	     " refuse('42P01')",
+	     "DROP TRIGGER test ON alzy.points", "42P01"},
+		{"CREATE TRIGGER test AFTER INSERT ON alzy.points REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE"
+	     " FUNCTION refuse_any()",
+	     "DROP TRIGGER test ON alzy.points", "P0001"},
+		{"CREATE TABLE speeds (speed float8 PRIMARY KEY); INSERT INTO speeds SELECT generate_series(0, 3000) / 100.0;"
+	     "ALTER TABLE alzy.points_2026_11 ADD CONSTRAINT test FOREIGN KEY (speed) REFERENCES speeds NOT VALID",
+	     "ALTER TABLE alzy.points_2026_11 DROP CONSTRAINT test; DROP TABLE speeds", "23503"},
+		{"CREATE CONSTRAINT TRIGGER test AFTER INSERT ON alzy.points_2026_11 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+	     " WHEN (NEW.speed >= 1000) EXECUTE FUNCTION refuse('P0001')",
+	     "DROP TRIGGER test ON alzy.points_2026_11", "P0001"},
+	};
+	(void)state;
+	rig_do("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	       " RAISE EXCEPTION E'too\nfast' USING ERRCODE = TG_ARGV[0], DETAIL = NEW.speed; END $$;"
+	       "CREATE FUNCTION refuse_any() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	       " IF EXISTS (SELECT FROM fresh WHERE speed >= 1000) THEN RAISE EXCEPTION 'too fast'; END IF; RETURN NULL; "
+	       "END $$");
+	for (size_t i = 0; i < sizeof refusers / sizeof *refusers; i++) {
+		struct unit unit = rig_unit();
+		struct batch batch = rig_batch(&unit, 1, 1200);
+		char wanted[64];
+		batch.points[9].lat_e7 = -521234567;
+		batch.points[9].altitude_dm = -43;
+		batch.points[10].session = 0;
+		batch.points[10].accuracy_dm = ROW_ABSENT;
+		batch.points[499].speed_cmps = batch.points[1199].speed_cmps = 100000;
+		rig_do(refusers[i].make);
+		struct receipt receipt = rig_exchange(&unit, &batch);
+		rig_do(refusers[i].unmake);
+		assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-1200");
+		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 1198);
+		assert_int_equal(receipt.streams[STREAM_POINTS].rejected_count, 2);
+		if (refusers[i].code[0] != '2' && !strstr(receipt.streams[STREAM_POINTS].rejected[0].reason, "too"))
+			fail_msg("%s", receipt.streams[STREAM_POINTS].rejected[0].reason);
+		receipt_free(&receipt);
+		snprintf(wanted, sizeof wanted, "points 500 %s, points 1200 %s", refusers[i].code, refusers[i].code);
+		assert_string_equal(rejected_of(&unit), wanted);
+		assert_string_equal(stretches_of(&unit), "points 1 499, points 501 1199");
+		/* What was taken is what was sent: else it would be a conflict now. */
+		batch = rig_batch(&unit, 1, 1199);
+		batch.points[9].lat_e7 = -521234567;
+		batch.points[9].altitude_dm = -43;
+		batch.points[10].session = 0;
+		batch.points[10].accuracy_dm = ROW_ABSENT;
+		batch.compare = true;
+		receipt = rig_exchange(&unit, &batch);
+		receipt_free(&receipt);
+		assert_string_equal(rejected_of(&unit), wanted);
+	}
+	rig_do("DROP FUNCTION refuse; DROP FUNCTION refuse_any");
+}
+
+/* What refuses everything is at fault itself, and no row is. */
+static void a_broken_table_rejects_nothing(void **state)
+{
+	struct unit unit = rig_unit();
+	(void)state;
+	rig_do(
+		"CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO nowhere VALUES (1); END $$;"
+		"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW EXECUTE FUNCTION broken()");
+	struct batch batch = rig_batch(&unit, 1, 50);
+	rig_refused(&unit, &batch, ERR_DATABASE, "nowhere");
+	rig_do("DROP TRIGGER test ON alzy.points;"
+	       "CREATE TRIGGER test AFTER INSERT ON alzy.stretches FOR EACH ROW EXECUTE FUNCTION broken()");
+	batch = rig_batch(&unit, 1, 50);
+	rig_refused(&unit, &batch, ERR_DATABASE, "nowhere");
+	rig_do("DROP TRIGGER test ON alzy.stretches; DROP FUNCTION broken;"
+	       "ALTER TABLE alzy.stretches ADD CONSTRAINT test CHECK (last_seq > 100) NOT VALID");
+	batch = rig_batch(&unit, 1, 50);
+	rig_refused(&unit, &batch, ERR_DATA, "23514");
+	rig_do("ALTER TABLE alzy.stretches DROP CONSTRAINT test");
+	assert_string_equal(rig_ask("SELECT count(*) FROM alzy.stores WHERE store_id = $1::uuid", unit.store_id), "0");
+}
+
 /* So many ranges of a store as there may be: what closes gaps is taken, the rest is left, and nothing is refused. */
 static void a_store_in_pieces_gets_on(void **state)
 {
@@ -1105,6 +1196,8 @@ int main(void)
 		cmocka_unit_test(overlaps_bring_only_what_is_new),
 		cmocka_unit_test(other_content_is_a_conflict),
 		cmocka_unit_test(refused_rows_block_nothing),
+		cmocka_unit_test(whoever_refuses_a_row_blocks_nothing),
+		cmocka_unit_test(a_broken_table_rejects_nothing),
 		cmocka_unit_test(a_store_in_pieces_gets_on),
 		cmocka_unit_test(a_month_gets_its_partition),
 		cmocka_unit_test(a_partition_that_comes_meanwhile_rejects_nothing),
