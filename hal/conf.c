@@ -34,6 +34,8 @@ int conf_parse_duration(const char *text, int64_t *out_ms, struct err *e)
 static const char *format_duration(int64_t ms, char *out, size_t size)
 {
 	size_t unit = UNIT_COUNT - 1;
+	if (ms == CONF_NEVER)
+		return strcpy(out, "never");
 	for (size_t i = 0; ms && i < UNIT_COUNT; i++)
 		if (ms % units[i].ms == 0) {
 			unit = i;
@@ -90,6 +92,11 @@ static int set_value(const struct conf_key *key, const char *value, void *conf, 
 			return err_set(e, ERR_CONFIG, "longer than %d bytes", CONF_TEXT_MAX - 1);
 		break;
 	case CONF_DURATION:
+		if (key->choices && !strcmp(value, key->choices)) {
+			number = CONF_NEVER;
+			memcpy(field, &number, sizeof number);
+			return 0;
+		}
 		rc = conf_parse_duration(value, &number, e);
 		break;
 	case CONF_COUNT:

@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONF_TEXT_MAX = 512 };
+enum { CONF_TEXT_MAX = 512, CONF_NEVER = -1 };
 
 enum conf_type {
 	CONF_TEXT,     /* char[CONF_TEXT_MAX] */
-	CONF_DURATION, /* int64_t milliseconds; written 500ms, 10s, 5m, 2h, 30d */
+	CONF_DURATION, /* int64_t milliseconds; written 500ms, 10s, 5m, 2h, 30d; or CONF_NEVER, where `choices` is "never" */
 	CONF_COUNT,    /* int64_t, a whole number */
 	CONF_CHOICE,   /* int: the index in `choices` */
 };
@@ -25,7 +25,7 @@ struct conf_key {
 	enum conf_type type;
 	size_t offset;        /* of the field in the struct that is loaded */
 	const char *fallback; /* the default, as one would write it in the file */
-	const char *choices;  /* CONF_CHOICE: "auto|manual" */
+	const char *choices;  /* CONF_CHOICE: "auto|manual"; CONF_DURATION: NULL or "never" */
 	int64_t min, max;     /* CONF_DURATION (ms) and CONF_COUNT: both allowed */
 	/* More than the type can say; may be NULL. Returns 0, or ERR_CONFIG with a sentence that says what is allowed. */
 	int (*check)(const char *value, struct err *e);

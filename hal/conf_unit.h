@@ -15,6 +15,7 @@ struct conf_unit {
 	char store_path[CONF_TEXT_MAX];
 	int64_t commit_interval_ms;
 	int64_t commit_points;
+	int64_t keep_ms;     /* CONF_NEVER: nothing is pruned */
 	int capture_session; /* enum capture_session */
 	int capture_stop;    /* enum capture_stop */
 	int sampling;        /* 0 is all */

@@ -11,6 +11,11 @@ const char *stream_name(enum stream stream)
 	return names[stream];
 }
 
+int64_t stream_block(enum stream stream)
+{
+	return stream == STREAM_POINTS ? 4096 : 256;
+}
+
 const char *point_source_name(enum point_source source)
 {
 	static const char *const names[POINT_SOURCE_COUNT] = {"gps", "network", "fused", "manual"};

@@ -30,6 +30,9 @@ enum {
 
 enum stream { STREAM_POINTS, STREAM_EVENTS, STREAM_COUNT };
 const char *stream_name(enum stream stream); /* "points", "events" */
+/* Rows are proved and pruned in blocks: 1 to n, n + 1 to 2n, … How many seqs a block has: 4096 points, 256 events. An
+ * event may have a payload of 16 KiB, a point has 58 bytes: a block is what may be in memory at once. */
+int64_t stream_block(enum stream stream);
 
 /* Names and order as in the enum point_source of the schema. */
 enum point_source { POINT_GPS, POINT_NETWORK, POINT_FUSED, POINT_MANUAL, POINT_SOURCE_COUNT };
@@ -56,6 +59,14 @@ struct event {
 	char *payload; /* JSON text or NULL; owned by whoever holds the event: event_free */
 };
 void event_free(struct event *event); /* frees what it owns, not the struct; NULL is fine */
+
+/* A range of seq that a unit has knowingly let go of. */
+struct drop {
+	enum stream stream;
+	int64_t first, last;
+	char reason[NAME_TEXT]; /* for people; not empty */
+	int64_t dropped_at_ms;
+};
 
 enum session_status { SESSION_ACTIVE, SESSION_ENDED, SESSION_PAUSED, SESSION_STATUS_COUNT };
 const char *session_status_name(enum session_status status);

@@ -52,6 +52,7 @@ static int forget_beliefs(struct store *store, struct err *e)
 	return rc ? rc
 	          : sql_run(store,
 	                    "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected;"
+	                    "DELETE FROM blocks WHERE digest IS NULL;"
 	                    "UPDATE sessions SET held_revision = 0, centre_revision = 0, told_revision = 0,"
 	                    " lost_references = NULL, account_id = NULL WHERE held_revision <> 0 OR centre_revision <> 0"
 	                    " OR told_revision <> 0 OR lost_references IS NOT NULL OR account_id IS NOT NULL",

@@ -77,6 +77,10 @@ int migrate_create(const char *path, struct err *e);
 /* Inserts inside a change that is open already. */
 int event_insert(struct store *store, const struct event *event, int64_t *out_seq, struct err *e);
 
+/* Inside a change that is open already: the centre accounts for `is`, where it did for `was`. */
+int blocks_follow(struct store *store, enum stream stream, const struct ranges *was, const struct ranges *is,
+                  int64_t centre_ms, struct err *e);
+
 /* ERR_INVALID when `text` is no UTF-8 that Postgres would take; the message says which of `what`. */
 int check_utf8(const char *what, const char *text, struct err *e);
 

@@ -39,15 +39,15 @@ static int put_range(struct store *store, enum stream stream, struct range range
 	return query_run(&q, e);
 }
 
-/* The accounted ranges become `wanted`. Both lists are in order of `first`, so one walk finds what differs. Most receipts lengthen one range, and writing
- * thousands of others anew each time would wear the flash for nothing. */
-static int accounted_replace(struct store *store, enum stream stream, const struct ranges *wanted, struct err *e)
+/* The accounted ranges, which are `held`, become `wanted`. Both lists are in order of `first`, so one walk finds what differs. Most
+ * receipts lengthen one range, and writing thousands of others anew each time would wear the flash for nothing. */
+static int accounted_replace(struct store *store, enum stream stream, const struct ranges *held,
+                             const struct ranges *wanted, struct err *e)
 {
-	struct ranges held = {0};
-	int rc = store_accounted(store, stream, &held, e);
+	int rc = 0;
 	size_t h = 0, w = 0;
-	while (!rc && (h < held.count || w < wanted->count)) {
-		const struct range *old = h < held.count ? &held.items[h] : NULL;
+	while (!rc && (h < held->count || w < wanted->count)) {
+		const struct range *old = h < held->count ? &held->items[h] : NULL;
 		const struct range *new = w < wanted->count ? &wanted->items[w] : NULL;
 		if (!new || (old && old->first < new->first)) {
 			rc = remove_range(store, stream, *old, e);
@@ -59,7 +59,6 @@ static int accounted_replace(struct store *store, enum stream stream, const stru
 		h += old && old->first == new->first;
 		w++;
 	}
-	ranges_free(&held);
 	return rc;
 }
 
@@ -70,22 +69,58 @@ static int given_out(struct store *store, enum stream stream, struct ranges *out
 	return rc || !last ? rc : ranges_add(out, 1, last, e);
 }
 
-int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e)
+/* *out = a \ b, or the first of it when that has more fragments than a set can have: these are enough to go on with, and
+ * close the rest's way. */
+static int subtract_first(struct ranges *out, const struct ranges *a, const struct ranges *b, struct err *e)
 {
-	struct ranges all = {0}, accounted = {0};
+	int rc = ranges_subtract(out, a, b, e);
+	return rc == -ERR_LIMIT ? 0 : rc;
+}
+
+/* What the centre does not account for, and this unit has not dropped. */
+static int find_holes(struct store *store, enum stream stream, struct ranges *out, struct err *e)
+{
+	struct ranges all = {0}, accounted = {0}, dropped = {0}, left = {0};
 	int rc = given_out(store, stream, &all, e);
 	if (!rc)
 		rc = store_accounted(store, stream, &accounted, e);
 	if (!rc)
-		rc = ranges_subtract(out, &all, &accounted, e);
-	/* As many holes as a set can have: the first of them are enough to go on with, and close the rest's way. */
-	if (rc == -ERR_LIMIT)
-		rc = 0;
-	if (rc)
-		ranges_free(out);
+		rc = subtract_first(&left, &all, &accounted, e);
+	if (!rc)
+		rc = store_dropped(store, stream, &dropped, e);
+	if (!rc)
+		rc = subtract_first(out, &left, &dropped, e);
 	ranges_free(&all);
 	ranges_free(&accounted);
+	ranges_free(&dropped);
+	ranges_free(&left);
 	return rc;
+}
+
+/* The holes that are pruned, or those that are not. */
+static int part_of_holes(struct store *store, enum stream stream, bool pruned, struct ranges *out, struct err *e)
+{
+	struct ranges holes = {0}, gone = {0};
+	int rc = find_holes(store, stream, &holes, e);
+	if (!rc)
+		rc = store_pruned(store, stream, &holes, &gone, e);
+	if (!rc)
+		rc = pruned ? ranges_copy(out, &gone, e) : subtract_first(out, &holes, &gone, e);
+	ranges_free(&holes);
+	ranges_free(&gone);
+	if (rc)
+		ranges_free(out);
+	return rc;
+}
+
+int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e)
+{
+	return part_of_holes(store, stream, false, out, e);
+}
+
+int store_lost(struct store *store, enum stream stream, struct ranges *out, struct err *e)
+{
+	return part_of_holes(store, stream, true, out, e);
 }
 
 /* The time of the first row at or behind the first unsent seq; rows before it are receipted. */
@@ -178,16 +213,22 @@ static int replace_rejected(struct store *store, const struct store_rejected *ro
 	return rc;
 }
 
-static int put_accounted(struct store *store, enum stream stream, const struct ranges *said, struct err *e)
+static int put_accounted(struct store *store, enum stream stream, const struct ranges *said, int64_t centre_ms,
+                         struct err *e)
 {
-	struct ranges all = {0}, wanted = {0};
+	struct ranges all = {0}, wanted = {0}, held = {0};
 	int rc = given_out(store, stream, &all, e);
 	if (!rc)
 		rc = ranges_intersect(&wanted, said, &all, e);
 	if (!rc)
-		rc = accounted_replace(store, stream, &wanted, e);
+		rc = store_accounted(store, stream, &held, e);
+	if (!rc)
+		rc = accounted_replace(store, stream, &held, &wanted, e);
+	if (!rc)
+		rc = blocks_follow(store, stream, &held, &wanted, centre_ms, e);
 	ranges_free(&all);
 	ranges_free(&wanted);
+	ranges_free(&held);
 	return rc;
 }
 
@@ -215,9 +256,14 @@ static int put_held_sessions(struct store *store, const struct store_receipt *re
 static int put_exchange(struct store *store, const struct store_receipt *receipt, struct err *e)
 {
 	struct query q;
-	query_start(&q, store, "UPDATE centre SET exchange_applied = ?, receipt_at = ?, refusal = NULL, standing = NULL");
+	query_start(
+		&q, store,
+		"UPDATE centre SET exchange_applied = ?, receipt_at = ?, centre_at = ?, rejected_cut = ?, refusal = NULL,"
+		" standing = NULL");
 	query_int(&q, receipt->exchange);
 	query_int(&q, receipt->applied_at_ms);
+	query_int(&q, receipt->centre_ms);
+	query_int(&q, receipt->rejected_cut);
 	int rc = query_run(&q, e);
 	if (rc || !receipt->device_name[0])
 		return rc;
@@ -244,7 +290,7 @@ static int apply(struct store *store, const struct store_receipt *receipt, bool 
 	if (rc || !*out_applied)
 		return rc;
 	for (int stream = 0; stream < STREAM_COUNT && !rc; stream++)
-		rc = put_accounted(store, (enum stream)stream, &receipt->accounted[stream], e);
+		rc = put_accounted(store, (enum stream)stream, &receipt->accounted[stream], receipt->centre_ms, e);
 	if (!rc)
 		rc = replace_rejected(store, receipt->rejected, receipt->rejected_count, e);
 	if (!rc)

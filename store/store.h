@@ -169,9 +169,11 @@ int store_centre_moved(struct store *store, const char *url, struct err *e);
 /* Takes the next exchange number, durably, before anything is sent under it. */
 int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *e);
 
-/* What the centre does not account for: 1..last seq without accounted ranges, at most the first RANGES_MAX of them.
+/* What is to be sent: of 1..last seq what the centre does not account for, this unit has not dropped, and is still here;
+ * at most the first RANGES_MAX ranges. store_lost: what the centre does not account for (any more), and that is pruned and not dropped here.
  * `out` must be empty, and is so after a failure. */
 int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e);
+int store_lost(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 int store_accounted(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 
 /* Number and age of what is unsent. oldest_ms is the time of the unsent point or event with the least seq; 0: none. */
@@ -212,7 +214,9 @@ struct store_receipt {
 	bool device_active;
 	const struct reference *reference; /* replaces what there is; NULL leaves it */
 	uint8_t reference_digest[REFERENCE_DIGEST];
-	int64_t applied_at_ms;
+	bool rejected_cut;     /* the centre keeps more rows aside than `rejected` names */
+	int64_t centre_ms;     /* the centre's time */
+	int64_t applied_at_ms; /* the unit's */
 };
 /* One transaction. A receipt not newer than the last applied changes nothing and sets *out_applied false. Accounted
  * ranges and rejected rows are cut to what the store has given out. A receipt applied also clears refusal and standing.
@@ -235,5 +239,40 @@ int store_reference_names(struct store *store, enum reference_kind kind, struct 
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,
                         struct err *e);
 int store_rejected_count(struct store *store, int64_t *out, struct err *e);
+
+/* ---- drops: what this unit has knowingly let go of ---------------------------------------------------------- */
+
+/* Drops the seqs of `ranges`, with a reason of 1 to 255 bytes for people. What was dropped before keeps its reason. The rows stay until they are pruned.
+ * ERR_INVALID for seqs that were not given out, or a reason that is none. */
+int store_drop(struct store *store, enum stream stream, const struct ranges *ranges, const char *reason, int64_t at_ms,
+               struct err *e);
+int store_dropped(struct store *store, enum stream stream, struct ranges *out, struct err *e);
+/* In order of stream and seq, at most `limit`; *out to free(). With `untold`, those of which the centre does not know. */
+int store_drop_list(struct store *store, bool untold, size_t limit, struct drop **out, size_t *out_count,
+                    struct err *e);
+
+/* ---- pruning: rows go, and what proves them stays ------------------------------------------------------------ */
+
+enum { BLOCK_DIGEST = 32 };
+struct store_block {
+	int64_t first, last; /* a whole block (stream_block) */
+	int64_t rows;        /* that were in it, dropped ones not counted */
+	uint8_t digest[BLOCK_DIGEST];
+};
+
+/* A block whose rows may go: the centre has accounted for all of it in a receipt, and still does in one that is at least keep_ms
+ * younger, both by the centre's clock; none of its rows is rejected, none is the highest of its stream, and the unit is
+ * not stopped. Fills first and last. */
+int store_prunable(struct store *store, int64_t keep_ms, enum stream *out_stream, struct store_block *out,
+                   bool *out_found, struct err *e);
+/* Deletes the rows of such a block and keeps rows and digest, in one transaction. Does nothing when they may no longer go. */
+int store_prune(struct store *store, enum stream stream, const struct store_block *block, int64_t keep_ms,
+                struct err *e);
+/* The block that begins at `first`, if its rows are pruned. */
+int store_pruned_block(struct store *store, enum stream stream, int64_t first, struct store_block *out, bool *out_found,
+                       struct err *e);
+/* Which seqs of `within` are pruned. `out` must be empty, and is so after a failure. */
+int store_pruned(struct store *store, enum stream stream, const struct ranges *within, struct ranges *out,
+                 struct err *e);
 
 #endif

@@ -1,5 +1,7 @@
 #include "sync/engine_verify.h"
 
+#include "sync/unit_rows.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,52 +11,6 @@ void verify_report_free(struct verify_report *report)
 	for (int s = 0; s < STREAM_COUNT; s++)
 		verify_result_free(&report->results[s]);
 	*report = (struct verify_report){0};
-}
-
-/* ---- rows of the store --------------------------------------------------------------------------------------- */
-
-struct unit_source {
-	struct verify_source source; /* first: a source is handed on as this */
-	struct store *store;
-	int32_t session; /* the store's number of the session that was looked up last */
-	char session_id[UUID_TEXT];
-};
-
-static int name_session(struct unit_source *unit, struct verify_rows *rows, struct point *point, struct err *e)
-{
-	if (!point->session)
-		return 0;
-	if (point->session != unit->session) {
-		struct session session;
-		int rc = store_session_by_id(unit->store, point->session, &session, e);
-		if (rc)
-			return rc;
-		unit->session = point->session;
-		memcpy(unit->session_id, session.session_id, sizeof unit->session_id);
-	}
-	return verify_rows_session(rows, unit->session_id, &point->session, e);
-}
-
-static int read_rows(struct verify_source *source, int64_t first, int64_t last, struct verify_rows *out, struct err *e)
-{
-	struct unit_source *unit = (struct unit_source *)source;
-	struct ranges wanted = {0};
-	size_t most = (size_t)(last - first + 1);
-	int rc = ranges_add(&wanted, first, last, e);
-	if (source->stream == STREAM_POINTS)
-		out->points = calloc(most, sizeof *out->points);
-	else
-		out->events = calloc(most, sizeof *out->events);
-	if (!rc && !out->points && !out->events)
-		rc = err_set(e, ERR_MEMORY, "out of memory for %zu rows", most);
-	if (!rc && out->points)
-		rc = store_read_points(unit->store, &wanted, out->points, most, &out->count, e);
-	else if (!rc)
-		rc = store_read_events(unit->store, &wanted, out->events, most, &out->count, e);
-	for (size_t i = 0; i < out->count && out->points && !rc; i++)
-		rc = name_session(unit, out, &out->points[i], e);
-	ranges_free(&wanted);
-	return rc;
 }
 
 /* ---- one exchange --------------------------------------------------------------------------------------------- */
@@ -134,16 +90,38 @@ static int ask(struct asking *asking, struct answer *out, struct err *e)
 
 /* ---- a whole proof --------------------------------------------------------------------------------------------- */
 
+/* Of a block whose rows are pruned, the digest that was kept; of all others, that of the rows. */
+static int digest_blocks(struct store *store, enum stream stream, struct verify_block *blocks, size_t count,
+                         struct err *e)
+{
+	struct unit_rows rows = unit_rows(store, stream);
+	int rc = 0;
+	for (size_t from = 0, i = 0; i < count && !rc; i++) {
+		struct store_block kept;
+		bool pruned = false;
+		rc = store_pruned_block(store, stream, blocks[i].first, &kept, &pruned, e);
+		if (!rc && pruned) {
+			blocks[i] =
+				(struct verify_block){.first = kept.first, .last = kept.last, .rows = kept.rows, .pruned = true};
+			memcpy(blocks[i].digest, kept.digest, sizeof kept.digest);
+		}
+		if (!rc && (pruned || i + 1 == count))
+			rc = verify_digest_blocks(&rows.source, blocks + from, i + !pruned - from, e);
+		if (pruned)
+			from = i + 1;
+	}
+	return rc;
+}
+
 static int digest_next(struct asking *asking, struct verify_search *search, struct err *e)
 {
 	struct question_stream *asked = &asking->question.streams[search->stream];
-	struct unit_source unit = {.source = {search->stream, read_rows}, .store = asking->store};
 	if (!asked->blocks)
 		asked->blocks = calloc(VERIFY_BLOCKS_MAX, sizeof *asked->blocks);
 	if (!asked->blocks)
 		return err_set(e, ERR_MEMORY, "out of memory for a question");
 	verify_search_next(search, asked->blocks, &asked->block_count);
-	return verify_digest_blocks(&unit.source, asked->blocks, asked->block_count, e);
+	return digest_blocks(asking->store, search->stream, asked->blocks, asked->block_count, e);
 }
 
 /* One question about both streams, and its answer. *out_more says whether there was still something to ask. */
@@ -190,8 +168,11 @@ int engine_verify(struct store *store, const struct key_pair *keys, struct carri
 	bool more = true;
 	*report = (struct verify_report){0};
 	int rc = begin(&asking, e);
-	for (int s = 0; s < STREAM_COUNT; s++)
+	for (int s = 0; s < STREAM_COUNT; s++) {
 		verify_search_begin(&searches[s], (enum stream)s, asking.question.streams[s].last_seq);
+		if (!rc)
+			rc = store_dropped(store, (enum stream)s, &searches[s].dropped, e);
+	}
 	while (!rc && more)
 		rc = round_trip(&asking, searches, &more, e);
 	for (int s = 0; s < STREAM_COUNT; s++) {
@@ -207,17 +188,36 @@ int engine_verify(struct store *store, const struct key_pair *keys, struct carri
 
 /* ---- repair ---------------------------------------------------------------------------------------------------- */
 
-/* Rows of which the centre says too much: what is missing, and what differs, for its stretch is no proof any more. */
-static int mend(struct asking *asking, const struct ranges *again, struct err *e)
+/* Rows of which the centre says too much: what is missing or lost, and what differs, for its stretch is no proof any more. */
+static int mend(struct asking *asking, const struct verify_report *found, struct err *e)
 {
+	static const enum verify_fate wrong[] = {VERIFY_MISSING, VERIFY_LOST, VERIFY_DIFFERING};
 	struct answer answer = {0};
 	int rc = begin(asking, e);
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = ranges_copy(&asking->question.streams[s].mend, &again[s], e);
+	for (int s = 0; s < STREAM_COUNT; s++)
+		for (size_t i = 0; i < sizeof wrong / sizeof *wrong && !rc; i++)
+			rc = ranges_add_all(&asking->question.streams[s].mend, &found->results[s].fates[wrong[i]], e);
 	if (!rc)
 		rc = ask(asking, &answer, e);
 	answer_free(&answer);
 	question_free(&asking->question);
+	return rc;
+}
+
+/* What this unit still has of what is missing or differs. */
+static int to_send_again(struct store *store, enum stream stream, const struct verify_result *found, struct ranges *out,
+                         struct err *e)
+{
+	struct ranges wrong = {0}, pruned = {0};
+	int rc = ranges_copy(&wrong, &found->fates[VERIFY_MISSING], e);
+	if (!rc)
+		rc = ranges_add_all(&wrong, &found->fates[VERIFY_DIFFERING], e);
+	if (!rc)
+		rc = store_pruned(store, stream, &wrong, &pruned, e);
+	if (!rc)
+		rc = ranges_subtract(out, &wrong, &pruned, e);
+	ranges_free(&wrong);
+	ranges_free(&pruned);
 	return rc;
 }
 
@@ -230,13 +230,10 @@ int engine_repair(struct store *store, const struct key_pair *keys, struct carri
 	struct ranges again[STREAM_COUNT] = {{0}};
 	struct engine_options resend = *options;
 	int rc = 0;
-	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
-		rc = ranges_copy(&again[s], &found->results[s].fates[VERIFY_MISSING], e);
-		if (!rc)
-			rc = ranges_add_all(&again[s], &found->results[s].fates[VERIFY_DIFFERING], e);
-	}
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = to_send_again(store, (enum stream)s, &found->results[s], &again[s], e);
 	if (!rc)
-		rc = mend(&asking, again, e);
+		rc = mend(&asking, found, e);
 	resend.again = again;
 	if (!rc)
 		rc = engine_run(store, keys, carrier, &resend, report, e);

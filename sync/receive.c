@@ -32,6 +32,7 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	                              .rejected = *rejected,
 	                              .sessions = *held,
 	                              .session_count = receipt->session_count,
+	                              .centre_ms = receipt->centre_ms,
 	                              .applied_at_ms = clock_wall_ms()};
 	snprintf(out->device_name, sizeof out->device_name, "%s", receipt->device_name);
 	snprintf(out->device_color, sizeof out->device_color, "%s", receipt->device_color);
@@ -39,6 +40,7 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		const struct receipt_stream *said = &receipt->streams[s];
 		out->accounted[s] = said->accounted; /* borrowed */
+		out->rejected_cut |= said->rejected_total > (int64_t)said->rejected_count;
 		for (size_t i = 0; i < said->rejected_count; i++) {
 			struct store_rejected *row = &(*rejected)[out->rejected_count++];
 			row->stream = (enum stream)s;

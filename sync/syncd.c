@@ -8,6 +8,7 @@
 #include "store/store.h"
 #include "sync/engine.h"
 #include "sync/network.h"
+#include "sync/prune.h"
 #include "sync/schedule.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@
 /* A unit whose vehicle stands still has nothing to send, but once in so many intervals tells the centre that it is
  * there, and hears what has changed there. An hour of the default interval: seldom enough for a connection that is
  * paid by the byte. */
-enum { ASK_EVERY_INTERVALS = 4 };
+enum { ASK_EVERY_INTERVALS = 4, PRUNE_AT_ONCE_MS = 1000 };
 
 struct syncd {
 	struct conf_unit conf;
@@ -123,6 +124,26 @@ static int use_carrier(struct syncd *d, const struct key_pair *keys, struct engi
 	return rc;
 }
 
+static bool readable(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	return fd >= 0 && poll(&wait, 1, 0) > 0;
+}
+
+/* When all is sent there is time for it. What it does not get to, or can't do now, is left for the next run. */
+static int prune(struct syncd *d, struct err *e)
+{
+	struct prune_report pruned = {0};
+	int rc;
+	do
+		rc = prune_run(d->store, d->conf.keep_ms, PRUNE_AT_ONCE_MS, &pruned, e);
+	while (!rc && pruned.more && !readable(d->end_fd));
+	if (pruned.rows[STREAM_POINTS] + pruned.rows[STREAM_EVENTS])
+		log_info("pruned %" PRId64 " points and %" PRId64 " events, receipted long enough ago",
+		         pruned.rows[STREAM_POINTS], pruned.rows[STREAM_EVENTS]);
+	return rc == -ERR_BUSY ? 0 : rc ? err_wrap(e, "pruning the store") : 0;
+}
+
 static int send_unsent(struct syncd *d, struct engine_report *report, struct err *e)
 {
 	char key_path[CONF_TEXT_MAX + 8];
@@ -143,6 +164,8 @@ static int send_unsent(struct syncd *d, struct engine_report *report, struct err
 	rc = engine_lock(&lock, d->conf.store_path, 0, e);
 	if (!rc) {
 		rc = use_carrier(d, &keys, report, e);
+		if (!rc)
+			rc = prune(d, e);
 		lock_free(lock);
 	}
 	keys_wipe(&keys);
@@ -171,12 +194,6 @@ static enum schedule_outcome outcome_of(const struct syncd *d, int rc)
 	default:
 		return d->store ? SCHEDULE_FAILED : SCHEDULE_NOT_READY;
 	}
-}
-
-static bool readable(int fd)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	return fd >= 0 && poll(&wait, 1, 0) > 0;
 }
 
 static void run(struct syncd *d)

@@ -7,15 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An event may have a payload of 16 KiB, a point has 58 bytes: a block is what may be in memory at once. */
-int64_t verify_block_seqs(enum stream stream)
-{
-	return stream == STREAM_POINTS ? 4096 : 256;
-}
-
 int64_t verify_question_seqs(enum stream stream)
 {
-	return verify_block_seqs(stream) * 64;
+	return stream_block(stream) * 64;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------- */
@@ -110,7 +104,7 @@ int verify_digest_blocks(struct verify_source *source, struct verify_block *bloc
 		for (int64_t at = block->first, end; at <= block->last && !rc; at = end + 1) {
 			if (at > read_to) {
 				verify_rows_free(&rows);
-				read_to = read_end(block, count - i, at, verify_block_seqs(source->stream));
+				read_to = read_end(block, count - i, at, stream_block(source->stream));
 				rc = source->read(source, at, read_to, &rows, e);
 			}
 			end = block->last < read_to ? block->last : read_to;
@@ -149,6 +143,8 @@ static bool add_asked(cJSON *root, enum stream stream, const struct question_str
 		ok = item && document_add_int(item, "first", block->first) && document_add_int(item, "last", block->last);
 		if (ok)
 			json_add_hex(item, "digest", block->digest, sizeof block->digest);
+		if (ok && block->pruned)
+			ok = cJSON_AddTrueToObject(item, "pruned") != NULL;
 	}
 	return ok;
 }
@@ -172,11 +168,12 @@ static int get_block(const cJSON *item, enum stream stream, int64_t above, struc
 		rc = json_get_int(item, "last", 1, SEQ_MAX, &out->last, e);
 	if (!rc)
 		rc = json_get_hex(item, "digest", out->digest, sizeof out->digest, e);
+	out->pruned = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "pruned"));
 	if (!rc && (out->first <= above || out->last < out->first))
 		rc = err_set(e, ERR_INVALID, "the blocks of %s don't rise at %" PRId64, stream_name(stream), out->first);
-	if (!rc && out->last - out->first >= verify_block_seqs(stream))
+	if (!rc && out->last - out->first >= stream_block(stream))
 		rc = err_set(e, ERR_LIMIT, "a block of %" PRId64 " %s; %" PRId64 " are the most", out->last - out->first + 1,
-		             stream_name(stream), verify_block_seqs(stream));
+		             stream_name(stream), stream_block(stream));
 	return rc;
 }
 
@@ -236,7 +233,7 @@ int question_decode(const void *document, size_t length, struct question *out, s
 
 /* ---- the answer ------------------------------------------------------------------------------------------- */
 
-enum { ANSWER_SETS = 6 };
+enum { ANSWER_SETS = 7 };
 static const struct {
 	const char *name;
 	size_t at;
@@ -244,6 +241,7 @@ static const struct {
 	{"absent", offsetof(struct answer_stream, absent)},     {"differing", offsetof(struct answer_stream, differing)},
 	{"rejected", offsetof(struct answer_stream, rejected)}, {"dropped", offsetof(struct answer_stream, dropped)},
 	{"expired", offsetof(struct answer_stream, expired)},   {"beyond", offsetof(struct answer_stream, beyond)},
+	{"there", offsetof(struct answer_stream, there)},
 };
 
 static struct ranges *answer_set(struct answer_stream *stream, size_t i)

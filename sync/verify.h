@@ -23,8 +23,7 @@ enum {
 	VERIFY_SENTENCE_TEXT = 1024,
 };
 
-/* The most seqs of a block, and of all blocks of a question: what either side reads at once, and for one answer. */
-int64_t verify_block_seqs(enum stream stream);
+/* The most seqs of all blocks of a question; of one of them it is stream_block: what either side reads at once. */
 int64_t verify_question_seqs(enum stream stream);
 
 /* ---- rows as one side really has them ---------------------------------------------------------------------- */
@@ -45,7 +44,7 @@ int verify_rows_session(struct verify_rows *rows, const char *session_id, int32_
 /* Where rows come from: the unit's store, or the centre's tables. */
 struct verify_source {
 	enum stream stream;
-	/* Fills the empty *out with the rows from first to last: never more than verify_block_seqs. */
+	/* Fills the empty *out with the rows from first to last: never more than stream_block. */
 	int (*read)(struct verify_source *source, int64_t first, int64_t last, struct verify_rows *out, struct err *e);
 };
 
@@ -54,6 +53,7 @@ struct verify_block {
 	uint8_t digest[ROWS_DIGEST]; /* of the rows that are there */
 	int64_t rows;                /* how many that are */
 	bool odd;                    /* one of them is odd: the digest says nothing */
+	bool pruned;                 /* only the digest is left of them, which can't be asked about in parts */
 };
 /* Fills digest, rows and odd of each block. Blocks must rise; they may have any length: memory is that of one read. */
 int verify_digest_blocks(struct verify_source *source, struct verify_block *blocks, size_t count, struct err *e);
@@ -88,6 +88,7 @@ struct answer {
 		struct ranges rejected; /* rows that the centre keeps aside in full, not in the table */
 		struct ranges dropped, expired;
 		struct ranges beyond; /* rows above last_seq, the first of them */
+		struct ranges there;  /* rows that the centre has in pruned blocks which differ */
 	} streams[STREAM_COUNT];
 };
 void answer_free(struct answer *answer); /* leaves it zeroed; NULL is fine */
@@ -101,14 +102,16 @@ int verify_compare(const struct verify_block *asked, const struct verify_block *
 
 /* ---- the search for what differs --------------------------------------------------------------------------- */
 
-/* What becomes of each seq. Up to VERIFY_EXPIRED it is accounted for. */
+/* What becomes of each seq. Up to VERIFY_UNPROVEN it is accounted for. */
 enum verify_fate {
 	VERIFY_HELD,     /* in the centre's table, with the same content */
 	VERIFY_REJECTED, /* kept aside by the centre, with the same content */
 	VERIFY_DROPPED,
 	VERIFY_EXPIRED,
+	VERIFY_UNPROVEN, /* the centre has a row, and the unit none to compare: pruned in a block that is not whole any more */
 	VERIFY_UNSENT,    /* not at the centre, which has never said that it has it */
 	VERIFY_MISSING,   /* not at the centre, though the unit was told that it has it */
+	VERIFY_LOST,      /* the same, and pruned here */
 	VERIFY_DIFFERING, /* at the centre with other content */
 	VERIFY_ADDED,     /* at the centre, and not in this store */
 	VERIFY_GONE,      /* on neither side, and nobody says why */
@@ -130,6 +133,7 @@ struct verify_search {
 	size_t todo_count, todo_capacity;
 	int64_t next; /* no block has covered this seq and those behind it */
 	enum stream stream;
+	struct ranges dropped; /* by the unit; the caller fills it */
 	struct verify_result result;
 };
 void verify_search_begin(struct verify_search *search, enum stream stream, int64_t last);

@@ -9,8 +9,8 @@
 
 const char *verify_fate_name(enum verify_fate fate)
 {
-	static const char *const names[VERIFY_FATES] = {"held",    "rejected",  "dropped", "expired", "unsent",
-	                                                "missing", "differing", "added",   "gone"};
+	static const char *const names[VERIFY_FATES] = {"held",    "rejected", "dropped",   "expired", "unproven", "unsent",
+	                                                "missing", "lost",     "differing", "added",   "gone"};
 	return names[fate];
 }
 
@@ -23,7 +23,7 @@ void verify_result_free(struct verify_result *result)
 
 bool verify_whole(const struct verify_result *result)
 {
-	for (int i = VERIFY_EXPIRED + 1; i < VERIFY_FATES; i++)
+	for (int i = VERIFY_UNPROVEN + 1; i < VERIFY_FATES; i++)
 		if (result->fates[i].count)
 			return false;
 	return true;
@@ -37,6 +37,7 @@ void verify_search_begin(struct verify_search *search, enum stream stream, int64
 void verify_search_free(struct verify_search *search)
 {
 	free(search->todo);
+	ranges_free(&search->dropped);
 	verify_result_free(&search->result);
 	*search = (struct verify_search){0};
 }
@@ -44,7 +45,7 @@ void verify_search_free(struct verify_search *search)
 /* Pieces come before blocks that nobody has looked at, so that what waits stays little. */
 void verify_search_next(struct verify_search *search, struct verify_block blocks[VERIFY_BLOCKS_MAX], size_t *out_count)
 {
-	int64_t room = verify_question_seqs(search->stream), most = verify_block_seqs(search->stream);
+	int64_t room = verify_question_seqs(search->stream), most = stream_block(search->stream);
 	size_t count = 0;
 	while (count < VERIFY_BLOCKS_MAX) {
 		struct range block;
@@ -98,6 +99,48 @@ static bool named_enough(const struct verify_search *search)
 	return fates[VERIFY_DIFFERING].count + fates[VERIFY_MISSING].count + fates[VERIFY_ADDED].count >= VERIFY_NAMED_MAX;
 }
 
+/* A block of which the unit has only the digest, and which is not the same at the centre. Where that has other rows than
+ * those that were digested, it is known which are lost, and of the others no more than that they are there. */
+static int judge_pruned(struct verify_search *search, const struct verify_block *block,
+                        const struct answer_stream *said, struct err *e)
+{
+	struct ranges *fates = search->result.fates, whole = {0}, digested = {0}, there = {0}, lost = {0};
+	int rc = ranges_add(&whole, block->first, block->last, e);
+	if (!rc)
+		rc = ranges_subtract(&digested, &whole, &search->dropped, e);
+	if (!rc)
+		rc = ranges_intersect(&there, &said->there, &whole, e);
+	if (!rc)
+		rc = ranges_subtract(&lost, &whole, &there, e);
+	bool absent = !ranges_contain(&said->differing, block->first);
+	bool altered = !absent && (!there.count || ranges_equal(&there, &digested));
+	if (!rc && altered)
+		rc = ranges_add(&fates[VERIFY_DIFFERING], block->first, block->last, e);
+	if (!rc && !altered)
+		rc = ranges_add_all(&fates[VERIFY_LOST], &lost, e);
+	if (!rc && !altered)
+		rc = ranges_add_all(&fates[VERIFY_UNPROVEN], &there, e);
+	ranges_free(&whole);
+	ranges_free(&digested);
+	ranges_free(&there);
+	ranges_free(&lost);
+	return rc;
+}
+
+/* The rows that were dropped before the others of their block were pruned. */
+static int name_undigested(struct verify_search *search, const struct verify_block *block, struct err *e)
+{
+	struct ranges whole = {0}, gone = {0};
+	int rc = ranges_add(&whole, block->first, block->last, e);
+	if (!rc)
+		rc = ranges_intersect(&gone, &whole, &search->dropped, e);
+	if (!rc)
+		rc = ranges_add_all(&search->result.fates[VERIFY_GONE], &gone, e);
+	ranges_free(&whole);
+	ranges_free(&gone);
+	return rc;
+}
+
 /* What becomes of a block. *out_same: of both sides the same rows, and all of them. */
 static int judge(struct verify_search *search, const struct verify_block *block, const struct answer_stream *said,
                  bool *out_same, struct err *e)
@@ -106,7 +149,9 @@ static int judge(struct verify_search *search, const struct verify_block *block,
 	int64_t seqs = block->last - block->first + 1;
 	bool differing = ranges_contain(&said->differing, block->first);
 	bool absent = !differing && ranges_contain(&said->absent, block->first);
-	*out_same = !differing && !absent && block->rows == seqs;
+	*out_same = !differing && !absent && (block->pruned || block->rows == seqs);
+	if (block->pruned)
+		return *out_same ? name_undigested(search, block, e) : judge_pruned(search, block, said, e);
 	if (*out_same)
 		return 0;
 	if (!differing && !block->rows)
@@ -183,18 +228,18 @@ int verify_search_take(struct verify_search *search, const struct verify_block *
 /* Rows that the centre has not, or that neither side has, may have been let go of on purpose. */
 static int name_lost(struct ranges fates[VERIFY_FATES], struct err *e)
 {
+	static const enum verify_fate nowhere[] = {VERIFY_MISSING, VERIFY_LOST, VERIFY_GONE};
+	enum { NOWHERE = sizeof nowhere / sizeof *nowhere };
 	struct ranges lost = {0};
-	int rc = ranges_add_all(&lost, &fates[VERIFY_MISSING], e);
-	if (!rc)
-		rc = ranges_add_all(&lost, &fates[VERIFY_GONE], e);
+	int rc = 0;
+	for (size_t i = 0; i < NOWHERE && !rc; i++)
+		rc = ranges_add_all(&lost, &fates[nowhere[i]], e);
 	for (int why = VERIFY_DROPPED; why <= VERIFY_EXPIRED && !rc; why++) {
 		rc = keep(&fates[why], &lost, true, e);
 		if (!rc)
 			rc = keep(&lost, &fates[why], false, e);
-		if (!rc)
-			rc = keep(&fates[VERIFY_MISSING], &fates[why], false, e);
-		if (!rc)
-			rc = keep(&fates[VERIFY_GONE], &fates[why], false, e);
+		for (size_t i = 0; i < NOWHERE && !rc; i++)
+			rc = keep(&fates[nowhere[i]], &fates[why], false, e);
 	}
 	ranges_free(&lost);
 	return rc;
@@ -203,7 +248,9 @@ static int name_lost(struct ranges fates[VERIFY_FATES], struct err *e)
 int verify_search_end(struct verify_search *search, const struct ranges *unsent, struct err *e)
 {
 	struct ranges *fates = search->result.fates;
-	int rc = name_lost(fates, e);
+	int rc = ranges_add_all(&fates[VERIFY_DROPPED], &search->dropped, e);
+	if (!rc)
+		rc = name_lost(fates, e);
 	if (!rc)
 		rc = ranges_intersect(&fates[VERIFY_UNSENT], &fates[VERIFY_MISSING], unsent, e);
 	if (!rc)

@@ -29,8 +29,10 @@ struct status {
 	int64_t last_seq[STREAM_COUNT];
 	struct store_backlog backlog;
 	int64_t rejected;
-	int64_t free_bytes; /* on the disk of the store; -1 unknown */
-	int64_t days_left;  /* until it is full at the rate so far; -1 unknown */
+	int64_t lost[STREAM_COUNT];    /* pruned here, and no longer at the centre */
+	int64_t dropped[STREAM_COUNT]; /* that this unit has let go of */
+	int64_t free_bytes;            /* on the disk of the store; -1 unknown */
+	int64_t days_left;             /* until it is full at the rate so far; -1 unknown */
 };
 
 /* ---- gathering ---- */
@@ -57,6 +59,13 @@ static int64_t store_bytes(const struct store *store)
 	return bytes + (stat(wal, &info) ? 0 : info.st_size);
 }
 
+static int take_first(const struct point *point, void *user, struct err *e)
+{
+	(void)e;
+	*(struct point *)user = *point;
+	return 1;
+}
+
 /* Free space, and how long it lasts when the store grows as it did between its first and its last point. Less than a
  * day of it says too little. */
 static int gather_space(struct store *store, struct status *s, struct err *e)
@@ -68,13 +77,29 @@ static int gather_space(struct store *store, struct status *s, struct err *e)
 	if (statvfs(dirname(folder), &disk))
 		return 0;
 	s->free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
-	struct point first;
-	bool found;
-	int rc = s->last_seq[STREAM_POINTS] ? read_point(store, 1, &first, &found, e) : (found = false, 0);
-	int64_t span_ms = found ? s->last.recorded_at_ms - first.recorded_at_ms : 0;
+	const struct point_filter all = {0};
+	struct point first = {.recorded_at_ms = s->last.recorded_at_ms};
+	int rc = store_each_point(store, &all, take_first, &first, e);
+	int64_t span_ms = s->last.recorded_at_ms - first.recorded_at_ms;
 	if (!rc && span_ms >= DAY_MS) {
 		double a_day = (double)store_bytes(store) * DAY_MS / (double)span_ms;
 		s->days_left = (int64_t)((double)s->free_bytes / a_day);
+	}
+	return rc;
+}
+
+static int gather_gone(struct store *store, struct status *s, struct err *e)
+{
+	int rc = 0;
+	for (int stream = 0; !rc && stream < STREAM_COUNT; stream++) {
+		struct ranges lost = {0}, dropped = {0};
+		rc = store_lost(store, (enum stream)stream, &lost, e);
+		if (!rc)
+			rc = store_dropped(store, (enum stream)stream, &dropped, e);
+		s->lost[stream] = ranges_total(&lost);
+		s->dropped[stream] = ranges_total(&dropped);
+		ranges_free(&lost);
+		ranges_free(&dropped);
 	}
 	return rc;
 }
@@ -96,6 +121,8 @@ static int gather(struct store *store, struct status *s, struct err *e)
 		rc = store_backlog(store, &s->backlog, e);
 	if (!rc)
 		rc = store_rejected_count(store, &s->rejected, e);
+	if (!rc)
+		rc = gather_gone(store, s, e);
 	if (!rc)
 		rc = gather_space(store, s, e);
 	return rc;
@@ -215,6 +242,8 @@ static cJSON *status_json(struct store *store, const struct status *s)
 		cJSON *rows = cJSON_AddObjectToObject(object, stream_name((enum stream)stream));
 		cJSON_AddNumberToObject(rows, "last_seq", (double)s->last_seq[stream]);
 		cJSON_AddNumberToObject(rows, "unsent", (double)unsent[stream]);
+		cJSON_AddNumberToObject(rows, "dropped", (double)s->dropped[stream]);
+		cJSON_AddNumberToObject(rows, "lost", (double)s->lost[stream]);
 	}
 	cJSON *sessions = cJSON_AddObjectToObject(object, "sessions");
 	cJSON_AddNumberToObject(sessions, "unsent", (double)s->backlog.sessions);
@@ -314,6 +343,12 @@ static void print_tail(const struct status *s)
 	       s->paired && s->centre.receipt_at_ms ? text_age(s->centre.receipt_at_ms, s->now_ms, a) : "none yet");
 	if (s->rejected)
 		printf("Rejected  %s (alzy queue --rejected)\n", text_counted(s->rejected, "row", a));
+	if (s->dropped[STREAM_POINTS] + s->dropped[STREAM_EVENTS])
+		printf("Dropped   %s, %s\n", text_counted(s->dropped[STREAM_POINTS], "point", a),
+		       text_counted(s->dropped[STREAM_EVENTS], "event", b));
+	if (s->lost[STREAM_POINTS] + s->lost[STREAM_EVENTS])
+		printf("Lost      %s, %s: pruned here, and no longer at the centre\n",
+		       text_counted(s->lost[STREAM_POINTS], "point", a), text_counted(s->lost[STREAM_EVENTS], "event", b));
 	if (s->paired && *s->centre.standing)
 		printf(
 			"Stopped   this unit is %s at the centre: it records, and sends nothing until the centre lets it back in\n",

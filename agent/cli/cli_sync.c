@@ -5,6 +5,7 @@
 #include "hal/json.h"
 #include "hal/text.h"
 #include "sync/engine.h"
+#include "sync/prune.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOCK_WAIT_MS = 10000, BAR_CELLS = 30 };
+enum { LOCK_WAIT_MS = 10000, BAR_CELLS = 30, PRUNE_MS = 2000 };
 
 /* The one thing that a signal handler can reach. */
 static volatile bool interrupted;
@@ -65,6 +66,13 @@ static int run_engine(struct cli *cli, struct engine_report *report, struct err 
 	return rc;
 }
 
+/* What there is no time for, or the agent is in the way of, alzy-syncd or the next run does. */
+static int prune(struct cli *cli, struct prune_report *report, struct err *e)
+{
+	int rc = interrupted ? 0 : prune_run(cli->store, cli->conf.keep_ms, PRUNE_MS, report, e);
+	return rc == -ERR_BUSY ? 0 : rc ? err_wrap(e, "pruning the store") : 0;
+}
+
 /* For a run that did not get as far as the engine, which counts by itself. */
 static void count_unsent(struct store *store, struct engine_report *report)
 {
@@ -86,7 +94,7 @@ static void print_sent(const struct engine_report *r)
 	putchar('\n');
 }
 
-static void print_report(const struct engine_report *r)
+static void print_report(const struct engine_report *r, const struct prune_report *pruned)
 {
 	char points[SHORT_TEXT], events[SHORT_TEXT], rows[SHORT_TEXT];
 	if (r->points + r->events + r->sessions + r->rejected || (r->batches && r->remaining))
@@ -99,18 +107,31 @@ static void print_report(const struct engine_report *r)
 	       text_counted(r->held_events, "event", events));
 	if (r->remaining)
 		printf("unsent    %s\n", text_counted(r->remaining, "row", rows));
+	if (pruned->rows[STREAM_POINTS] + pruned->rows[STREAM_EVENTS])
+		printf("pruned    %s and %s, receipted long enough ago\n",
+		       text_counted(pruned->rows[STREAM_POINTS], "point", points),
+		       text_counted(pruned->rows[STREAM_EVENTS], "event", events));
 }
 
-static void print_report_json(const struct engine_report *r, int rc, const struct err *e)
+static void print_report_json(const struct engine_report *r, const struct prune_report *pruned, int rc,
+                              const struct err *e)
 {
 	const struct {
 		const char *name;
 		int64_t value;
 	} counts[] = {
-		{"points", r->points},           {"events", r->events},         {"sessions", r->sessions},
-		{"batches", r->batches},         {"bytes_sent", r->bytes_sent}, {"bytes_received", r->bytes_received},
-		{"rejected", r->rejected},       {"remaining", r->remaining},   {"held_points", r->held_points},
+		{"points", r->points},
+		{"events", r->events},
+		{"sessions", r->sessions},
+		{"batches", r->batches},
+		{"bytes_sent", r->bytes_sent},
+		{"bytes_received", r->bytes_received},
+		{"rejected", r->rejected},
+		{"remaining", r->remaining},
+		{"held_points", r->held_points},
 		{"held_events", r->held_events},
+		{"pruned_points", pruned->rows[STREAM_POINTS]},
+		{"pruned_events", pruned->rows[STREAM_EVENTS]},
 	};
 	cJSON *object = cJSON_CreateObject();
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
@@ -127,15 +148,18 @@ static void print_report_json(const struct engine_report *r, int rc, const struc
 static int by_network(struct cli *cli, bool json, struct err *e)
 {
 	struct engine_report report = {0};
+	struct prune_report pruned = {0};
 	int rc = run_engine(cli, &report, e);
 	if (rc && !report.remaining)
 		count_unsent(cli->store, &report);
 	if (!rc && report.remaining)
 		rc = err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent", report.remaining);
+	if (!rc)
+		rc = prune(cli, &pruned, e);
 	if (json)
-		print_report_json(&report, rc, e);
+		print_report_json(&report, &pruned, rc, e);
 	else if (!rc || report.batches)
-		print_report(&report);
+		print_report(&report, &pruned);
 	return rc;
 }
 

@@ -42,7 +42,7 @@ static int verify_and_repair(struct cli *cli, bool repair, struct verifying *out
 	}
 	signal(SIGPIPE, SIG_IGN);
 	rc = engine_verify(cli->store, &keys, carrier, report, e);
-	if (!rc && repair && named(report, VERIFY_MISSING) + named(report, VERIFY_DIFFERING)) {
+	if (!rc && repair && named(report, VERIFY_MISSING) + named(report, VERIFY_LOST) + named(report, VERIFY_DIFFERING)) {
 		rc = engine_repair(cli->store, &keys, carrier, report, &options, &out->sent, e);
 		verify_report_free(report);
 		out->repaired = !rc;
@@ -74,6 +74,10 @@ static void print_text(const struct verifying *done)
 		{VERIFY_REJECTED, "alzy queue --rejected says why the centre keeps them aside"},
 		{VERIFY_UNSENT, "alzy sync sends them"},
 		{VERIFY_MISSING, "the centre had them once: alzy verify --repair sends them again"},
+		{VERIFY_UNPROVEN,
+	     "the centre has rows there; here only the digest of a block is left, of which a part is gone"},
+		{VERIFY_LOST, "the centre had them once, and here they are pruned: nobody has them any more (alzy queue drop "
+	                  "settles it)"},
 		{VERIFY_DIFFERING, "the centre has them with other content, which nobody overwrites: alzy verify --repair puts "
 	                       "those of this unit beside them, as conflicts"},
 		{VERIFY_ADDED, "somebody else has written them, or this store is an older copy of itself"},

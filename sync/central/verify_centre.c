@@ -54,6 +54,26 @@ static int look_beyond(struct pg *pg, int64_t number, enum stream stream, int64_
 	return rc;
 }
 
+/* Which rows there are in the blocks that differ, of which the unit has no rows to ask about in parts. */
+static int look_there(struct pg *pg, int64_t number, enum stream stream, const struct question_stream *asked,
+                      struct answer_stream *out, struct err *e)
+{
+	struct ranges within = {0}, aside = {0};
+	int rc = 0;
+	for (size_t i = 0; i < asked->block_count && !rc; i++)
+		if (asked->blocks[i].pruned && ranges_contain(&out->differing, asked->blocks[i].first))
+			rc = ranges_add(&within, asked->blocks[i].first, asked->blocks[i].last, e);
+	if (!rc && within.count)
+		rc = table_present(pg, number, stream, &within, &out->there, e);
+	if (!rc && within.count)
+		rc = ranges_intersect(&aside, &out->rejected, &within, e);
+	if (!rc)
+		rc = ranges_add_all(&out->there, &aside, e);
+	ranges_free(&within);
+	ranges_free(&aside);
+	return rc;
+}
+
 static int compare_blocks(struct pg *pg, const struct store_sets *sets, enum stream stream,
                           const struct question_stream *asked, struct answer_stream *out, struct err *e)
 {
@@ -67,6 +87,8 @@ static int compare_blocks(struct pg *pg, const struct store_sets *sets, enum str
 	if (!rc)
 		rc = verify_compare(asked->blocks, found, asked->block_count, out, e);
 	out->rejected = table.rejected;
+	if (!rc)
+		rc = look_there(pg, sets->number, stream, asked, out, e);
 	free(found);
 	return rc;
 }

@@ -28,7 +28,7 @@ static int read_side(struct verify_source *source, int64_t first, int64_t last, 
 	struct side *side = (struct side *)source;
 	if (last - first + 1 > side->most_read)
 		side->most_read = last - first + 1;
-	assert_true(last - first < verify_block_seqs(source->stream));
+	assert_true(last - first < stream_block(source->stream));
 	if (source->stream == STREAM_POINTS)
 		out->points = calloc((size_t)(last - first + 1), sizeof *out->points);
 	else
@@ -53,6 +53,7 @@ struct world {
 	int64_t last;
 	uint8_t unit[SEQS_MAX + 1], centre[SEQS_MAX + 1];
 	struct ranges rejected, dropped, expired, unsent;
+	bool pruned[SEQS_MAX / 256 + 2]; /* by number of the block: the unit has only its digest */
 	int questions;
 };
 
@@ -66,6 +67,12 @@ static void exchange(const struct world *w, struct verify_block *blocks, size_t 
 	struct side unit = {{w->stream, read_side}, w->unit, 0}, centre = {{w->stream, read_side}, w->centre, 0};
 	struct question_stream *q = &question.streams[w->stream];
 	assert_int_equal(verify_digest_blocks(&unit.source, blocks, count, &e), 0);
+	int64_t size = stream_block(w->stream);
+	for (size_t i = 0; i < count; i++) {
+		blocks[i].pruned = w->pruned[(blocks[i].first - 1) / size];
+		assert_true(!blocks[i].pruned ||
+		            (blocks[i].first % size == 1 && blocks[i].last % size == 0)); /* never in parts */
+	}
 	*q = (struct question_stream){.last_seq = w->last, .blocks = blocks, .block_count = count};
 	assert_int_equal(question_encode(&question, &document, &e), 0);
 	if (question_decode(document.bytes, document.length, &asked, &e))
@@ -80,6 +87,10 @@ static void exchange(const struct world *w, struct verify_block *blocks, size_t 
 	assert_int_equal(ranges_copy(&a->rejected, &w->rejected, &e), 0);
 	assert_int_equal(ranges_copy(&a->dropped, &w->dropped, &e), 0);
 	assert_int_equal(ranges_copy(&a->expired, &w->expired, &e), 0);
+	for (size_t i = 0; i < count; i++)
+		for (int64_t seq = blocks[i].first; seq <= blocks[i].last && blocks[i].pruned; seq++)
+			if (w->centre[seq] && ranges_contain(&a->differing, seq))
+				assert_int_equal(ranges_add(&a->there, seq, seq, &e), 0);
 	for (int64_t seq = w->last + 1; seq <= SEQS_MAX; seq++)
 		if (w->centre[seq])
 			assert_int_equal(ranges_add(&a->beyond, seq, seq, &e), 0);
@@ -244,6 +255,58 @@ static void whatever_differs_is_named_row_by_row(void **state)
 	}
 }
 
+/* The oracle for a block of which the unit has only the digest. */
+static enum verify_fate fate_of_pruned(const struct world *w, int64_t seq, bool whole, bool same)
+{
+	if (w->centre[seq])
+		return !whole ? VERIFY_UNPROVEN : !same ? VERIFY_DIFFERING : fate_of(w, seq);
+	return ranges_contain(&w->dropped, seq)   ? VERIFY_DROPPED
+	       : ranges_contain(&w->expired, seq) ? VERIFY_EXPIRED
+	                                          : VERIFY_LOST;
+}
+
+static void assert_pruned(const struct world *w, int64_t first, const struct verify_result *result)
+{
+	bool whole = true, same = true;
+	int64_t last = first + stream_block(w->stream) - 1;
+	for (int64_t seq = first; seq <= last; seq++) {
+		whole &= w->centre[seq] != 0;
+		same &= w->centre[seq] == w->unit[seq];
+	}
+	for (int64_t seq = first; seq <= last; seq++)
+		if (!ranges_contain(&result->fates[fate_of_pruned(w, seq, whole, same)], seq))
+			fail_msg("seq %ld is not %s", (long)seq, verify_fate_name(fate_of_pruned(w, seq, whole, same)));
+}
+
+static void pruned_blocks_are_proved_by_their_digests(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 60; round++) {
+		struct world *w = new_world(round % 2 ? STREAM_EVENTS : STREAM_POINTS, SEQS_MAX - 1);
+		int64_t size = stream_block(w->stream);
+		for (int64_t block = 0; (block + 1) * size < w->last; block++)
+			w->pruned[block] = random_in(0, 1);
+		for (int64_t changes = random_in(0, 6); changes; changes--) {
+			int64_t first = random_in(1, w->last), last = first + random_in(0, 3000), kind = random_in(0, 3);
+			for (int64_t seq = first; seq <= last && seq < w->last; seq++)
+				w->centre[seq] = kind == 3 ? 200 : 0;
+			last = last < w->last ? last : w->last;
+			if (kind == 1 || kind == 2)
+				assert_int_equal(ranges_add(kind == 1 ? &w->dropped : &w->expired, first, last, NULL), 0);
+		}
+		struct verify_search search = search_world(w);
+		for (int64_t block = 0; (block + 1) * size < w->last; block++)
+			if (w->pruned[block])
+				assert_pruned(w, block * size + 1, &search.result);
+		int64_t named = 0;
+		for (int fate = 0; fate < VERIFY_FATES; fate++)
+			named += ranges_total(&search.result.fates[fate]);
+		assert_true(named == w->last);
+		verify_search_free(&search);
+		free_world(w);
+	}
+}
+
 /* Every other row differs: the answer is coarser, and stays of a size that can be handled. */
 static void what_differs_everywhere_is_named_in_blocks(void **state)
 {
@@ -317,6 +380,10 @@ static void the_sentence_is_true(void **state)
 		{0, VERIFY_HELD, 1, 0, "this store has recorded nothing yet"},
 		{9, VERIFY_REJECTED, 9, 3, "central accounts for points 1..9 and events 1..3 of this store: rejected points 9"},
 		{9, VERIFY_DROPPED, 8, 3, "central accounts for points 1..9 and events 1..3 of this store: dropped points 8-9"},
+		{9, VERIFY_UNPROVEN, 8, 3,
+	     "central accounts for points 1..9 and events 1..3 of this store: unproven points 8-9"},
+		{9, VERIFY_LOST, 2, 3,
+	     "central does not hold all of points 1..9 and events 1..3 of this store: lost points 2-9"},
 		{9, VERIFY_UNSENT, 1, 3,
 	     "central does not hold all of points 1..9 and events 1..3 of this store: unsent points 1-9"},
 		{9, VERIFY_DIFFERING, 5, 3,
@@ -515,6 +582,7 @@ int main(void)
 		cmocka_unit_test(what_is_the_same_takes_one_question),
 		cmocka_unit_test(one_row_is_found_in_three_questions),
 		cmocka_unit_test(whatever_differs_is_named_row_by_row),
+		cmocka_unit_test(pruned_blocks_are_proved_by_their_digests),
 		cmocka_unit_test(what_differs_everywhere_is_named_in_blocks),
 		cmocka_unit_test(blocks_of_any_length_have_the_digest_of_their_rows),
 		cmocka_unit_test(the_sentence_is_true),

@@ -1,0 +1,104 @@
+/* What this unit has knowingly let go of. */
+#include "store/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int put_drop(struct store *store, enum stream stream, struct range range, const char *reason, int64_t at_ms,
+                    struct err *e)
+{
+	struct query q;
+	query_start(&q, store,
+	            "INSERT INTO drops (stream, first_seq, last_seq, reason, dropped_at) VALUES (?, ?, ?, ?, ?)");
+	query_text(&q, stream_name(stream));
+	query_int(&q, range.first);
+	query_int(&q, range.last);
+	query_text(&q, reason);
+	query_int(&q, at_ms);
+	return query_run(&q, e);
+}
+
+static int put_drops(struct store *store, enum stream stream, const struct ranges *ranges, const char *reason,
+                     int64_t at_ms, struct err *e)
+{
+	struct ranges known = {0}, fresh = {0};
+	int64_t last = 0;
+	int rc = store_last_seq(store, stream, &last, e);
+	if (!rc && ranges_highest(ranges) > last)
+		rc = err_set(e, ERR_INVALID, "%s above the last that this store has given out can't be dropped",
+		             stream_name(stream));
+	if (!rc)
+		rc = store_dropped(store, stream, &known, e);
+	if (!rc)
+		rc = ranges_subtract(&fresh, ranges, &known, e);
+	for (size_t i = 0; i < fresh.count && !rc; i++)
+		rc = put_drop(store, stream, fresh.items[i], reason, at_ms, e);
+	ranges_free(&known);
+	ranges_free(&fresh);
+	return rc;
+}
+
+int store_drop(struct store *store, enum stream stream, const struct ranges *ranges, const char *reason, int64_t at_ms,
+               struct err *e)
+{
+	if (!*reason || strlen(reason) >= NAME_TEXT)
+		return err_set(e, ERR_INVALID, "the reason of a drop has 1 to %d bytes", NAME_TEXT - 1);
+	int rc = check_utf8("the reason", reason, e);
+	if (!rc)
+		rc = change_begin(store, e);
+	return rc ? rc : change_end(store, put_drops(store, stream, ranges, reason, at_ms, e), e);
+}
+
+int store_dropped(struct store *store, enum stream stream, struct ranges *out, struct err *e)
+{
+	struct query q;
+	bool row = true;
+	int rc = 0;
+	query_start(&q, store, "SELECT first_seq, last_seq FROM drops WHERE stream = ? ORDER BY first_seq");
+	query_text(&q, stream_name(stream));
+	while (!rc && !(rc = query_next(&q, &row, e)) && row)
+		rc = ranges_add(out, query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), e);
+	query_end(&q);
+	if (rc)
+		ranges_free(out);
+	return rc;
+}
+
+/* One that the centre accounts for needs no telling, unless it does so because it has rejected a row of it. */
+#define UNTOLD                                                                                       \
+	"NOT EXISTS (SELECT 1 FROM accounted a WHERE a.stream = d.stream AND a.first_seq <= d.first_seq" \
+	" AND a.last_seq >= d.last_seq) OR EXISTS (SELECT 1 FROM rejected r WHERE r.stream = d.stream"   \
+	" AND r.seq BETWEEN d.first_seq AND d.last_seq)"
+
+int store_drop_list(struct store *store, bool untold, size_t limit, struct drop **out, size_t *out_count, struct err *e)
+{
+	struct drop *drops = NULL;
+	size_t count = 0, capacity = 0;
+	struct query q;
+	bool row = true;
+	query_start(&q, store,
+	            "SELECT stream = 'events', first_seq, last_seq, reason, dropped_at FROM drops d"
+	            " WHERE ?1 = 0 OR " UNTOLD " ORDER BY stream = 'events', first_seq LIMIT ?2");
+	query_int(&q, untold);
+	query_limit(&q, limit);
+	int rc = 0;
+	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
+		rc = grow(&drops, count, &capacity, sizeof *drops, e);
+		if (rc)
+			break;
+		struct drop *drop = &drops[count++];
+		*drop = (struct drop){.stream = query_get_int(&q, 0, 0) ? STREAM_EVENTS : STREAM_POINTS,
+		                      .first = query_get_int(&q, 1, 0),
+		                      .last = query_get_int(&q, 2, 0),
+		                      .dropped_at_ms = query_get_int(&q, 4, 0)};
+		query_get_text(&q, 3, drop->reason, sizeof drop->reason);
+	}
+	query_end(&q);
+	if (rc) {
+		free(drops);
+		return rc;
+	}
+	*out = drops;
+	*out_count = count;
+	return 0;
+}
