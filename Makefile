@@ -58,9 +58,9 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(call A,cli agent central sync store hal)
 	mkdir -p $(@D)
 	$(LINK) -lcmocka -lgps -lcurl -lpq -lmicrohttpd -lsodium -lzstd -lsqlite3 -lcjson -linih -lsmartcols -lqrencode -lm -lrt
 
-$(B)/bench/%: $(B)/tests/bench/%.o $(call A,sync store hal)
+$(B)/bench/%: $(B)/tests/bench/%.o $(call A,agent sync store hal)
 	mkdir -p $(@D)
-	$(LINK) -lsodium -lzstd -lcjson -lm
+	$(LINK) -lsodium -lzstd -lcjson -linih -lm
 
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call A,central sync store hal)
 	$(LINK) -fsanitize=fuzzer -linih -lsodium -lzstd -lcjson -lm

@@ -172,11 +172,15 @@ static void tell_summary(const struct agent *agent)
 {
 	struct live_facts facts;
 	capture_facts(agent->capture, &facts);
-	log_notice("stopped (%s): %" PRId64 " reports, %" PRId64 " fixes, %" PRId64 " kept; refused: %" PRId64
-	           " outside a session, %" PRId64 " late, %" PRId64 " without a time, %" PRId64 " unusable; %" PRId64
-	           " lost for want of room",
-	           agent->stop_reason, facts.reports, facts.epochs, facts.kept, facts.refused_no_session,
-	           facts.refused_late, facts.refused_no_time, facts.refused_bad, facts.overrun);
+	int64_t refused = 0;
+	for (int verdict = VERDICT_THINNED + 1; verdict < VERDICT_REFUSED_NO_SESSION; verdict++)
+		refused += facts.verdicts[verdict];
+	log_notice("stopped (%s): %" PRId64 " reports, %" PRId64 " fixes, %" PRId64 " kept, %" PRId64
+	           " not needed; refused: %" PRId64 " outside a session, %" PRId64 " not to be believed, %" PRId64
+	           " late, %" PRId64 " without a time, %" PRId64 " unusable; %" PRId64 " lost for want of room",
+	           agent->stop_reason, facts.reports, facts.epochs, facts.kept, facts.verdicts[VERDICT_THINNED],
+	           facts.verdicts[VERDICT_REFUSED_NO_SESSION], refused, facts.refused_late, facts.refused_no_time,
+	           facts.refused_bad, facts.overrun);
 }
 
 static void publish(struct agent *agent)

@@ -3,6 +3,7 @@
 #include "agent/epoch.h"
 #include "agent/journey.h"
 #include "agent/pending.h"
+#include "agent/sampler.h"
 #include "agent/sight.h"
 #include "hal/boot.h"
 #include "hal/clock.h"
@@ -21,6 +22,7 @@ struct capture {
 	bool fixed; /* the receiver has a fix: its loss is news */
 	bool gone;  /* the source is away: its return is news */
 
+	struct sampler sampler;
 	struct journey journey;
 	struct pending pending; /* points without a session yet are for the one that the next commit opens */
 	bool opening;           /* the next commit opens a session, or resumes one that the agent has paused … */
@@ -78,12 +80,21 @@ void capture_overrun(struct capture *c, int64_t reports)
 
 /* ---- the session ---------------------------------------------------------------------------------------------- */
 
+/* What a person begins, begins with a fix. */
+static void notice_session(struct capture *c)
+{
+	struct session before = c->journey.session;
+	journey_read(&c->journey, c->store, NULL);
+	if (c->journey.session.id != before.id || c->journey.session.status != before.status)
+		sampler_begin_anew(&c->sampler);
+}
+
 void capture_notice(struct capture *c)
 {
 	bool changed;
 	/* When the store can't tell, what is known goes on. */
 	if (!store_changed(c->store, &changed, NULL) && changed)
-		journey_read(&c->journey, c->store, NULL);
+		notice_session(c);
 }
 
 /* Whether a fix is to be kept, and with it, whether a session must be opened for it. */
@@ -96,14 +107,14 @@ static bool wanted(const struct capture *c, bool *out_opens)
 
 /* ---- fixes ---------------------------------------------------------------------------------------------------- */
 
-static void keep(struct capture *c, const struct gnss_report *fix, bool opens)
+static bool keep(struct capture *c, const struct point *fix, int64_t mono_ms, bool opens)
 {
-	struct point point = fix->fix;
+	struct point point = *fix;
 	point.session = opens ? 0 : (int32_t)c->journey.session.id;
 	size_t place = c->pending.point_count;
-	if (!pending_point(&c->pending, &point, fix->mono_ms)) {
+	if (!pending_point(&c->pending, &point, mono_ms)) {
 		c->facts.overrun++;
-		return;
+		return false;
 	}
 	if (opens && !c->opening) {
 		c->opening = true;
@@ -112,17 +123,32 @@ static void keep(struct capture *c, const struct gnss_report *fix, bool opens)
 	c->journey.kept_session = point.session;
 	c->journey.kept_ms = point.recorded_at_ms;
 	c->facts.kept++;
+	return true;
+}
+
+/* Those that were held back are kept after all, before the one that shows that they are needed. */
+static void keep_recalled(struct capture *c, int64_t mono_ms, bool opens)
+{
+	for (size_t i = 0; i < c->sampler.recalled_count; i++) {
+		c->facts.verdicts[VERDICT_THINNED]--;
+		if (keep(c, &c->sampler.held[i], mono_ms, opens))
+			c->facts.verdicts[VERDICT_KEPT_DEPARTURE]++;
+	}
 }
 
 static void take_fix(struct capture *c, const struct gnss_report *fix)
 {
 	bool opens;
+	struct sampling sampling = sampling_of(c->conf);
 	c->facts.epochs++;
 	event_fix_regained(c, fix);
-	if (wanted(c, &opens))
-		keep(c, fix, opens);
-	else
-		c->facts.refused_no_session++;
+	enum verdict verdict = sampler_feed(&c->sampler, &sampling, &fix->fix, fix->simulated);
+	if (!wanted(c, &opens))
+		verdict = VERDICT_REFUSED_NO_SESSION;
+	else if (verdict_kept(verdict))
+		keep_recalled(c, fix->mono_ms, opens);
+	if (!verdict_kept(verdict) || keep(c, &fix->fix, fix->mono_ms, opens))
+		c->facts.verdicts[verdict]++;
 }
 
 /* ---- the commit ----------------------------------------------------------------------------------------------- */
@@ -292,7 +318,6 @@ static cJSON *stop_payload(const struct capture *c, const char *reason)
 		{"kept", facts.kept},
 		{"refused_no_time", facts.refused_no_time},
 		{"refused_bad", facts.refused_bad},
-		{"refused_no_session", facts.refused_no_session},
 		{"refused_late", facts.refused_late},
 		{"overrun", facts.overrun},
 	};
@@ -300,6 +325,9 @@ static cJSON *stop_payload(const struct capture *c, const char *reason)
 	cJSON_AddStringToObject(payload, "reason", reason);
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 		cJSON_AddNumberToObject(payload, counts[i].name, (double)counts[i].count);
+	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
+		if (facts.verdicts[verdict])
+			cJSON_AddNumberToObject(payload, verdict_name((enum verdict)verdict), (double)facts.verdicts[verdict]);
 	return payload;
 }
 

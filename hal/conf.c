@@ -34,8 +34,6 @@ int conf_parse_duration(const char *text, int64_t *out_ms, struct err *e)
 static const char *format_duration(int64_t ms, char *out, size_t size)
 {
 	size_t unit = UNIT_COUNT - 1;
-	if (ms == CONF_NEVER)
-		return strcpy(out, "never");
 	for (size_t i = 0; ms && i < UNIT_COUNT; i++)
 		if (ms % units[i].ms == 0) {
 			unit = i;
@@ -86,17 +84,16 @@ static int set_value(const struct conf_key *key, const char *value, void *conf, 
 	char *field = (char *)conf + key->offset;
 	int64_t number = 0;
 	int rc = 0;
+	if (key->word && !strcmp(value, key->word)) {
+		memcpy(field, &(int64_t){CONF_WORD}, sizeof(int64_t));
+		return 0;
+	}
 	switch (key->type) {
 	case CONF_TEXT:
 		if (strlen(value) >= CONF_TEXT_MAX)
 			return err_set(e, ERR_CONFIG, "longer than %d bytes", CONF_TEXT_MAX - 1);
 		break;
 	case CONF_DURATION:
-		if (key->choices && !strcmp(value, key->choices)) {
-			number = CONF_NEVER;
-			memcpy(field, &number, sizeof number);
-			return 0;
-		}
 		rc = conf_parse_duration(value, &number, e);
 		break;
 	case CONF_COUNT:
@@ -287,6 +284,10 @@ const char *conf_format(const struct conf_key *key, const void *conf, char *out,
 	int64_t number = 0;
 	if (key->type == CONF_DURATION || key->type == CONF_COUNT)
 		memcpy(&number, field, sizeof number);
+	if (key->word && number == CONF_WORD) {
+		snprintf(out, size, "%s", key->word);
+		return out;
+	}
 	switch (key->type) {
 	case CONF_TEXT:
 		snprintf(out, size, "%s", field);

@@ -11,11 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONF_TEXT_MAX = 512, CONF_NEVER = -1 };
+/* What a number is when a word stands in its place. */
+enum { CONF_WORD = -1, CONF_NEVER = CONF_WORD, CONF_PRESET = CONF_WORD };
+
+enum { CONF_TEXT_MAX = 512 };
 
 enum conf_type {
 	CONF_TEXT,     /* char[CONF_TEXT_MAX] */
-	CONF_DURATION, /* int64_t milliseconds; written 500ms, 10s, 5m, 2h, 30d; or CONF_NEVER, where `choices` is "never" */
+	CONF_DURATION, /* int64_t milliseconds; written 500ms, 10s, 5m, 2h, 30d */
 	CONF_COUNT,    /* int64_t, a whole number */
 	CONF_CHOICE,   /* int: the index in `choices` */
 };
@@ -25,8 +28,9 @@ struct conf_key {
 	enum conf_type type;
 	size_t offset;        /* of the field in the struct that is loaded */
 	const char *fallback; /* the default, as one would write it in the file */
-	const char *choices;  /* CONF_CHOICE: "auto|manual"; CONF_DURATION: NULL or "never" */
+	const char *choices;  /* CONF_CHOICE: "auto|manual" */
 	int64_t min, max;     /* CONF_DURATION (ms) and CONF_COUNT: both allowed */
+	const char *word;     /* CONF_DURATION and CONF_COUNT: allowed as well ("never"), read as CONF_WORD; may be NULL */
 	/* More than the type can say; may be NULL. Returns 0, or ERR_CONFIG with a sentence that says what is allowed. */
 	int (*check)(const char *value, struct err *e);
 	bool reload; /* may change at SIGHUP; otherwise a restart is needed */

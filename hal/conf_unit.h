@@ -9,6 +9,8 @@
 
 enum capture_session { CAPTURE_SESSION_AUTO, CAPTURE_SESSION_MANUAL };
 enum capture_stop { CAPTURE_STOP_END, CAPTURE_STOP_PAUSE };
+enum capture_sampling { CAPTURE_SAMPLING_ALL, CAPTURE_SAMPLING_DETAILED, CAPTURE_SAMPLING_ECONOMY };
+enum capture_simulated { CAPTURE_SIMULATED_PRESET, CAPTURE_SIMULATED_KEEP, CAPTURE_SIMULATED_REFUSE };
 
 struct conf_unit {
 	char gnss_source[CONF_TEXT_MAX];
@@ -18,7 +20,12 @@ struct conf_unit {
 	int64_t keep_ms;     /* CONF_NEVER: nothing is pruned */
 	int capture_session; /* enum capture_session */
 	int capture_stop;    /* enum capture_stop */
-	int sampling;        /* 0 is all */
+	int sampling;        /* enum capture_sampling; what is CONF_WORD below is as this preset has it */
+	int64_t interval_ms, heartbeat_ms;
+	int64_t distance_m, angle_deg, speed_delta_mps;
+	int64_t accuracy_max_m, speed_max_mps;
+	int simulated; /* enum capture_simulated */
+	int64_t standing_radius_m;
 	int64_t sync_interval_ms;
 	char sync_ca_file[CONF_TEXT_MAX];
 	int64_t batch_points;

@@ -25,6 +25,7 @@ struct gnss_report {
 	int64_t mono_ms;  /* when it was read, by clock_mono_ms */
 	bool has_time;    /* a position without a time can be counted, not stored */
 	int mode;         /* 0, 1, 2, 3 as gpsd says */
+	bool simulated;   /* GNSS_POSITION: the receiver says that it makes it up */
 	struct point fix; /* GNSS_POSITION: seq and session are 0; attributes out of range are ROW_ABSENT */
 	int satellites_used, satellites_seen; /* GNSS_SKY; -1 unknown */
 	int32_t hdop_centi;                   /* GNSS_SKY; HDOP × 100, ROW_ABSENT unknown */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* gpsd's words for a position that is not of satellites alone: STATUS_DR, STATUS_GNSSDR. */
-enum { GPSD_STATUS_DR = 5, GPSD_STATUS_GNSSDR = 6 };
+/* gpsd's words for a position that is not of satellites alone, and for one that is made up: STATUS_DR, STATUS_GNSSDR, STATUS_SIM. */
+enum { GPSD_STATUS_DR = 5, GPSD_STATUS_GNSSDR = 6, GPSD_STATUS_SIM = 8 };
 
 static double number(const cJSON *object, const char *name)
 {
@@ -70,6 +70,7 @@ static void read_position(const cJSON *tpv, struct gnss_report *out)
 		.altitude_dm = scaled(altitude_of(tpv), 10, -INT32_MAX, INT32_MAX),
 		.source = status == GPSD_STATUS_DR || status == GPSD_STATUS_GNSSDR ? POINT_FUSED : POINT_GPS,
 	};
+	out->simulated = status == GPSD_STATUS_SIM;
 	out->has_time = read_time(time, &out->fix.recorded_at_ms);
 }
 

@@ -5,6 +5,7 @@
 
 #include "hal/err.h"
 #include "hal/gnss.h"
+#include "hal/verdict.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,9 +26,10 @@ struct live_facts {
 	int32_t pid; /* of the agent */
 	int64_t started_mono_ms;
 	struct live_sight sight;
-	int64_t waiting_points;        /* kept, not yet committed */
-	int64_t reports, epochs, kept; /* since the agent started */
-	int64_t refused_no_time, refused_bad, refused_no_session, refused_late, overrun;
+	int64_t waiting_points;          /* kept, not yet committed */
+	int64_t reports, epochs, kept;   /* since the agent started */
+	int64_t verdicts[VERDICT_COUNT]; /* on those epochs */
+	int64_t refused_no_time, refused_bad, refused_late, overrun;
 };
 
 struct live; /* the agent's end */

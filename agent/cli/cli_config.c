@@ -51,7 +51,7 @@ static void show_json(const struct conf_unit *conf)
 		if (!section || strcmp(section->string, key->section))
 			section = cJSON_AddObjectToObject(object, key->section);
 		conf_format(key, conf, value, sizeof value);
-		if (key->type == CONF_COUNT)
+		if (key->type == CONF_COUNT && !(key->word && !strcmp(value, key->word)))
 			cJSON_AddRawToObject(section, key->name, value);
 		else
 			cJSON_AddStringToObject(section, key->name, value);

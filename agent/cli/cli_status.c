@@ -192,7 +192,6 @@ static void add_agent(cJSON *object, const struct status *s)
 		{"kept", live->kept},
 		{"refused_no_time", live->refused_no_time},
 		{"refused_bad", live->refused_bad},
-		{"refused_no_session", live->refused_no_session},
 		{"refused_late", live->refused_late},
 		{"overrun", live->overrun},
 	};
@@ -200,6 +199,8 @@ static void add_agent(cJSON *object, const struct status *s)
 	json_add_text_or_null(agent, "receiver", live->sight.device);
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 		cJSON_AddNumberToObject(agent, counts[i].name, (double)counts[i].value);
+	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
+		cJSON_AddNumberToObject(agent, verdict_name((enum verdict)verdict), (double)live->verdicts[verdict]);
 }
 
 static void add_fix(cJSON *object, const struct status *s)
@@ -328,6 +329,20 @@ static void print_session_line(const struct status *s)
 	printf("\n          %s\n", session->session_id);
 }
 
+/* What became of the fixes since the agent has started: "interval 812, heartbeat 3". */
+static void print_verdicts(const struct live_facts *live, const char *label, int from, int to)
+{
+	bool any = false;
+	for (int verdict = from; verdict < to; verdict++) {
+		const char *name = verdict_name((enum verdict)verdict), *reason = strchr(name, '_');
+		if (live->verdicts[verdict])
+			printf("%s%s %" PRId64, any ? ", " : label, reason ? reason + 1 : name, live->verdicts[verdict]);
+		any = any || live->verdicts[verdict];
+	}
+	if (any)
+		putchar('\n');
+}
+
 static void print_tail(const struct status *s)
 {
 	char a[SHORT_TEXT], b[SHORT_TEXT], c[SHORT_TEXT];
@@ -335,7 +350,12 @@ static void print_tail(const struct status *s)
 	       text_counted(s->last_seq[STREAM_EVENTS], "event", b));
 	if (s->running && s->live.waiting_points)
 		printf("; %s still to be committed", text_counted(s->live.waiting_points, "point", a));
-	printf("\nUnsent    %s, %s, %s", text_counted(s->backlog.points, "point", a),
+	putchar('\n');
+	if (s->running) {
+		print_verdicts(&s->live, "Kept      ", 0, VERDICT_THINNED);
+		print_verdicts(&s->live, "Not kept  ", VERDICT_THINNED, VERDICT_COUNT);
+	}
+	printf("Unsent    %s, %s, %s", text_counted(s->backlog.points, "point", a),
 	       text_counted(s->backlog.events, "event", b), text_counted(s->backlog.sessions, "session", c));
 	if (s->backlog.oldest_ms)
 		printf("; the oldest from %s", text_age(s->backlog.oldest_ms, s->now_ms, a));

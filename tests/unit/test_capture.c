@@ -66,6 +66,7 @@ static int begin(void **state)
 	(void)state;
 	struct err e;
 	assert_int_equal(conf_load(&conf_unit_table, NULL, &conf, &e), 0);
+	conf.sampling = CAPTURE_SAMPLING_ALL;
 	assert_int_equal(store_open(&store, path, STORE_CREATE, &e), 0);
 	start();
 	return 0;
@@ -340,7 +341,7 @@ static void manual_keeps_only_inside_a_session(void **state)
 	struct session session;
 	conf.capture_session = CAPTURE_SESSION_MANUAL;
 	positions(0, 5);
-	assert_int_equal(facts().refused_no_session, 5);
+	assert_int_equal(facts().verdicts[VERDICT_REFUSED_NO_SESSION], 5);
 	person_starts();
 	positions(6, 9);
 	assert_int_equal(facts().kept, 4);
@@ -360,7 +361,7 @@ static void a_person_pauses_resumes_and_ends(void **state)
 	person(SESSION_PAUSED);
 	positions(4, 6);
 	assert_int_equal(facts().kept, 3);
-	assert_int_equal(facts().refused_no_session, 3);
+	assert_int_equal(facts().verdicts[VERDICT_REFUSED_NO_SESSION], 3);
 	person(SESSION_ACTIVE);
 	positions(7, 8);
 	assert_int_equal(facts().kept, 5);

@@ -1,0 +1,213 @@
+#include "agent/sampler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	AGREE = 3,            /* fixes that contradict, in a row, are right */
+	EARLY_MOST_MS = 1000, /* an interval may end so much early, and at most by a quarter of itself */
+	NOISE_M = 20,         /* so far two fixes may be apart at any speed */
+	TURN_CMPS = 200,      /* below that a heading says little */
+	WHOLE_TURN_DDEG = 3600,
+};
+
+/* ---- thresholds -------------------------------------------------------------------------------------------------- */
+
+struct sampling sampling_of(const struct conf_unit *conf)
+{
+	static const struct sampling presets[] = {
+		[CAPTURE_SAMPLING_ALL] = {.simulated = true, .repeated = true},
+		[CAPTURE_SAMPLING_DETAILED] = {.interval_ms = 1000,
+	                                   .heartbeat_ms = 60000,
+	                                   .accuracy_max_m = 100,
+	                                   .speed_max_mps = 100},
+		[CAPTURE_SAMPLING_ECONOMY] = {.interval_ms = 30000,
+	                                  .heartbeat_ms = 300000,
+	                                  .distance_m = 500,
+	                                  .angle_deg = 10,
+	                                  .speed_delta_mps = 4,
+	                                  .accuracy_max_m = 100,
+	                                  .speed_max_mps = 100},
+	};
+	struct sampling s = presets[conf->sampling];
+	const struct {
+		int64_t said;
+		int64_t *field;
+	} said[] = {
+		{conf->interval_ms, &s.interval_ms},         {conf->heartbeat_ms, &s.heartbeat_ms},
+		{conf->distance_m, &s.distance_m},           {conf->angle_deg, &s.angle_deg},
+		{conf->speed_delta_mps, &s.speed_delta_mps}, {conf->accuracy_max_m, &s.accuracy_max_m},
+		{conf->speed_max_mps, &s.speed_max_mps},
+	};
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+		if (said[i].said != CONF_PRESET)
+			*said[i].field = said[i].said;
+	if (conf->simulated != CAPTURE_SIMULATED_PRESET)
+		s.simulated = conf->simulated == CAPTURE_SIMULATED_KEEP;
+	s.standing_radius_m = conf->standing_radius_m;
+	return s;
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
+
+/* How far the two may be apart without a doubt. */
+static double noise_m(const struct point *a, const struct point *b)
+{
+	double sum_m = 0;
+	sum_m += a->accuracy_dm == ROW_ABSENT ? 0 : a->accuracy_dm / 10.0;
+	sum_m += b->accuracy_dm == ROW_ABSENT ? 0 : b->accuracy_dm / 10.0;
+	return sum_m > NOISE_M ? sum_m : NOISE_M;
+}
+
+/* A receiver that says itself that it is so fast is believed: an airliner is no outlier. */
+static bool too_fast(const struct sampling *s, const struct point *from, const struct point *to)
+{
+	double seconds = (double)(to->recorded_at_ms - from->recorded_at_ms) / 1000;
+	if (!s->speed_max_mps || seconds <= 0)
+		return false;
+	double way_m = motion_distance_m(from, to) - noise_m(from, to);
+	double limit_mps = (double)s->speed_max_mps;
+	if (way_m <= limit_mps * seconds)
+		return false;
+	return to->speed_cmps == ROW_ABSENT || way_m > 2 * (to->speed_cmps / 100.0) * seconds;
+}
+
+/* VERDICT_COUNT: `to` can follow `from`. */
+static enum verdict contradicts(const struct sampling *s, const struct point *from, const struct point *to)
+{
+	if (to->recorded_at_ms <= from->recorded_at_ms && !s->repeated)
+		return VERDICT_REFUSED_REPEATED;
+	return too_fast(s, from, to) ? VERDICT_REFUSED_SPEED : VERDICT_COUNT;
+}
+
+static enum verdict refuse(struct sampler *m, const struct sampling *s, const struct point *fix, bool simulated)
+{
+	if (simulated && !s->simulated)
+		return VERDICT_REFUSED_SIMULATED;
+	if (s->accuracy_max_m && fix->accuracy_dm != ROW_ABSENT && fix->accuracy_dm > s->accuracy_max_m * 10)
+		return VERDICT_REFUSED_ACCURACY;
+	enum verdict why = m->believed.recorded_at_ms ? contradicts(s, &m->believed, fix) : VERDICT_COUNT;
+	if (why != VERDICT_COUNT) {
+		m->rivals = m->rivals && contradicts(s, &m->rival, fix) == VERDICT_COUNT ? m->rivals + 1 : 1;
+		m->rival = *fix;
+		if (m->rivals < AGREE)
+			return why;
+	}
+	m->rivals = 0;
+	m->believed = *fix;
+	return VERDICT_COUNT;
+}
+
+/* ---- thinning ---------------------------------------------------------------------------------------------------- */
+
+static int64_t slack_ms(int64_t interval_ms)
+{
+	return interval_ms / 4 < EARLY_MOST_MS ? interval_ms / 4 : EARLY_MOST_MS;
+}
+
+static bool passed(int64_t interval_ms, int64_t early_ms, const struct point *since, const struct point *fix)
+{
+	return fix->recorded_at_ms - since->recorded_at_ms - early_ms >= interval_ms - slack_ms(interval_ms);
+}
+
+static bool turned(int64_t angle_deg, const struct point *since, const struct point *fix)
+{
+	if (since->heading_ddeg == ROW_ABSENT || fix->heading_ddeg == ROW_ABSENT || since->speed_cmps < TURN_CMPS ||
+	    fix->speed_cmps < TURN_CMPS)
+		return false;
+	int turn_ddeg = abs(fix->heading_ddeg - since->heading_ddeg) % WHOLE_TURN_DDEG;
+	if (turn_ddeg > WHOLE_TURN_DDEG / 2)
+		turn_ddeg = WHOLE_TURN_DDEG - turn_ddeg;
+	return turn_ddeg >= angle_deg * 10;
+}
+
+static bool other_speed(int64_t delta_mps, const struct point *since, const struct point *fix)
+{
+	if (since->speed_cmps == ROW_ABSENT || fix->speed_cmps == ROW_ABSENT)
+		return false;
+	return llabs((int64_t)fix->speed_cmps - since->speed_cmps) >= delta_mps * 100;
+}
+
+/* Of what moves: is `fix` due, when `since` was the one before? */
+static enum verdict due(const struct sampling *s, const struct point *since, int64_t early_ms, const struct point *fix)
+{
+	if (!s->interval_ms)
+		return VERDICT_KEPT_ALL;
+	if (passed(s->interval_ms, early_ms, since, fix))
+		return VERDICT_KEPT_INTERVAL;
+	if (s->distance_m && motion_distance_m(since, fix) >= (double)s->distance_m)
+		return VERDICT_KEPT_DISTANCE;
+	if (s->angle_deg && turned(s->angle_deg, since, fix))
+		return VERDICT_KEPT_ANGLE;
+	if (s->speed_delta_mps && other_speed(s->speed_delta_mps, since, fix))
+		return VERDICT_KEPT_SPEED;
+	return VERDICT_THINNED;
+}
+
+static enum verdict due_standing(const struct sampler *m, const struct sampling *s, const struct point *fix)
+{
+	if (!s->heartbeat_ms)
+		return VERDICT_KEPT_ALL;
+	if (passed(s->heartbeat_ms, m->early_ms, &m->kept, fix))
+		return VERDICT_KEPT_HEARTBEAT;
+	return m->motion.drifted ? VERDICT_KEPT_DISTANCE : VERDICT_THINNED;
+}
+
+static enum verdict judge(const struct sampler *m, const struct sampling *s, enum motion_state before,
+                          const struct point *fix)
+{
+	bool standing = m->motion.state == MOTION_STANDING;
+	if (!m->kept.recorded_at_ms || fix->recorded_at_ms < m->kept.recorded_at_ms)
+		return VERDICT_KEPT_FIRST;
+	if (standing && before == MOTION_MOVING && s->heartbeat_ms)
+		return VERDICT_KEPT_REST;
+	if (!standing && before == MOTION_STANDING && s->heartbeat_ms)
+		return VERDICT_KEPT_DEPARTURE;
+	return standing ? due_standing(m, s, fix) : due(s, &m->kept, m->early_ms, fix);
+}
+
+/* A fix that was not kept while standing, but says that it moves. */
+static void hold(struct sampler *m, const struct sampling *s, const struct point *fix)
+{
+	if (m->held_count && due(s, &m->held[m->held_count - 1], 0, fix) == VERDICT_THINNED)
+		return;
+	if (m->held_count == SAMPLER_HELD)
+		memmove(&m->held[0], &m->held[1], --m->held_count * sizeof *m->held);
+	m->held[m->held_count++] = *fix;
+}
+
+/* Intervals follow each other from the nominal end of the one before, so that ten fixes a second are thinned evenly. */
+static void note_kept(struct sampler *m, const struct sampling *s, enum verdict verdict, const struct point *fix)
+{
+	bool beat = verdict == VERDICT_KEPT_HEARTBEAT, interval = verdict == VERDICT_KEPT_INTERVAL;
+	int64_t whole_ms = beat ? s->heartbeat_ms : s->interval_ms;
+	int64_t nominal_ms = m->kept.recorded_at_ms + m->early_ms + whole_ms;
+	m->early_ms = (beat || interval) && nominal_ms > fix->recorded_at_ms ? nominal_ms - fix->recorded_at_ms : 0;
+	m->kept = *fix;
+}
+
+enum verdict sampler_feed(struct sampler *m, const struct sampling *s, const struct point *fix, bool simulated)
+{
+	enum motion_state before = m->motion.state;
+	m->recalled_count = 0;
+	enum verdict verdict = refuse(m, s, fix, simulated);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	motion_feed(&m->motion, (double)s->standing_radius_m, fix);
+	verdict = judge(m, s, before, fix);
+	if (verdict == VERDICT_KEPT_DEPARTURE)
+		m->recalled_count = m->held_count;
+	if (verdict_kept(verdict))
+		note_kept(m, s, verdict, fix);
+	if (verdict == VERDICT_THINNED && m->motion.state == MOTION_STANDING && m->motion.run_count)
+		hold(m, s, fix);
+	else
+		m->held_count = 0;
+	return verdict;
+}
+
+void sampler_begin_anew(struct sampler *m)
+{
+	m->kept.recorded_at_ms = 0;
+	m->held_count = 0;
+}

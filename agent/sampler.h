@@ -1,0 +1,57 @@
+/* Which fixes are worth keeping: each gets a verdict. Pure: state, thresholds and a fix in; a verdict out. What is kept is
+ * what the receiver said, in its order: nothing is resampled, smoothed or snapped.
+ *
+ * A fix is refused when it can't be true. One that contradicts the last that was believed (its time does not go on, or it would
+ * have been faster than speed_max) is refused as well, until the third in a row that agree among themselves: then it was that
+ * last one that was wrong, or the receiver's time has really stepped back.
+ *
+ * Of the good ones, what moves is kept by interval, distance, angle and change of speed, what stands by heartbeat (motion.h).
+ * Fixes that may be the beginning of a departure are held back until it is one. */
+#ifndef ALZY_AGENT_SAMPLER_H
+#define ALZY_AGENT_SAMPLER_H
+
+#include "agent/motion.h"
+#include "hal/conf_unit.h"
+#include "hal/rows.h"
+#include "hal/verdict.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* 0 is: no limit, and for the first two, every fix. */
+struct sampling {
+	int64_t interval_ms, heartbeat_ms; /* moving, and standing */
+	int64_t distance_m, angle_deg, speed_delta_mps;
+	int64_t accuracy_max_m, speed_max_mps;
+	int64_t standing_radius_m;
+	bool simulated; /* are welcome */
+	bool repeated;  /* times that do not go on are no fault */
+};
+
+/* What [capture] says: a preset, and what is said beside it. */
+struct sampling sampling_of(const struct conf_unit *conf);
+
+enum { SAMPLER_HELD = 16 };
+
+/* Zero-initialised it is ready. */
+struct sampler {
+	struct motion motion;
+	struct point believed; /* the last fix that was not refused; recorded_at_ms 0: none */
+	struct point rival;    /* the last of those in a row that contradict it, and agree among themselves */
+	int rivals;
+	struct point kept; /* the last one; recorded_at_ms 0: none */
+	int64_t early_ms;  /* … was so much earlier than its interval, so that the next one is not as well */
+	struct point held[SAMPLER_HELD]; /* may be a departure */
+	size_t held_count, recalled_count;
+};
+
+/* Judges the next fix. The first recalled_count of held[] are then to be kept before it, for the reason
+ * VERDICT_KEPT_DEPARTURE; when they came they were VERDICT_THINNED. */
+enum verdict sampler_feed(struct sampler *sampler, const struct sampling *sampling, const struct point *fix,
+                          bool simulated);
+
+/* The next good fix is kept, whatever was kept before it. */
+void sampler_begin_anew(struct sampler *sampler);
+
+#endif
