@@ -69,6 +69,9 @@ $(B)/%.o: %.c
 	mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
+# No true time is before it, see hal/era.h. Without either, a date in the source stands for it.
+$(B)/hal/era.o: CPPFLAGS += $(addprefix -DALZY_BUILD_TIME=,$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null)))
+
 # SQL that is embedded at build: the objects depend on it.
 $(B)/store/migrations.o: $(wildcard store/migrations/*.sql)
 $(B)/sync/central/migrations.o: $(wildcard sync/central/migrations/*.sql)

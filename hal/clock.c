@@ -1,5 +1,6 @@
 #include "hal/clock.h"
 
+#include <sys/timex.h>
 #include <time.h>
 
 static int64_t read_clock(clockid_t id)
@@ -14,6 +15,13 @@ int64_t clock_wall_ms(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+bool clock_synchronized(void)
+{
+	struct timex state = {0};
+	int status = adjtimex(&state);
+	return status >= 0 && status != TIME_ERROR && !(state.status & STA_UNSYNC);
+}
+
 int64_t clock_mono_ms(void)
 {
 	return read_clock(CLOCK_BOOTTIME);
@@ -25,4 +33,10 @@ void clock_sleep_ms(int64_t ms)
 		return;
 	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 	nanosleep(&time, NULL);
+}
+
+const char *time_basis_name(enum time_basis basis)
+{
+	static const char *const names[TIME_BASIS_COUNT] = {"none", "estimated", "system", "receipt", "ntp", "gnss"};
+	return names[basis];
 }

@@ -1,5 +1,7 @@
 #include "hal/conf_unit.h"
 
+#include "hal/era.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,14 @@ static int check_absolute(const char *value, struct err *e)
 static int check_absolute_or_empty(const char *value, struct err *e)
 {
 	return value[0] ? check_absolute(value, e) : 0;
+}
+
+static int check_floor(const char *value, struct err *e)
+{
+	int64_t floor_ms;
+	return era_floor_valid(value, &floor_ms)
+	           ? 0
+	           : err_set(e, ERR_CONFIG, "\"%s\" is not allowed: write auto, none, or a date as 2026-11-22", value);
 }
 
 #define AT(field) offsetof(struct conf_unit, field)
@@ -66,6 +76,8 @@ static const struct conf_key keys[] = {
      .help = "a fix is refused when the way from the one before would take more m/s than that; 0: none is"},
 	{"capture", "simulated", CONF_CHOICE, AT(simulated), "preset", .choices = "preset|keep|refuse", .reload = true,
      .help = "fixes of which the receiver says that they are simulated"},
+	{"clock", "floor", CONF_TEXT, AT(clock_floor), "auto", .check = check_floor,
+     .help = "no time is before it: auto is what this unit knows, none takes all times as recorded, or a date"},
 	{"sync", "interval", CONF_DURATION, AT(sync_interval_ms), "15m", .min = 1000, .max = 7 * 86400000LL, .reload = true,
      .help = "how often alzy-syncd sends what is unsent while the network stays up"},
 	{"sync", "ca_file", CONF_TEXT, AT(sync_ca_file), "", .check = check_absolute_or_empty, .reload = true,

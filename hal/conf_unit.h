@@ -26,6 +26,7 @@ struct conf_unit {
 	int64_t accuracy_max_m, speed_max_mps;
 	int simulated; /* enum capture_simulated */
 	int64_t standing_radius_m;
+	char clock_floor[CONF_TEXT_MAX]; /* as of era.h */
 	int64_t sync_interval_ms;
 	char sync_ca_file[CONF_TEXT_MAX];
 	int64_t batch_points;

@@ -2,7 +2,9 @@
 #include "store/event_types.h"
 #include "store/internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The table refuses the same; here it is said with the place, and by the parser that will read it again. */
@@ -49,6 +51,21 @@ int event_insert(struct store *store, const struct event *event, int64_t *out_se
 	return rc;
 }
 
+int event_add(struct store *store, const struct event *event, int64_t *out_seq, struct err *e)
+{
+	struct event meant = *event;
+	struct when when;
+	int64_t boot;
+	int rc = clock_when(store, event->event_at_ms, event->mono_ms, &when, e);
+	meant.event_at_ms = when.at_ms;
+	meant.mono_ms = when.mono_ms;
+	if (rc || !when.waits)
+		return rc ? rc : event_insert(store, &meant, out_seq, e);
+	*out_seq = 0;
+	rc = boot_number(store, store->clock.boot, when.mono_ms, &boot, e);
+	return rc ? rc : waiting_insert(store, &meant, boot, NULL, e);
+}
+
 int store_append_event(struct store *store, struct event *event, struct err *e)
 {
 	int64_t seq = 0;
@@ -57,10 +74,45 @@ int store_append_event(struct store *store, struct event *event, struct err *e)
 		rc = change_begin(store, e);
 	if (rc)
 		return rc;
-	rc = change_end(store, event_insert(store, event, &seq, e), e);
+	rc = change_end(store, event_add(store, event, &seq, e), e);
 	if (!rc)
 		event->seq = seq;
 	return rc;
+}
+
+static int mark(struct store *store, struct point *point, struct event *event, struct err *e)
+{
+	struct when when;
+	int64_t boot;
+	char member[32];
+	int rc = clock_when(store, event->event_at_ms, event->mono_ms, &when, e);
+	if (!rc && when.waits) {
+		event->mono_ms = when.mono_ms;
+		rc = boot_number(store, store->clock.boot, when.mono_ms, &boot, e);
+		return rc ? rc : waiting_insert(store, event, boot, point, e);
+	}
+	/* By as much as the event's time was not UTC, the point's was not. */
+	point->recorded_at_ms += when.at_ms - event->event_at_ms;
+	if (!rc)
+		rc = store_append_points(store, point, 1, e);
+	if (rc)
+		return rc;
+	snprintf(member, sizeof member, "\"seq\":%" PRId64, point->seq);
+	char *payload = payload_with(event->payload, member);
+	if (!payload)
+		return err_set(e, ERR_MEMORY, "out of memory for a mark");
+	free(event->payload);
+	event->payload = payload;
+	event->event_at_ms = when.at_ms;
+	return event_insert(store, event, &event->seq, e);
+}
+
+int store_append_mark(struct store *store, struct point *point, struct event *event, struct err *e)
+{
+	int rc = check_event(event, e);
+	if (!rc)
+		rc = change_begin(store, e);
+	return rc ? rc : change_end(store, mark(store, point, event, e), e);
 }
 
 static int read_event(const struct query *q, struct event *out, struct err *e)

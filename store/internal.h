@@ -18,6 +18,7 @@ struct store {
 	int64_t data_version;
 	bool frozen;
 	int watch_fd; /* -1: not watched */
+	struct store_clock clock;
 	sqlite3_stmt *kept[KEPT_COUNT];
 };
 
@@ -74,8 +75,29 @@ int migrate(sqlite3 *db, const char *path, int from, struct err *e);
 /* Makes a new, empty store at `path`, whole or not at all. ERR_EXISTS when something is there. */
 int migrate_create(const char *path, struct err *e);
 
-/* Inserts inside a change that is open already. */
+/* Both inside a change that is open already. event_insert takes the next seq; event_add does so when the time is known,
+ * and else lets the event wait, *out_seq 0. */
 int event_insert(struct store *store, const struct event *event, int64_t *out_seq, struct err *e);
+int event_add(struct store *store, const struct event *event, int64_t *out_seq, struct err *e);
+
+/* waiting.c: both inside a change that is open already. Lets it wait; with `place` it is a mark, whose point waits with it. */
+int waiting_insert(struct store *store, const struct event *event, int64_t boot, const struct point *place,
+                   struct err *e);
+/* Makes events of those that wait for the boot of this number: offset_ms more than the monotonic clock, or NULL: as the
+ * receiver said. */
+int waiting_promote(struct store *store, int64_t boot, const int64_t *offset_ms, bool estimated, struct err *e);
+/* Adds `member`, as in "a":1, in front of the members of `payload` (NULL: none); what is no object becomes its member
+ * "payload". free() it; NULL without memory. */
+char *payload_with(const char *payload, const char *member);
+
+/* boots.c, inside a change: what a time that is handed in means by store->clock; mono_ms 0: at_ms tells that too. */
+struct when {
+	int64_t at_ms, mono_ms;
+	bool waits; /* at_ms is a guess */
+};
+int clock_when(struct store *store, int64_t at_ms, int64_t mono_ms, struct when *out, struct err *e);
+/* The number of a boot, which is written down when it is new. */
+int boot_number(struct store *store, const char *boot, int64_t mono_ms, int64_t *out, struct err *e);
 
 /* Inside a change that is open already: the centre accounts for `is`, where it did for `was`. */
 int blocks_follow(struct store *store, enum stream stream, const struct ranges *was, const struct ranges *is,

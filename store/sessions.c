@@ -85,16 +85,16 @@ int store_session_open(struct store *store, struct session *out, bool *out_found
 }
 
 /* The event that tells of a change belongs to it: same transaction, same time. */
-static int add_event(struct store *store, const struct session *session, enum event_type type, int64_t at_ms,
+static int add_event(struct store *store, const struct session *session, enum event_type type, const struct when *when,
                      enum session_actor actor, struct err *e)
 {
 	char payload[32];
 	snprintf(payload, sizeof payload, "{\"by\":\"%s\"}", session_actor_name(actor));
-	struct event event = {.event_at_ms = at_ms, .payload = payload};
+	struct event event = {.event_at_ms = when->at_ms, .mono_ms = when->mono_ms, .payload = payload};
 	snprintf(event.session_id, sizeof event.session_id, "%s", session->session_id);
 	snprintf(event.event_type, sizeof event.event_type, "%s", event_type_text(type));
 	int64_t seq;
-	return event_insert(store, &event, &seq, e);
+	return event_add(store, &event, &seq, e);
 }
 
 static int insert_session(struct store *store, struct session *s, struct err *e)
@@ -118,14 +118,18 @@ static int insert_session(struct store *store, struct session *s, struct err *e)
 static int start(struct store *store, struct session *s, enum session_actor actor, struct err *e)
 {
 	struct session open;
+	struct when when = {0};
 	bool found = false;
 	int rc = store_session_open(store, &open, &found, e);
 	if (!rc && found)
 		rc = err_set(e, ERR_STATE, "session %s is %s: end it before another is started", open.session_id,
 		             session_status_name(open.status));
 	if (!rc)
+		rc = clock_when(store, s->started_at_ms, 0, &when, e);
+	s->started_at_ms = when.at_ms;
+	if (!rc)
 		rc = insert_session(store, s, e);
-	return rc ? rc : add_event(store, s, EVENT_SESSION_START, s->started_at_ms, actor, e);
+	return rc ? rc : add_event(store, s, EVENT_SESSION_START, &when, actor, e);
 }
 
 int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_actor actor,
@@ -172,8 +176,11 @@ static int change(struct store *store, enum session_status status, int64_t at_ms
 		[SESSION_PAUSED] = EVENT_SESSION_PAUSE,
 		[SESSION_ENDED] = EVENT_SESSION_END,
 	};
+	struct when when = {0};
 	bool found = false;
 	int rc = store_session_open(store, out, &found, e);
+	if (!rc)
+		rc = clock_when(store, at_ms, 0, &when, e);
 	if (rc)
 		return rc;
 	if (!found)
@@ -181,13 +188,13 @@ static int change(struct store *store, enum session_status status, int64_t at_ms
 	if (out->status == status)
 		return err_set(e, ERR_STATE, "session %s is %s already", out->session_id, session_status_name(status));
 	/* A clock that was set back must not end a session before it starts. */
-	if (at_ms < out->started_at_ms)
-		at_ms = out->started_at_ms;
+	if (when.at_ms < out->started_at_ms)
+		when.at_ms = out->started_at_ms;
 	out->status = status;
-	out->ended_at_ms = status == SESSION_ENDED ? at_ms : 0;
+	out->ended_at_ms = status == SESSION_ENDED ? when.at_ms : 0;
 	out->revision++;
-	rc = update_session(store, out, at_ms, e);
-	return rc ? rc : add_event(store, out, types[status], at_ms, actor, e);
+	rc = update_session(store, out, when.at_ms, e);
+	return rc ? rc : add_event(store, out, types[status], &when, actor, e);
 }
 
 int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,

@@ -203,8 +203,10 @@ int store_open(struct store **out, const char *path, enum store_mode mode, struc
 	if (rc)
 		return rc;
 	struct store *store = calloc(1, sizeof *store);
-	if (store)
+	if (store) {
 		store->watch_fd = -1;
+		store->clock.known = true;
+	}
 	if (!store || !(store->path = strdup(path)))
 		rc = err_set(e, ERR_MEMORY, "out of memory for the store %s", path);
 	else

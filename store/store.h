@@ -11,6 +11,8 @@
 #ifndef ALZY_STORE_STORE_H
 #define ALZY_STORE_STORE_H
 
+#include "hal/clock.h"
+#include "hal/era.h"
 #include "hal/err.h"
 #include "hal/merge.h"
 #include "hal/ranges.h"
@@ -65,8 +67,8 @@ bool store_removed(struct store *store);
 /* Appends points in their order; each gets the next seq, written into points[i].seq. session is sessions.id or 0. */
 int store_append_points(struct store *store, struct point *points, size_t count, struct err *e);
 
-/* Appends one event; its seq is written into event->seq. event_type as in event_types.h or [a-z][a-z0-9_]*;
- * payload valid JSON of at most EVENT_PAYLOAD_MAX bytes, or NULL. ERR_INVALID. */
+/* Appends one event; its seq is written into event->seq, or 0 when it waits for the time (store_set_clock). event_type as
+ * in event_types.h or [a-z][a-z0-9_]*; payload valid JSON of at most EVENT_PAYLOAD_MAX bytes, or NULL. ERR_INVALID. */
 int store_append_event(struct store *store, struct event *event, struct err *e);
 
 /* The highest seq given out in the stream; 0 when none. */
@@ -88,6 +90,62 @@ struct point_filter {
  * error code with *e filled, or 1 to stop early without an error: then 0 is returned). */
 int store_each_point(struct store *store, const struct point_filter *filter,
                      int (*each)(const struct point *point, void *user, struct err *e), void *user, struct err *e);
+
+/* ---- time: what is known of UTC in each boot, and the events that wait for it (docs/store.md) --------------- */
+
+/* How the times that are handed in are meant from now on, by this connection. Without it they are UTC. */
+struct store_clock {
+	bool known;       /* they are UTC; nothing below matters */
+	const char *boot; /* boot_id() */
+	int64_t
+		offset_ms; /* the times handed in less the monotonic clock: when they are a guess, it is the monotonic time that counts … */
+	int64_t from_mono_ms, to_mono_ms; /* … which lies between these */
+	bool said;                        /* they are what a receiver says */
+};
+/* While UTC is not known, events (those of sessions too) wait, durably, and their sessions have a guess for their times. A boot
+ * whose time another process has learnt meanwhile counts as known. */
+void store_set_clock(struct store *store, const struct store_clock *clock);
+
+/* Appends a mark: a point with source manual and its event, whose payload gets the point's seq; both wait while UTC is
+ * not known. point->session and event->session_id name the same session. */
+int store_append_mark(struct store *store, struct point *point, struct event *event, struct err *e);
+
+struct store_boot {
+	enum time_basis basis; /* TIME_NONE when nothing is written of it; above TIME_ESTIMATED its time is known */
+	int64_t offset_ms;     /* UTC less the monotonic clock */
+	int64_t since_mono_ms; /* when that became known */
+	bool has_receipt;      /* the centre has told the time … */
+	int64_t receipt_offset_ms, receipt_mono_ms;
+};
+int store_boot_get(struct store *store, const char *boot, struct store_boot *out, struct err *e);
+
+/* The time of `boot` is known, as of mono_ms, in it. Gives the events that wait their seq, those of earlier boots first, with times
+ * estimated between what was known before and after and `time_estimated` in their payload; corrects the times of their
+ * sessions. With TIME_ESTIMATED those of this boot are marked too, and its time is still not known. */
+int store_boot_learn(struct store *store, const char *boot, enum time_basis basis, int64_t offset_ms, int64_t mono_ms,
+                     struct err *e);
+
+/* A receipt that has just come says what time it is. Writes only what is news: that the boot's time is known, or was
+ * wrong. */
+int store_boot_receipt(struct store *store, const char *boot, int64_t offset_ms, int64_t mono_ms, struct err *e);
+
+/* The agent ends at mono_ms. */
+int store_boot_seen(struct store *store, const char *boot, int64_t mono_ms, struct err *e);
+
+/* Gives the events of this boot that wait their seq, at the times that the receiver said, marked as estimated: for a receiver that
+ * has nothing to do with the monotonic clock, as a recording that is fed fast. */
+int store_boot_as_said(struct store *store, const char *boot, struct err *e);
+
+/* Tells `era` what time it has been already: by the last boot whose time was known, else by when the store was changed. */
+int store_era_learn(struct store *store, struct era *era, struct err *e);
+
+/* UTC by what this boot knows, else by the system clock; *out_basis (may be NULL) says which. */
+int64_t store_now_ms(struct store *store, enum time_basis *out_basis);
+
+int store_waiting_count(struct store *store, int64_t *out, struct err *e);
+
+/* Who wrote the last session_pause, whether it waits or not. */
+int store_paused_by_agent(struct store *store, bool *out, struct err *e);
 
 /* ---- sessions: a small mutable record with a revision ---------------------------------------------------- */
 

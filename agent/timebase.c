@@ -1,0 +1,158 @@
+#include "agent/timebase.h"
+
+#include "hal/rows.h"
+
+/* How long a centre's time, or an NTP's that is gone, stays exact: crystals drift. */
+static int64_t drift_ms(int64_t span_ms)
+{
+	return span_ms / 1000000 * TIMEBASE_DRIFT_PPM + span_ms % 1000000 * TIMEBASE_DRIFT_PPM / 1000000;
+}
+
+static bool close_to(int64_t a, int64_t b, int64_t tolerance_ms)
+{
+	return a - b <= tolerance_ms && b - a <= tolerance_ms;
+}
+
+/* What the time is by the centre, else by NTP; NULL: neither says. */
+static const struct timebase_way *otherwise(const struct timebase *t)
+{
+	return t->receipt.there ? &t->receipt : t->ntp.there ? &t->ntp : NULL;
+}
+
+/* Whether that does not agree with an offset by which a receiver goes at mono_ms. */
+static bool contradicts(const struct timebase_way *known, int64_t offset_ms, int64_t mono_ms)
+{
+	return known && !close_to(known->offset_ms, offset_ms, TIMEBASE_DOUBT_MS + drift_ms(mono_ms - known->mono_ms));
+}
+
+/* Uses what is best. A receiver tells the time to which its points belong, as long as nothing better contradicts it. */
+static void choose(struct timebase *t, int64_t mono_ms, struct timebase_news *news)
+{
+	const struct timebase_way *way = otherwise(t);
+	enum time_basis basis = t->receipt.there ? TIME_RECEIPT : TIME_NTP;
+	if (t->receiver.there && !contradicts(way, t->receiver.offset_ms, mono_ms)) {
+		way = &t->receiver;
+		basis = TIME_GNSS;
+	}
+	if (!way)
+		return;
+	bool moves = !close_to(way->offset_ms, t->offset_ms, TIMEBASE_MOVE_MS);
+	if (timebase_known(t) && basis == t->basis && !moves)
+		return;
+	if (!timebase_known(t))
+		t->since_mono_ms = mono_ms;
+	if (!timebase_known(t) || moves)
+		t->offset_ms = way->offset_ms;
+	t->basis = basis;
+	news->changed = true;
+}
+
+void timebase_start(struct timebase *t, const struct era *era, int64_t mono_ms, int64_t wall_ms)
+{
+	*t = (struct timebase){.era = *era, .offset_ms = wall_ms - mono_ms, .since_mono_ms = mono_ms};
+	t->basis = era->none ? TIME_SYSTEM : TIME_NONE;
+	t->wall = (struct timebase_way){true, t->offset_ms, mono_ms};
+}
+
+void timebase_look(struct timebase *t, int64_t mono_ms, int64_t wall_ms, bool synchronized, struct timebase_news *news)
+{
+	int64_t offset_ms = wall_ms - mono_ms;
+	if (!close_to(offset_ms, t->wall.offset_ms, TIMEBASE_STEP_MS)) {
+		news->stepped = true;
+		news->step_from_ms = mono_ms + t->wall.offset_ms;
+		news->step_to_ms = wall_ms;
+	}
+	t->wall = (struct timebase_way){true, offset_ms, mono_ms};
+	if (t->era.none)
+		return;
+	if (synchronized && era_holds(&t->era, wall_ms))
+		t->ntp = t->wall;
+	/* Without any fix, a guess follows the system clock. */
+	if (!timebase_known(t) && !t->seen)
+		t->offset_ms = offset_ms;
+	choose(t, mono_ms, news);
+}
+
+void timebase_receipt(struct timebase *t, int64_t offset_ms, int64_t mono_ms, struct timebase_news *news)
+{
+	if (t->era.none)
+		return;
+	t->receipt = (struct timebase_way){true, offset_ms, mono_ms};
+	choose(t, mono_ms, news);
+}
+
+void timebase_resume(struct timebase *t, enum time_basis basis, int64_t offset_ms, int64_t since_mono_ms)
+{
+	if (t->era.none || basis <= TIME_SYSTEM)
+		return;
+	t->basis = basis;
+	t->offset_ms = offset_ms;
+	t->since_mono_ms = since_mono_ms;
+	if (basis == TIME_GNSS)
+		t->receiver = (struct timebase_way){true, offset_ms, since_mono_ms};
+	if (basis == TIME_NTP)
+		t->ntp = (struct timebase_way){true, offset_ms, since_mono_ms};
+}
+
+/* Whether this fix is one more of a row that keeps up with the monotonic clock, and the row is long enough. */
+static bool sustained(struct timebase *t, int64_t mono_ms, int64_t offset_ms)
+{
+	struct timebase_way *run = &t->run;
+	t->seen++;
+	if (run->there && close_to(offset_ms, run->offset_ms, TIMEBASE_JITTER_MS + drift_ms(mono_ms - run->mono_ms))) {
+		t->run_count++;
+	} else {
+		t->broken += run->there;
+		*run = (struct timebase_way){true, offset_ms, mono_ms};
+		t->run_from_ms = mono_ms;
+		t->run_count = 1;
+	}
+	if (t->run_count < TIMEBASE_FIXES || mono_ms - t->run_from_ms < TIMEBASE_SPAN_MS)
+		return false;
+	/* Follows a drift of months, and evens out what the line and the reader add. */
+	run->offset_ms += (offset_ms - run->offset_ms) / 8;
+	run->mono_ms = mono_ms;
+	return true;
+}
+
+void timebase_fix(struct timebase *t, int64_t mono_ms, int64_t *fix_ms, struct timebase_news *news)
+{
+	if (t->era.none) {
+		t->seen++;
+		t->basis = TIME_GNSS;
+		t->offset_ms = *fix_ms - mono_ms;
+		return;
+	}
+	const struct timebase_way *known = otherwise(t);
+	int64_t known_ms = known ? mono_ms + known->offset_ms : 0;
+	int shift = era_shift(&t->era, *fix_ms, known ? &known_ms : NULL);
+	*fix_ms += shift * ERA_MS;
+	news->repaired |= shift != t->shift;
+	t->shift = shift;
+	int64_t offset_ms = *fix_ms - mono_ms;
+	bool doubtful = contradicts(known, offset_ms, mono_ms);
+	news->doubted |= doubtful && !t->doubtful;
+	t->doubtful = doubtful;
+	if (sustained(t, mono_ms, offset_ms)) {
+		t->receiver = t->run;
+		choose(t, mono_ms, news);
+	}
+	if (!timebase_known(t))
+		t->offset_ms = offset_ms;
+}
+
+bool timebase_known(const struct timebase *t)
+{
+	return t->basis >= TIME_SYSTEM;
+}
+
+int64_t timebase_at(const struct timebase *t, int64_t mono_ms)
+{
+	int64_t at_ms = mono_ms + t->offset_ms;
+	return at_ms < TIME_MS_MIN ? TIME_MS_MIN : at_ms > TIME_MS_MAX ? TIME_MS_MAX : at_ms;
+}
+
+bool timebase_hopeless(const struct timebase *t)
+{
+	return !timebase_known(t) && t->broken > 0;
+}
