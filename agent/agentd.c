@@ -1,6 +1,9 @@
 /* alzy-agentd: reads a source of fixes, and records them in the store. One thread drains the source into a ring, the
  * other, which owns everything else, empties the ring into the store. */
 #include "agent/capture.h"
+#include "agent/command.h"
+#include "agent/inputs.h"
+#include "agent/receivers.h"
 #include "agent/ring.h"
 #include "agent/sight.h"
 #include "hal/args.h"
@@ -48,16 +51,19 @@ struct agent {
 	pthread_mutex_t live_mutex; /* guards the two that follow */
 	struct live *live;          /* NULL: there is no page */
 	struct live_facts facts;    /* as on the page: what is in sight by the reader, the rest by the other thread */
+	struct receivers receivers; /* the reader's */
 	struct capture *capture;
 	struct gnss *gnss;
 	struct ring *ring;
+	struct inputs inputs;
+	struct command command; /* on_power_loss */
 	int signal_fd, watch_fd;
 	pthread_t reader;
 	bool reading; /* the reader thread was started and not yet joined */
 	atomic_bool reader_stop;
 	const char *stop_reason; /* why the agent ends; NULL while it runs */
 	int64_t started_mono_ms;
-	bool was_failing, removed;
+	bool was_failing, was_silent, removed;
 	char session_id[UUID_TEXT]; /* as last logged */
 	enum session_status session_status;
 };
@@ -67,10 +73,15 @@ struct agent {
 /* What the receiver says is seen at once, whenever the other thread looks. */
 static void show(struct agent *agent, const struct gnss_report *report)
 {
+	struct receivers_change change;
+	if (!receivers_take(&agent->receivers, report, &change))
+		return;
 	pthread_mutex_lock(&agent->live_mutex);
 	sight_feed(&agent->facts.sight, report);
 	if (agent->live)
 		live_publish(agent->live, &agent->facts);
+	if (agent->live && report->satellites)
+		live_publish_sky(agent->live, report->satellites, report->satellites_length);
 	pthread_mutex_unlock(&agent->live_mutex);
 }
 
@@ -89,6 +100,7 @@ static void *read_source(void *user)
 		}
 		if (got) {
 			show(agent, &report);
+			report.satellites = NULL; /* which are in the reader's memory */
 			ring_push(agent->ring, &report, wait);
 		}
 		ended = got && report.kind == GNSS_END;
@@ -160,8 +172,24 @@ static void tell_removed(struct agent *agent)
 		agent->conf.store_path, (int)getpid());
 }
 
-static void tell_source(const struct agent *agent, const struct gnss_report *report)
+static void tell_silence(struct agent *agent, const struct gnss_report *report)
 {
+	static const char *const texts[] = {
+		[GNSS_SILENT_GPSD] = "gpsd lets itself be connected to, and does not answer",
+		[GNSS_SILENT_NONE] = "gpsd has no receiver",
+		[GNSS_SILENT_RECEIVER] = "the receiver says nothing",
+	};
+	if (report->kind == GNSS_SILENT)
+		log_warning("%s", texts[report->silence]);
+	else if (report->kind <= GNSS_SKY && agent->was_silent)
+		log_notice("the receiver speaks again");
+	if (report->kind == GNSS_SILENT || report->kind <= GNSS_SKY)
+		agent->was_silent = report->kind == GNSS_SILENT;
+}
+
+static void tell_source(struct agent *agent, const struct gnss_report *report)
+{
+	tell_silence(agent, report);
 	if (report->kind == GNSS_GONE)
 		log_warning("%s can't be reached; trying again every few seconds", agent->conf.gnss_source);
 	else if (report->kind == GNSS_BACK)
@@ -176,11 +204,12 @@ static void tell_summary(const struct agent *agent)
 	for (int verdict = VERDICT_THINNED + 1; verdict < VERDICT_REFUSED_NO_SESSION; verdict++)
 		refused += facts.verdicts[verdict];
 	log_notice("stopped (%s): %" PRId64 " reports, %" PRId64 " fixes, %" PRId64 " kept, %" PRId64
-	           " not needed; refused: %" PRId64 " outside a session, %" PRId64 " not to be believed, %" PRId64
-	           " late, %" PRId64 " without a time, %" PRId64 " unusable; %" PRId64 " lost for want of room",
+	           " not needed; refused: %" PRId64 " of another receiver, %" PRId64 " outside a session, %" PRId64
+	           " not to be believed, %" PRId64 " late, %" PRId64 " without a time, %" PRId64 " unusable; %" PRId64
+	           " lost for want of room",
 	           agent->stop_reason, facts.reports, facts.epochs, facts.kept, facts.verdicts[VERDICT_THINNED],
-	           facts.verdicts[VERDICT_REFUSED_NO_SESSION], refused, facts.refused_late, facts.refused_no_time,
-	           facts.refused_bad, facts.overrun);
+	           facts.refused_receiver, facts.verdicts[VERDICT_REFUSED_NO_SESSION], refused, facts.refused_late,
+	           facts.refused_no_time, facts.refused_bad, facts.overrun);
 }
 
 static void publish(struct agent *agent)
@@ -293,11 +322,71 @@ static void look(struct agent *agent)
 	ring_set_eager(agent->ring, capture_wants_session(agent->capture));
 }
 
-/* Until capture has something to do, or the ring is to be looked into. */
+/* ---- ignition and supply ----------------------------------------------------------------------------------------- */
+
+static void secure(struct agent *agent, int64_t now_ms)
+{
+	struct err e = {0};
+	int rc = capture_secure(agent->capture, now_ms, &e);
+	tell_failing(agent, rc, &e);
+}
+
+static void on_ignition(struct agent *agent, enum input_news news, bool on, int64_t now_ms)
+{
+	if (news != INPUT_FIRST && news != INPUT_CHANGED)
+		return;
+	log_notice("the ignition is %s", on ? "on" : "off");
+	capture_ignition(agent->capture, on, now_ms);
+}
+
+/* The power may be gone before the loss has lasted: what is there is recorded at once. The command is for a loss that was
+ * seen to happen: a unit that is started without its supply is meant to be. */
+static void on_supply(struct agent *agent, enum input_news news, bool on, int64_t now_ms)
+{
+	if (news == INPUT_DOUBTFUL && on)
+		secure(agent, now_ms);
+	if (news != INPUT_CHANGED && (news != INPUT_FIRST || on))
+		return;
+	log_notice("the supply %s", on ? "is there again" : "has failed");
+	capture_supply(agent->capture, on, now_ms);
+	secure(agent, now_ms);
+	struct err e = {0};
+	if (!on && news == INPUT_CHANGED && *agent->conf.on_power_loss) {
+		log_notice("running: %s", agent->conf.on_power_loss);
+		if (command_start(&agent->command, agent->conf.on_power_loss, now_ms, &e))
+			log_error("can't run it: %s", e.text);
+	}
+}
+
+static void look_at_inputs(struct agent *agent)
+{
+	static void (*const act[])(struct agent * agent, enum input_news news, bool on,
+	                           int64_t now_ms) = {[INPUT_IGNITION] = on_ignition, [INPUT_SUPPLY] = on_supply};
+	struct err e = {0};
+	int64_t now_ms = clock_mono_ms();
+	for (int i = 0; i < INPUT_COUNT; i++) {
+		bool on = false;
+		enum input_news news = inputs_read(&agent->inputs, i, now_ms, agent->conf.debounce_ms, &on, &e);
+		if (news == INPUT_FAILED)
+			log_warning("the %s is not known: %s", input_name(i), e.text);
+		else if (news == INPUT_MENDED)
+			log_notice("the %s is known again", input_name(i));
+		else
+			act[i](agent, news, on, now_ms);
+	}
+	if (command_look(&agent->command, now_ms, &e))
+		log_error("%s: %s", agent->conf.on_power_loss, e.text);
+}
+
+/* ---- until it ends ------------------------------------------------------------------------------------------------ */
+
+/* Until capture has something to do, an input is to be read, or the ring is to be looked into. */
 static int poll_timeout(const struct agent *agent)
 {
 	int64_t look_ms = agent->conf.commit_interval_ms / 2 < LOOK_MS ? agent->conf.commit_interval_ms / 2 : LOOK_MS;
 	int64_t deadline_ms = capture_deadline(agent->capture), now_ms = clock_mono_ms();
+	int64_t inputs_ms = inputs_deadline(&agent->inputs, agent->conf.debounce_ms);
+	deadline_ms = inputs_ms < deadline_ms ? inputs_ms : deadline_ms;
 	if (deadline_ms <= now_ms)
 		return 0;
 	return (int)(deadline_ms - now_ms < look_ms ? deadline_ms - now_ms : look_ms);
@@ -305,10 +394,12 @@ static int poll_timeout(const struct agent *agent)
 
 static void run(struct agent *agent)
 {
-	struct pollfd fds[] = {{.fd = agent->signal_fd, .events = POLLIN},
-	                       {.fd = ring_fd(agent->ring), .events = POLLIN},
-	                       {.fd = agent->watch_fd, .events = POLLIN}};
+	struct pollfd fds[3 + INPUT_COUNT] = {{.fd = agent->signal_fd, .events = POLLIN},
+	                                      {.fd = ring_fd(agent->ring), .events = POLLIN},
+	                                      {.fd = agent->watch_fd, .events = POLLIN}};
 	while (!agent->stop_reason) {
+		for (int i = 0; i < INPUT_COUNT; i++)
+			fds[3 + i] = (struct pollfd){.fd = inputs_fd(&agent->inputs, i), .events = POLLIN};
 		publish(agent);
 		tell_session(agent);
 		if (poll(fds, sizeof fds / sizeof *fds, poll_timeout(agent)) < 0)
@@ -316,6 +407,7 @@ static void run(struct agent *agent)
 		if (fds[0].revents)
 			handle_signal(agent);
 		look(agent);
+		look_at_inputs(agent);
 	}
 }
 
@@ -359,12 +451,15 @@ static int begin(struct agent *agent, struct err *e)
 	agent->started_mono_ms = clock_mono_ms();
 	agent->conf_file = conf_path(NULL, CONF_UNIT_STANDARD);
 	int rc = conf_load(&conf_unit_table, agent->conf_file, &agent->conf, e);
+	agent->receivers = (struct receivers){.order = agent->conf.gnss_device, .timeout_ms = agent->conf.fix_timeout_ms};
 	if (!rc)
 		rc = take_signals(agent, e);
 	if (!rc)
 		rc = open_store(agent, e);
 	if (!rc)
-		rc = gnss_open(&agent->gnss, agent->conf.gnss_source, e);
+		rc = gnss_open(&agent->gnss, agent->conf.gnss_source, agent->conf.fix_timeout_ms, e);
+	if (!rc)
+		rc = inputs_open(&agent->inputs, &agent->conf, e);
 	if (!rc)
 		rc = ring_open(&agent->ring, RING_REPORTS, e);
 	if (!rc)
@@ -380,6 +475,7 @@ static int begin(struct agent *agent, struct err *e)
 static void end(struct agent *agent)
 {
 	capture_free(agent->capture);
+	inputs_close(&agent->inputs);
 	close_live(agent);
 	store_close(agent->store);
 	lock_free(agent->lock);

@@ -3,6 +3,7 @@
 #include "agent/epoch.h"
 #include "agent/journey.h"
 #include "agent/pending.h"
+#include "agent/receivers.h"
 #include "agent/sampler.h"
 #include "agent/sight.h"
 #include "hal/boot.h"
@@ -16,6 +17,7 @@
 struct capture {
 	struct store *store;          /* borrowed */
 	const struct conf_unit *conf; /* borrowed */
+	struct receivers receivers;
 	struct epoch epoch;
 	struct live_facts facts; /* counts, and what the receiver said: its last position is the best clock there is */
 
@@ -247,19 +249,58 @@ static void on_back(struct capture *c, const struct gnss_report *report)
 	c->gone = false;
 }
 
+static void on_silent(struct capture *c, const struct gnss_report *report)
+{
+	cJSON *payload = cJSON_CreateObject();
+	cJSON_AddStringToObject(payload, "cause", gnss_silence_name(report->silence));
+	pending_event(&c->pending, EVENT_GNSS_SILENT, now_ms(c, report->mono_ms), true, payload);
+	event_fix_lost(c, report);
+}
+
 static void (*const on_report[])(struct capture *c, const struct gnss_report *report) = {
-	[GNSS_NO_FIX] = event_fix_lost, [GNSS_BAD] = on_bad, [GNSS_GONE] = on_gone,
-	[GNSS_BACK] = on_back,          [GNSS_END] = NULL,
+	[GNSS_NO_FIX] = event_fix_lost,
+	[GNSS_BAD] = on_bad,
+	[GNSS_UNPLUGGED] = event_fix_lost,
+	[GNSS_SILENT] = on_silent,
+	[GNSS_GONE] = on_gone,
+	[GNSS_BACK] = on_back,
+	[GNSS_END] = NULL,
 };
+
+/* The epoch of the receiver before is at its end. */
+static void change_receiver(struct capture *c, const struct receivers_change *change, int64_t mono_ms)
+{
+	struct gnss_report fix;
+	if (change->why == RECEIVERS_SAME || change->why == RECEIVERS_FIRST)
+		return;
+	if (epoch_close(&c->epoch, &fix))
+		take_fix(c, &fix);
+	cJSON *payload = cJSON_CreateObject();
+	json_add_text_or_null(payload, "from", change->from);
+	json_add_text_or_null(payload, "to", change->to);
+	cJSON_AddStringToObject(payload, "why", receivers_why_name(change->why));
+	pending_event(&c->pending, EVENT_RECEIVER_CHANGED, now_ms(c, mono_ms), true, payload);
+}
+
+static void feed_followed(struct capture *c, const struct gnss_report *report)
+{
+	struct gnss_report fix;
+	if (report->kind <= GNSS_SKY && c->facts.sight.silence != GNSS_HEARD)
+		pending_event(&c->pending, EVENT_GNSS_HEARD, now_ms(c, report->mono_ms), true, NULL);
+	if (epoch_feed(&c->epoch, report, &fix))
+		take_fix(c, &fix);
+	sight_feed(&c->facts.sight, report);
+	if (on_report[report->kind])
+		on_report[report->kind](c, report);
+}
 
 int capture_feed(struct capture *c, const struct gnss_report *report, struct err *e)
 {
-	struct gnss_report fix;
-	if (epoch_feed(&c->epoch, report, &fix))
-		take_fix(c, &fix);
-	bool news = sight_feed(&c->facts.sight, report);
-	if (news && on_report[report->kind])
-		on_report[report->kind](c, report);
+	struct receivers_change change;
+	bool followed = receivers_take(&c->receivers, report, &change);
+	change_receiver(c, &change, report->mono_ms);
+	if (followed)
+		feed_followed(c, report);
 	c->facts.reports += report->kind <= GNSS_BAD;
 	return commit_if_due(c, report->mono_ms, e);
 }
@@ -270,6 +311,26 @@ int capture_tick(struct capture *c, int64_t now_mono_ms, struct err *e)
 	if (epoch_tick(&c->epoch, now_mono_ms, &fix))
 		take_fix(c, &fix);
 	return commit_if_due(c, now_mono_ms, e);
+}
+
+/* ---- inputs --------------------------------------------------------------------------------------------------- */
+
+void capture_ignition(struct capture *c, bool on, int64_t now_mono_ms)
+{
+	pending_event(&c->pending, on ? EVENT_IGNITION_ON : EVENT_IGNITION_OFF, now_ms(c, now_mono_ms), true, NULL);
+}
+
+void capture_supply(struct capture *c, bool on, int64_t now_mono_ms)
+{
+	pending_event(&c->pending, on ? EVENT_POWER_BACK : EVENT_POWER_LOST, now_ms(c, now_mono_ms), true, NULL);
+}
+
+int capture_secure(struct capture *c, int64_t now_mono_ms, struct err *e)
+{
+	struct gnss_report fix;
+	if (epoch_close(&c->epoch, &fix))
+		take_fix(c, &fix);
+	return c->pending.point_count || c->pending.event_count ? commit(c, now_mono_ms, e) : 0;
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------- */
@@ -283,6 +344,7 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	c->store = store;
 	c->conf = conf;
 	c->epoch.silence_ms = source_waits ? 0 : EPOCH_SILENCE_MS;
+	c->receivers = (struct receivers){.order = conf->gnss_device, .timeout_ms = conf->fix_timeout_ms};
 	sight_clear(&c->facts.sight);
 	int rc = journey_read(&c->journey, c->store, e);
 	if (rc) {
@@ -316,6 +378,7 @@ static cJSON *stop_payload(const struct capture *c, const char *reason)
 		{"reports", facts.reports},
 		{"epochs", facts.epochs},
 		{"kept", facts.kept},
+		{"refused_receiver", facts.refused_receiver},
 		{"refused_no_time", facts.refused_no_time},
 		{"refused_bad", facts.refused_bad},
 		{"refused_late", facts.refused_late},
@@ -363,6 +426,7 @@ void capture_facts(const struct capture *c, struct live_facts *out)
 {
 	*out = c->facts;
 	out->waiting_points = (int64_t)c->pending.point_count;
+	out->refused_receiver = c->receivers.refused;
 	out->refused_no_time = c->epoch.no_time;
 	out->refused_late = c->epoch.late;
 }

@@ -50,6 +50,15 @@ int64_t capture_deadline(const struct capture *capture);
 /* Tells of reports that were lost before they could be fed. */
 void capture_overrun(struct capture *capture, int64_t reports);
 
+/* The ignition is on, or off, from now on; also told once at the beginning. */
+void capture_ignition(struct capture *capture, bool on, int64_t now_mono_ms);
+
+/* The supply has failed, or is there again. */
+void capture_supply(struct capture *capture, bool on, int64_t now_mono_ms);
+
+/* What can be lost is not to be: closes the epoch and commits all that waits. An error as above. */
+int capture_secure(struct capture *capture, int64_t now_mono_ms, struct err *e);
+
 /* The clean stop: closes the epoch, ends or pauses an automatic session as configured, writes agent_stop with `reason`
  * and the counts, commits. An error means that what was waiting is not recorded. */
 int capture_stop(struct capture *capture, const char *reason, int64_t now_mono_ms, struct err *e);

@@ -52,7 +52,8 @@ static bool feed_position(struct epoch *epoch, const struct gnss_report *report,
 		return false;
 	}
 	closed = closed || epoch_close(epoch, out_fix);
-	if (epoch->any_closed && same_epoch(epoch, report)) {
+	/* Also of another receiver: there is one place at a time. */
+	if (epoch->any_closed && epoch->best.fix.recorded_at_ms == report->fix.recorded_at_ms) {
 		epoch->late++;
 		return closed;
 	}
@@ -70,6 +71,8 @@ bool epoch_feed(struct epoch *epoch, const struct gnss_report *report, struct gn
 	case GNSS_NO_FIX:
 		/* Another receiver without a fix says nothing about the one that has one. */
 		return same_device(epoch, report) && epoch_close(epoch, out_fix);
+	case GNSS_UNPLUGGED:
+	case GNSS_SILENT:
 	case GNSS_GONE:
 	case GNSS_END:
 		return epoch_close(epoch, out_fix);

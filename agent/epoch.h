@@ -4,7 +4,7 @@
  * The fix of an epoch is the report with most of accuracy, speed, heading and altitude, and on a tie the last. It is
  * closed by a position with another time or of another receiver, by silence, by the receiver's loss of fix, by the
  * source going away or ending, and by epoch_close. A position without a time, and one with the time of the epoch that
- * was closed last, are counted and otherwise ignored. */
+ * was closed last, of whatever receiver, are counted and otherwise ignored. */
 #ifndef ALZY_AGENT_EPOCH_H
 #define ALZY_AGENT_EPOCH_H
 

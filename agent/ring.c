@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 enum {
-	NEWS_PLACES = 16,      /* for what is no position: gone, back, end */
+	NEWS_PLACES = 16,      /* for news about the source: gone, back, silent, end */
 	HURRY_MOST = 64,       /* at most so many reports wait without a wake-up */
 	KEPT_BYTES = 64 << 10, /* touched memory that is not worth giving back */
 };
@@ -66,7 +66,7 @@ void ring_free(struct ring *ring)
 
 static bool is_news(const struct gnss_report *report)
 {
-	return report->kind == GNSS_GONE || report->kind == GNSS_BACK || report->kind == GNSS_END;
+	return report->kind > GNSS_BAD;
 }
 
 static bool has_room(const struct ring *ring, const struct gnss_report *report)

@@ -2,12 +2,20 @@
 
 #include <string.h>
 
-/* Another receiver without a fix ends the fix of the one that had it only when that one has been silent for so long. */
-enum { FIX_SILENCE_MS = 10000 };
-
 void sight_clear(struct live_sight *sight)
 {
 	*sight = (struct live_sight){.satellites_used = -1, .satellites_seen = -1, .hdop_centi = ROW_ABSENT};
+}
+
+/* What another receiver saw is nothing that this one sees. */
+static void on_heard(struct live_sight *sight, const struct gnss_report *report)
+{
+	sight->silence = GNSS_HEARD;
+	if (!strcmp(sight->device, report->device))
+		return;
+	memcpy(sight->device, report->device, sizeof sight->device);
+	sight->satellites_used = sight->satellites_seen = -1;
+	sight->hdop_centi = ROW_ABSENT;
 }
 
 static void on_position(struct live_sight *sight, const struct gnss_report *report)
@@ -18,42 +26,61 @@ static void on_position(struct live_sight *sight, const struct gnss_report *repo
 	sight->has_fix = true;
 	sight->fix_mono_ms = report->mono_ms;
 	sight->fix = report->fix;
-	memcpy(sight->device, report->device, sizeof sight->device);
 }
 
-static bool on_no_fix(struct live_sight *sight, const struct gnss_report *report)
-{
-	bool ours = !strcmp(report->device, sight->device);
-	if (!ours && sight->has_fix && report->mono_ms - sight->fix_mono_ms < FIX_SILENCE_MS)
-		return false;
-	sight->mode = report->mode;
-	return true;
-}
-
+/* A newer gpsd may tell the precision alone, and the satellites in between. */
 static void on_sky(struct live_sight *sight, const struct gnss_report *report)
 {
-	sight->satellites_used = report->satellites_used;
-	sight->satellites_seen = report->satellites_seen;
-	sight->hdop_centi = report->hdop_centi;
+	if (report->satellites_seen >= 0) {
+		sight->satellites_used = report->satellites_used;
+		sight->satellites_seen = report->satellites_seen;
+	}
+	if (report->hdop_centi != ROW_ABSENT)
+		sight->hdop_centi = report->hdop_centi;
 }
 
-bool sight_feed(struct live_sight *sight, const struct gnss_report *report)
+/* Nothing is known of the sky any more. */
+static void on_nothing(struct live_sight *sight, enum gnss_silence silence)
 {
-	if (report->kind != GNSS_END)
-		sight->gnss_connected = report->kind != GNSS_GONE;
+	sight->mode = 0;
+	sight->silence = silence;
+	sight->satellites_used = sight->satellites_seen = -1;
+	sight->hdop_centi = ROW_ABSENT;
+}
+
+void sight_feed(struct live_sight *sight, const struct gnss_report *report)
+{
+	if (report->kind <= GNSS_BAD)
+		sight->gnss_connected = true;
+	if (report->kind <= GNSS_SKY)
+		on_heard(sight, report);
 	switch (report->kind) {
 	case GNSS_POSITION:
 		on_position(sight, report);
-		return true;
+		break;
 	case GNSS_NO_FIX:
-		return on_no_fix(sight, report);
+		sight->mode = report->mode;
+		break;
 	case GNSS_SKY:
 		on_sky(sight, report);
-		return true;
+		break;
+	case GNSS_SILENT:
+		sight->gnss_connected = report->silence != GNSS_SILENT_GPSD;
+		on_nothing(sight, report->silence);
+		break;
+	case GNSS_UNPLUGGED:
+		on_nothing(sight, GNSS_HEARD);
+		break;
 	case GNSS_GONE:
-		sight->mode = 0;
-		return true;
+		sight->gnss_connected = false;
+		on_nothing(sight, GNSS_HEARD);
+		break;
+	case GNSS_BACK:
+		sight->gnss_connected = true;
+		if (sight->silence == GNSS_SILENT_GPSD)
+			sight->silence = GNSS_SILENT_RECEIVER;
+		break;
 	default:
-		return true;
+		break;
 	}
 }

@@ -10,8 +10,7 @@
 /* Nothing is known yet. */
 void sight_clear(struct live_sight *sight);
 
-/* Takes one report. Returns false when it changes nothing because it is of another receiver than the one shown: one without
- * a fix takes nothing from one that had a fix in the last ten seconds. */
-bool sight_feed(struct live_sight *sight, const struct gnss_report *report);
+/* Takes one report of the receiver that is followed, or about the source. */
+void sight_feed(struct live_sight *sight, const struct gnss_report *report);
 
 #endif

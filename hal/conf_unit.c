@@ -1,6 +1,8 @@
 #include "hal/conf_unit.h"
 
 #include "hal/era.h"
+#include "hal/gnss.h"
+#include "hal/power.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,22 @@ static int check_gnss_source(const char *value, struct err *e)
 			return 0;
 	}
 	return err_set(e, ERR_CONFIG, "\"%s\" is not allowed: write gpsd://HOST:PORT or replay:FILE", value);
+}
+
+/* Names with commas between them; none is empty, or longer than a receiver can be called. */
+static int check_devices(const char *value, struct err *e)
+{
+	const char *at = value;
+	for (;;) {
+		size_t length = strcspn(at, ", ");
+		const char *next = at + length + strspn(at + length, " ");
+		if (!length || length >= GNSS_DEVICE_TEXT || (*next && *next != ','))
+			return err_set(e, ERR_CONFIG,
+			               "\"%s\" is not allowed: write auto, or receivers as in /dev/ttyACM0, /dev/ttyUSB*", value);
+		if (!*next)
+			return 0;
+		at = next + 1 + strspn(next + 1, " ");
+	}
 }
 
 static int check_absolute(const char *value, struct err *e)
@@ -43,6 +61,10 @@ static int check_floor(const char *value, struct err *e)
 static const struct conf_key keys[] = {
 	{"gnss", "source", CONF_TEXT, AT(gnss_source), "gpsd://127.0.0.1:2947", .check = check_gnss_source,
      .help = "where fixes come from: gpsd://HOST:PORT, or replay:FILE of gpsd's JSON reports, one a line"},
+	{"gnss", "device", CONF_TEXT, AT(gnss_device), "auto", .check = check_devices,
+     .help = "which of several receivers behind one gpsd to prefer, in this order; auto: the first that has a fix"},
+	{"gnss", "fix_timeout", CONF_DURATION, AT(fix_timeout_ms), "10s", .min = 1000, .max = 86400000,
+     .help = "so long without a fix, and another receiver is followed; without a word, and gpsd is asked anew"},
 	{"store", "path", CONF_TEXT, AT(store_path), "/var/lib/alzy/store.db", .check = check_absolute,
      .help = "the store; its key and locks lie beside it"},
 	{"store", "commit_interval", CONF_DURATION, AT(commit_interval_ms), "20s", .min = 100, .max = 600000,
@@ -78,6 +100,14 @@ static const struct conf_key keys[] = {
      .help = "fixes of which the receiver says that they are simulated"},
 	{"clock", "floor", CONF_TEXT, AT(clock_floor), "auto", .check = check_floor,
      .help = "no time is before it: auto is what this unit knows, none takes all times as recorded, or a date"},
+	{"power", "ignition", CONF_TEXT, AT(ignition), "none", .check = power_check,
+     .help = "what tells whether the ignition is on: none, gpio:CHIP/LINE, file:PATH; a ! in front inverts it"},
+	{"power", "supply", CONF_TEXT, AT(supply), "none", .check = power_check,
+     .help = "what tells whether the unit is supplied from outside, written in the same way"},
+	{"power", "debounce", CONF_DURATION, AT(debounce_ms), "500ms", .min = 0, .max = 60000, .reload = true,
+     .help = "a change of either counts once it has lasted so long"},
+	{"power", "on_power_loss", CONF_TEXT, AT(on_power_loss), "", .reload = true,
+     .help = "a command for /bin/sh, run once when the supply has failed and all is recorded; empty: none"},
 	{"sync", "interval", CONF_DURATION, AT(sync_interval_ms), "15m", .min = 1000, .max = 7 * 86400000LL, .reload = true,
      .help = "how often alzy-syncd sends what is unsent while the network stays up"},
 	{"sync", "ca_file", CONF_TEXT, AT(sync_ca_file), "", .check = check_absolute_or_empty, .reload = true,

@@ -14,6 +14,8 @@ enum capture_simulated { CAPTURE_SIMULATED_PRESET, CAPTURE_SIMULATED_KEEP, CAPTU
 
 struct conf_unit {
 	char gnss_source[CONF_TEXT_MAX];
+	char gnss_device[CONF_TEXT_MAX]; /* "auto", or names with commas between them */
+	int64_t fix_timeout_ms;
 	char store_path[CONF_TEXT_MAX];
 	int64_t commit_interval_ms;
 	int64_t commit_points;
@@ -27,6 +29,10 @@ struct conf_unit {
 	int simulated; /* enum capture_simulated */
 	int64_t standing_radius_m;
 	char clock_floor[CONF_TEXT_MAX]; /* as of era.h */
+	char ignition[CONF_TEXT_MAX];    /* as power_open */
+	char supply[CONF_TEXT_MAX];      /* … */
+	int64_t debounce_ms;
+	char on_power_loss[CONF_TEXT_MAX]; /* for /bin/sh -c; "": nothing */
 	int64_t sync_interval_ms;
 	char sync_ca_file[CONF_TEXT_MAX];
 	int64_t batch_points;

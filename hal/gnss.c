@@ -17,6 +17,15 @@ struct gnss {
 
 static const struct gnss_driver *const drivers[] = {&gnss_gpsd, &gnss_replay};
 
+const char *gnss_silence_name(enum gnss_silence silence)
+{
+	static const char *const names[] = {[GNSS_HEARD] = "",
+	                                    [GNSS_SILENT_GPSD] = "gpsd",
+	                                    [GNSS_SILENT_NONE] = "no_receiver",
+	                                    [GNSS_SILENT_RECEIVER] = "receiver"};
+	return names[silence];
+}
+
 static const struct gnss_driver *driver_of(const char *source)
 {
 	for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
@@ -25,7 +34,7 @@ static const struct gnss_driver *driver_of(const char *source)
 	return NULL;
 }
 
-int gnss_open(struct gnss **out, const char *source, struct err *e)
+int gnss_open(struct gnss **out, const char *source, int64_t silence_ms, struct err *e)
 {
 	const struct gnss_driver *driver = driver_of(source);
 	if (!driver)
@@ -37,7 +46,7 @@ int gnss_open(struct gnss **out, const char *source, struct err *e)
 	gnss->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int rc = gnss->wake_fd < 0 ? err_errno(e, ERR_INTERNAL, "can't make an eventfd") : 0;
 	if (!rc)
-		rc = driver->open(&gnss->state, source + strlen(driver->scheme), e);
+		rc = driver->open(&gnss->state, source + strlen(driver->scheme), silence_ms, e);
 	if (rc) {
 		gnss_close(gnss);
 		return rc;

@@ -12,7 +12,8 @@
 struct gnss_driver {
 	const char *scheme; /* how its sources begin: "gpsd://" */
 	bool can_wait;
-	int (*open)(void **out_state, const char *address, struct err *e); /* address: behind the scheme */
+	/* address: behind the scheme; silence_ms: as gnss_open */
+	int (*open)(void **out_state, const char *address, int64_t silence_ms, struct err *e);
 	/* As gnss_read; gnss_wait on wake_fd ends it early. */
 	int (*read)(void *state, int wake_fd, int64_t timeout_ms, struct gnss_report *out, bool *out_got, struct err *e);
 	void (*close)(void *state);
@@ -49,7 +50,57 @@ void gnss_lines_added(struct gnss_lines *lines, size_t count);
 bool gnss_lines_next(struct gnss_lines *lines, bool at_end, struct gnss_report *out);
 
 /* Reads the first JSON value of text[0..length), which it may change, and says in *out_used how much that was (all, when
- * it is malformed). Returns whether it is a report: TPV, SKY, or malformed (GNSS_BAD); other classes are none. */
+ * it is malformed). Returns whether it is a report: TPV, SKY, DEVICE, DEVICES, or malformed (GNSS_BAD); other classes are none. */
 bool gnss_json_report(char *text, size_t length, size_t *out_used, struct gnss_report *out);
+
+/* ---- how that is done: the members that mean something, found in one of two ways, and what they mean ---- */
+
+enum gnss_number {
+	NUMBER_MODE,
+	NUMBER_STATUS,
+	NUMBER_LAT,
+	NUMBER_LON,
+	NUMBER_EPH,
+	NUMBER_EPX,
+	NUMBER_EPY,
+	NUMBER_ALT_MSL,
+	NUMBER_ALT_HAE,
+	NUMBER_SPEED,
+	NUMBER_TRACK,
+	NUMBER_NSAT,
+	NUMBER_USAT,
+	NUMBER_HDOP,
+	NUMBER_ACTIVATED,
+	NUMBER_COUNT,
+};
+
+enum gnss_text { TEXT_CLASS, TEXT_DEVICE, TEXT_PATH, TEXT_TIME, TEXT_COUNT };
+
+/* What is not there, or has another type, is NaN or NULL; the lists of a kind that is not there count -1. */
+struct gnss_members {
+	double numbers[NUMBER_COUNT];
+	bool has_mode;
+	const char *texts[TEXT_COUNT]; /* not terminated; borrowed */
+	size_t lengths[TEXT_COUNT];
+	const char *satellites; /* the array as it is written; borrowed */
+	size_t satellites_length;
+	int satellites_seen, satellites_used, devices; /* as counted */
+};
+
+extern const char *const gnss_number_names[NUMBER_COUNT], *const gnss_text_names[TEXT_COUNT];
+
+/* Nothing is there. */
+void gnss_members_clear(struct gnss_members *members);
+
+/* For what gpsd says once a second: reads a flat object of plain values, and SKY's satellites around which it goes. Returns false
+ * for anything else, sound or not, which is then for gnss_parse to judge. */
+bool gnss_scan(const char *text, size_t length, size_t *out_used, struct gnss_members *out);
+
+/* For anything. The members live as long as the tree, which the caller frees; NULL when it is malformed. */
+struct cJSON;
+struct cJSON *gnss_parse(char *text, size_t length, size_t *out_used, struct gnss_members *out);
+
+/* Returns whether it is a report. */
+bool gnss_members_report(const struct gnss_members *members, struct gnss_report *out);
 
 #endif

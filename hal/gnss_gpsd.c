@@ -6,6 +6,7 @@
 #include "hal/gnss_driver.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gps.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,19 +15,31 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { RETRY_FIRST_MS = 250, RETRY_MOST_MS = 4000 };
+enum {
+	RETRY_FIRST_MS = 250,
+	RETRY_MOST_MS = 4000,
+	GREETING_MS = 3000, /* gpsd tells its receivers at once when it is asked to */
+	SILENCE_DOUBLED_MOST = 5,
+};
 
 struct gpsd {
 	char host[256], port[8];
 	struct gps_data_t data;
 	bool connected; /* data holds an open connection */
 	bool there;     /* gpsd has said something on it */
-	bool told_gone;
+	bool told_gone, told_back;
 	int64_t next_try_ms, retry_ms, connected_ms;
+
+	int64_t silence_ms;             /* so long may receivers say nothing … */
+	int silences;                   /* … and that many times doubled, after as many silences */
+	int64_t heard_ms;               /* a receiver, or when the last silence was told */
+	bool asked;                     /* gpsd has not told its receivers on this connection yet */
+	bool doubted;                   /* this connection was made because of silence */
+	enum gnss_silence told_silence; /* GNSS_HEARD: none */
 	struct gnss_lines lines;
 };
 
-static int gpsd_open(void **out_state, const char *address, struct err *e)
+static int gpsd_open(void **out_state, const char *address, int64_t silence_ms, struct err *e)
 {
 	const char *colon = strrchr(address, ':');
 	size_t host = colon ? (size_t)(colon - address) : 0;
@@ -41,6 +54,7 @@ static int gpsd_open(void **out_state, const char *address, struct err *e)
 	memcpy(gpsd->host, address + bracketed, host - 2 * bracketed);
 	strcpy(gpsd->port, colon + 1);
 	gpsd->retry_ms = RETRY_FIRST_MS;
+	gpsd->silence_ms = silence_ms;
 	*out_state = gpsd;
 	return 0;
 }
@@ -79,8 +93,10 @@ static void connect_gpsd(struct gpsd *gpsd)
 	if (!gpsd->connected)
 		return;
 	gpsd->connected_ms = clock_mono_ms();
+	fcntl(gpsd->data.gps_fd, F_SETFD, FD_CLOEXEC);
 	keep_alive(gpsd->data.gps_fd);
-	if (gps_stream(&gpsd->data, WATCH_ENABLE | WATCH_JSON, NULL) < 0)
+	gpsd->asked = gps_stream(&gpsd->data, WATCH_ENABLE | WATCH_JSON, NULL) == 0;
+	if (!gpsd->asked)
 		disconnect(gpsd);
 }
 
@@ -96,6 +112,8 @@ static bool gone(struct gpsd *gpsd, struct gnss_report *out)
 	gpsd->retry_ms = gpsd->retry_ms * 2 < RETRY_MOST_MS ? gpsd->retry_ms * 2 : RETRY_MOST_MS;
 	bool news = !gpsd->told_gone;
 	gpsd->told_gone = true;
+	gpsd->told_back = gpsd->doubted = false;
+	gpsd->told_silence = GNSS_HEARD;
 	if (news)
 		*out = (struct gnss_report){.kind = GNSS_GONE, .mono_ms = clock_mono_ms()};
 	return news;
@@ -116,8 +134,99 @@ static bool receive(struct gpsd *gpsd, struct gnss_report *out)
 		return false;
 	gpsd->there = true;
 	gpsd->told_gone = false;
+	if (gpsd->told_back)
+		return false;
+	/* One that hung may have much to say now: silence is counted from here. */
+	gpsd->told_back = true;
+	gpsd->doubted = false;
+	gpsd->silences = 0;
+	gpsd->heard_ms = gpsd->lines.read_ms;
 	*out = (struct gnss_report){.kind = GNSS_BACK, .mono_ms = gpsd->lines.read_ms};
 	return true;
+}
+
+/* ---- silence -------------------------------------------------------------------------------------------------- */
+
+/* Returns whether it is news. */
+static bool tell_silence(struct gpsd *gpsd, enum gnss_silence silence, struct gnss_report *out)
+{
+	gpsd->heard_ms = clock_mono_ms();
+	gpsd->doubted = false;
+	if (gpsd->silences < SILENCE_DOUBLED_MOST)
+		gpsd->silences++;
+	if (gpsd->told_silence == silence)
+		return false;
+	gpsd->told_silence = silence;
+	*out = (struct gnss_report){.kind = GNSS_SILENT, .mono_ms = gpsd->heard_ms, .silence = silence};
+	return true;
+}
+
+/* When something has to be done although nothing was heard. */
+static int64_t due_ms(const struct gpsd *gpsd)
+{
+	if (!gpsd->connected)
+		return gpsd->next_try_ms;
+	if (gpsd->asked)
+		return gpsd->connected_ms + (gpsd->silence_ms < GREETING_MS ? gpsd->silence_ms : GREETING_MS);
+	return gpsd->heard_ms + (gpsd->silence_ms << gpsd->silences);
+}
+
+/* Nothing was heard until due_ms. A connection to a gpsd that does not even greet stays: should it go on, it answers there. */
+static bool doubt(struct gpsd *gpsd, struct gnss_report *out)
+{
+	if (gpsd->asked) {
+		gpsd->asked = false;
+		if (gpsd->there)
+			return gpsd->doubted && tell_silence(gpsd, GNSS_SILENT_RECEIVER, out);
+		gpsd->told_back = false;
+		return tell_silence(gpsd, GNSS_SILENT_GPSD, out);
+	}
+	disconnect(gpsd);
+	connect_gpsd(gpsd);
+	gpsd->doubted = gpsd->connected;
+	return !gpsd->connected && gone(gpsd, out);
+}
+
+/* gpsd has told its receivers. */
+static bool on_devices(struct gpsd *gpsd, const struct gnss_report *report, struct gnss_report *out)
+{
+	bool doubted = gpsd->doubted;
+	gpsd->asked = gpsd->doubted = false;
+	if (report->devices == 0)
+		return tell_silence(gpsd, GNSS_SILENT_NONE, out);
+	return doubted && tell_silence(gpsd, GNSS_SILENT_RECEIVER, out);
+}
+
+/* Takes the next line that is a report, or says what it means that it came. */
+static bool next_report(struct gpsd *gpsd, struct gnss_report *out)
+{
+	struct gnss_report report;
+	while (gnss_lines_next(&gpsd->lines, false, &report)) {
+		if (report.kind == GNSS_DEVICES && report.devices >= 0) {
+			if (on_devices(gpsd, &report, out))
+				return true;
+			continue;
+		}
+		if (report.kind == GNSS_UNPLUGGED) /* was it the last one? */
+			gps_send(&gpsd->data, "?DEVICES;\n");
+		if (report.kind <= GNSS_BAD) {
+			gpsd->heard_ms = report.mono_ms;
+			gpsd->asked = gpsd->doubted = false;
+			gpsd->silences = 0;
+			gpsd->told_silence = GNSS_HEARD;
+		}
+		*out = report;
+		return true;
+	}
+	return false;
+}
+
+static bool on_timeout(struct gpsd *gpsd, struct gnss_report *out)
+{
+	if (gpsd->connected)
+		return doubt(gpsd, out);
+	connect_gpsd(gpsd);
+	return !gpsd->connected && gone(gpsd, out);
 }
 
 static int gpsd_read(void *state, int wake_fd, int64_t timeout_ms, struct gnss_report *out, bool *out_got,
@@ -126,19 +235,18 @@ static int gpsd_read(void *state, int wake_fd, int64_t timeout_ms, struct gnss_r
 	struct gpsd *gpsd = state;
 	int64_t deadline_ms = gnss_deadline(timeout_ms);
 	(void)e;
-	*out_got = gnss_lines_next(&gpsd->lines, false, out);
+	*out_got = next_report(gpsd, out);
 	while (!*out_got) {
-		bool pause = !gpsd->connected && gpsd->next_try_ms < deadline_ms;
+		int64_t until_ms = due_ms(gpsd);
+		bool due = until_ms < deadline_ms;
 		enum gnss_wait wait =
-			gnss_wait(gpsd->connected ? gpsd->data.gps_fd : -1, wake_fd, pause ? gpsd->next_try_ms : deadline_ms);
-		if (wait == GNSS_WAIT_WOKEN || (wait == GNSS_WAIT_TIMEOUT && !pause))
+			gnss_wait(gpsd->connected ? gpsd->data.gps_fd : -1, wake_fd, due ? until_ms : deadline_ms);
+		if (wait == GNSS_WAIT_WOKEN || (wait == GNSS_WAIT_TIMEOUT && !due))
 			return 0;
-		if (!gpsd->connected)
-			connect_gpsd(gpsd);
-		if (!gpsd->connected)
-			*out_got = gone(gpsd, out);
-		else if (wait == GNSS_WAIT_READABLE)
-			*out_got = receive(gpsd, out) || gnss_lines_next(&gpsd->lines, false, out);
+		if (wait == GNSS_WAIT_TIMEOUT)
+			*out_got = on_timeout(gpsd, out);
+		else
+			*out_got = receive(gpsd, out) || next_report(gpsd, out);
 	}
 	return 0;
 }

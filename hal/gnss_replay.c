@@ -22,8 +22,9 @@ static void replay_close(void *state)
 	free(replay);
 }
 
-static int replay_open(void **out_state, const char *address, struct err *e)
+static int replay_open(void **out_state, const char *address, int64_t silence_ms, struct err *e)
 {
+	(void)silence_ms;
 	struct replay *replay = calloc(1, sizeof *replay);
 	if (!replay)
 		return err_set(e, ERR_MEMORY, "out of memory for a replay");

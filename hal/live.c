@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,10 @@ struct live_page {
 	uint32_t size;
 	_Atomic uint32_t version;
 	struct live_facts facts;
+	struct live_sky sky;
 };
 
-static const char magic[8] = "alzyliv2";
+static const char magic[8] = "alzyliv3";
 
 struct live {
 	int fd;
@@ -72,14 +74,34 @@ int live_open(struct live **out, const char *store_id, struct err *e)
 	return 0;
 }
 
-void live_publish(struct live *live, const struct live_facts *facts)
+static uint32_t begin_writing(struct live_page *page)
 {
-	struct live_page *page = live->page;
 	uint32_t version = atomic_load_explicit(&page->version, memory_order_relaxed);
 	atomic_store_explicit(&page->version, version + 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
-	page->facts = *facts;
+	return version;
+}
+
+static void end_writing(struct live_page *page, uint32_t version)
+{
 	atomic_store_explicit(&page->version, version + 2, memory_order_release);
+}
+
+void live_publish(struct live *live, const struct live_facts *facts)
+{
+	uint32_t version = begin_writing(live->page);
+	live->page->facts = *facts;
+	end_writing(live->page, version);
+}
+
+void live_publish_sky(struct live *live, const char *json, size_t length)
+{
+	struct live_sky *sky = &live->page->sky;
+	uint32_t version = begin_writing(live->page);
+	sky->length = length <= sizeof sky->json ? length : 0;
+	if (sky->length)
+		memcpy(sky->json, json, length);
+	end_writing(live->page, version);
 }
 
 void live_close(struct live *live)
@@ -95,19 +117,17 @@ void live_close(struct live *live)
 	free(live);
 }
 
-/* Whole facts, or false when the agent died while writing them, or has not written any. */
-static bool copy_facts(const struct live_page *page, struct live_facts *out)
+/* One whole part of the page, or false when the agent died while writing, or has not written anything. */
+static bool copy_part(const struct live_page *page, size_t offset, size_t size, void *out)
 {
 	enum { TRIES = 1000 };
 	for (int i = 0; i < TRIES; i++) {
 		uint32_t before = atomic_load_explicit(&page->version, memory_order_acquire);
-		struct live_facts facts = page->facts;
+		memcpy(out, (const char *)page + offset, size);
 		atomic_thread_fence(memory_order_acquire);
 		uint32_t after = atomic_load_explicit(&page->version, memory_order_relaxed);
-		if (before && before == after && before % 2 == 0) {
-			*out = facts;
+		if (before && before == after && before % 2 == 0)
 			return true;
-		}
 	}
 	return false;
 }
@@ -120,7 +140,8 @@ static bool is_ours(int fd, uint32_t owner)
 	       (info.st_uid == 0 || info.st_uid == owner) && !fcntl(fd, F_OFD_GETLK, &held) && held.l_type != F_UNLCK;
 }
 
-int live_read(const char *store_id, uint32_t owner, struct live_facts *out, bool *out_found, struct err *e)
+static int read_part(const char *store_id, uint32_t owner, size_t offset, size_t size, void *out, bool *out_found,
+                     struct err *e)
 {
 	char name[64];
 	page_name(store_id, name, sizeof name);
@@ -131,7 +152,8 @@ int live_read(const char *store_id, uint32_t owner, struct live_facts *out, bool
 	if (fd >= 0 && is_ours(fd, owner)) {
 		const struct live_page *page = mmap(NULL, sizeof *page, PROT_READ, MAP_SHARED, fd, 0);
 		if (page != MAP_FAILED) {
-			found = !memcmp(page->magic, magic, sizeof magic) && page->size == sizeof *page && copy_facts(page, out);
+			found = !memcmp(page->magic, magic, sizeof magic) && page->size == sizeof *page &&
+			        copy_part(page, offset, size, out);
 			munmap((void *)page, sizeof *page);
 		}
 	}
@@ -139,4 +161,16 @@ int live_read(const char *store_id, uint32_t owner, struct live_facts *out, bool
 		close(fd);
 	*out_found = found;
 	return 0;
+}
+
+int live_read(const char *store_id, uint32_t owner, struct live_facts *out, bool *out_found, struct err *e)
+{
+	return read_part(store_id, owner, offsetof(struct live_page, facts), sizeof *out, out, out_found, e);
+}
+
+int live_read_sky(const char *store_id, uint32_t owner, struct live_sky *out, bool *out_found, struct err *e)
+{
+	int rc = read_part(store_id, owner, offsetof(struct live_page, sky), sizeof *out, out, out_found, e);
+	*out_found = *out_found && out->length && out->length <= sizeof out->json;
+	return rc;
 }

@@ -19,6 +19,7 @@ struct live_sight {
 	struct point fix;
 	int satellites_used, satellites_seen;
 	int32_t hdop_centi;
+	enum gnss_silence silence; /* why nothing is heard */
 	char device[GNSS_DEVICE_TEXT];
 };
 
@@ -29,6 +30,7 @@ struct live_facts {
 	int64_t waiting_points;          /* kept, not yet committed */
 	int64_t reports, epochs, kept;   /* since the agent started */
 	int64_t verdicts[VERDICT_COUNT]; /* on those epochs */
+	int64_t refused_receiver;        /* reports of another than the followed one */
 	int64_t refused_no_time, refused_bad, refused_late, overrun;
 };
 
@@ -38,11 +40,24 @@ struct live; /* the agent's end */
 int live_open(struct live **out, const char *store_id, struct err *e);
 /* Readers see either the facts before or these, whole. Never blocks. */
 void live_publish(struct live *live, const struct live_facts *facts);
+
+/* The satellites in view as gpsd's JSON array, which only a reader looks into: it costs the agent no more than copying. What is
+ * longer is left out. */
+enum { LIVE_SKY_MAX = 16384 };
+struct live_sky {
+	size_t length; /* 0: nothing is known */
+	char json[LIVE_SKY_MAX];
+};
+void live_publish_sky(struct live *live, const char *json, size_t length);
+
 /* Removes the page. NULL is fine. */
 void live_close(struct live *live);
 
 /* The reader's end: *out_found is false when no agent of this store is alive, or its page belongs to a stranger
  * (neither root nor `owner`, the user that owns the store). */
 int live_read(const char *store_id, uint32_t owner, struct live_facts *out, bool *out_found, struct err *e);
+
+/* As live_read. */
+int live_read_sky(const char *store_id, uint32_t owner, struct live_sky *out, bool *out_found, struct err *e);
 
 #endif

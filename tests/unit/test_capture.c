@@ -285,14 +285,14 @@ static void losing_and_finding_the_fix(void **state)
 	assert_true(event.event_at_ms == T0 + 4000);
 	assert_string_equal(event.payload, "{\"mode\":0}");
 	event_free(&event);
-	/* Another receiver without a fix is no news, until this one has been silent for long. */
+	/* Another receiver without a fix is no news, until the followed one has been silent for long. */
 	struct gnss_report other = report_of(GNSS_NO_FIX, 8);
 	strcpy(other.device, "/dev/other");
 	assert_int_equal(capture_feed(capture, &other, NULL), 0);
 	assert_int_equal(last_seq(STREAM_EVENTS), 5);
 	other.mono_ms = MONO + 17000;
 	assert_int_equal(capture_feed(capture, &other, NULL), 0);
-	assert_string_equal(events_from(6), "fix_lost");
+	assert_string_equal(events_from(6), "receiver_changed fix_lost");
 }
 
 static void gpsd_gone_and_back(void **state)

@@ -91,11 +91,16 @@ static void two_receivers_are_never_one_epoch(void **state)
 	(void)state;
 	struct epoch epoch = {0};
 	feeds_nothing(&epoch, position(1000, 0, 1, 11, "a"));
-	feeds(&epoch, position(1000, 0, 1, 12, "b"), 11);
+	feeds(&epoch, position(2000, 0, 1, 21, "b"), 11);
 	/* One without a fix says nothing about the other. */
 	feeds_nothing(&epoch, other(GNSS_NO_FIX, "a"));
-	feeds_nothing(&epoch, position(1000, 0, 1, 13, "b"));
-	feeds(&epoch, other(GNSS_NO_FIX, "b"), 13);
+	feeds_nothing(&epoch, position(2000, 0, 1, 22, "b"));
+	/* Nor is a vehicle at two places at once. */
+	feeds(&epoch, position(2000, 0, 4, 23, "a"), 22);
+	feeds_nothing(&epoch, position(2000, 0, 4, 24, "b"));
+	assert_int_equal(epoch.late, 2);
+	feeds_nothing(&epoch, position(3000, 0, 1, 31, "b"));
+	feeds(&epoch, other(GNSS_NO_FIX, "b"), 31);
 }
 
 static void what_closes_and_what_does_not(void **state)

@@ -42,13 +42,15 @@ static void end_listening(void)
 	close(listener);
 }
 
-static struct gnss *open_gpsd(void)
+enum { LONG_MS = 10000, SHORT_MS = 150 };
+
+static struct gnss *open_gpsd(int64_t silence_ms)
 {
 	struct gnss *gnss;
 	struct err e;
 	char source[64];
 	snprintf(source, sizeof source, "gpsd://127.0.0.1:%u", port);
-	assert_int_equal(gnss_open(&gnss, source, &e), 0);
+	assert_int_equal(gnss_open(&gnss, source, silence_ms, &e), 0);
 	assert_false(gnss_can_wait(gnss));
 	return gnss;
 }
@@ -95,7 +97,7 @@ static void it_waits_for_gpsd_and_comes_back(void **state)
 	struct gnss_report report;
 	begin_listening();
 	end_listening(); /* the port is known, and nobody is there */
-	struct gnss *gnss = open_gpsd();
+	struct gnss *gnss = open_gpsd(LONG_MS);
 	assert_int_equal(next(gnss).kind, GNSS_GONE);
 	assert_false(read_one(gnss, 600, &report)); /* told once, however often it is tried */
 	for (int round = 0; round < 2; round++) {
@@ -118,7 +120,7 @@ static void it_is_patient_with_one_that_greets_and_hangs_up(void **state)
 	(void)state;
 	enum { ROUNDS = 3, AT_LEAST_MS = 250 + 500 };
 	begin_listening();
-	struct gnss *gnss = open_gpsd();
+	struct gnss *gnss = open_gpsd(LONG_MS);
 	int64_t begun = clock_mono_ms();
 	for (int round = 0; round < ROUNDS; round++) {
 		int client = accept_client(gnss);
@@ -137,7 +139,7 @@ static void waking_ends_a_wait(void **state)
 	(void)state;
 	struct gnss_report report;
 	begin_listening();
-	struct gnss *gnss = open_gpsd();
+	struct gnss *gnss = open_gpsd(LONG_MS);
 	int client = accept_client(gnss);
 	int64_t begun = clock_mono_ms();
 	gnss_wake(gnss);
@@ -190,9 +192,9 @@ static void a_report_is_the_same_from_gpsd_and_from_a_file(void **state)
 	assert_int_equal(write(fd, text, length), length);
 	close(fd);
 	snprintf(source, sizeof source, "replay:%s", path);
-	assert_int_equal(gnss_open(&replay, source, &e), 0);
+	assert_int_equal(gnss_open(&replay, source, 10000, &e), 0);
 	begin_listening();
-	struct gnss *gnss = open_gpsd();
+	struct gnss *gnss = open_gpsd(LONG_MS);
 	int client = accept_client(gnss);
 	bool begun = false;
 	/* In pieces of odd sizes, as a network may cut them. */
@@ -232,11 +234,100 @@ static void a_report_is_the_same_from_gpsd_and_from_a_file(void **state)
 	free(text);
 }
 
+#define DEVICES(list) "{\"class\":\"DEVICES\",\"devices\":[" list "]}\r\n"
+#define ONE           "{\"class\":\"DEVICE\",\"path\":\"/dev/ttyS0\",\"activated\":\"2026-11-22T02:57:53.652Z\"}"
+#define CLOSED        "{\"class\":\"DEVICE\",\"path\":\"/dev/ttyS0\",\"activated\":0}\r\n"
+
+static void silent(struct gnss *gnss, enum gnss_silence why)
+{
+	struct gnss_report report = next(gnss);
+	assert_int_equal(report.kind, GNSS_SILENT);
+	assert_string_equal(gnss_silence_name(report.silence), gnss_silence_name(why));
+}
+
+/* The connection is made anew, and what gpsd then says tells why. */
+static void a_receiver_that_says_nothing(void **state)
+{
+	(void)state;
+	struct gnss_report report;
+	begin_listening();
+	struct gnss *gnss = open_gpsd(SHORT_MS);
+	int client = accept_client(gnss);
+	say(client, VERSION DEVICES(ONE) TPV);
+	assert_int_equal(next(gnss).kind, GNSS_BACK);
+	assert_int_equal(next(gnss).kind, GNSS_POSITION);
+	for (int round = 0; round < 2; round++) {
+		int another = accept_client(gnss);
+		assert_int_equal(read(client, &report, 1), 0); /* the one before was hung up */
+		close(client);
+		client = another;
+		say(client, VERSION DEVICES(ONE));
+		if (round == 0)
+			silent(gnss, GNSS_SILENT_RECEIVER);
+		assert_false(read_one(gnss, 20, &report)); /* told once */
+	}
+	say(client, TPV);
+	assert_int_equal(next(gnss).kind, GNSS_POSITION);
+	close(client);
+	end_listening();
+	gnss_close(gnss);
+}
+
+static void a_gpsd_that_hangs_and_goes_on(void **state)
+{
+	(void)state;
+	begin_listening();
+	struct gnss *gnss = open_gpsd(SHORT_MS);
+	int client = accept_client(gnss);
+	silent(gnss, GNSS_SILENT_GPSD);
+	int again = accept_client(gnss);
+	say(again, VERSION DEVICES(ONE) TPV);
+	assert_int_equal(next(gnss).kind, GNSS_BACK);
+	assert_int_equal(next(gnss).kind, GNSS_POSITION);
+	/* Once more, after it was sound. */
+	close(client);
+	client = accept_client(gnss);
+	silent(gnss, GNSS_SILENT_GPSD);
+	close(client);
+	close(again);
+	end_listening();
+	assert_int_equal(next(gnss).kind, GNSS_GONE);
+	gnss_close(gnss);
+}
+
+static void a_gpsd_without_a_receiver(void **state)
+{
+	(void)state;
+	char said[64] = "";
+	begin_listening();
+	struct gnss *gnss = open_gpsd(LONG_MS);
+	int client = accept_client(gnss);
+	say(client, VERSION DEVICES(""));
+	assert_int_equal(next(gnss).kind, GNSS_BACK);
+	silent(gnss, GNSS_SILENT_NONE);
+	say(client, DEVICES("") DEVICES(ONE) TPV);
+	assert_int_equal(next(gnss).kind, GNSS_POSITION);
+	say(client, CLOSED);
+	struct gnss_report report = next(gnss);
+	assert_int_equal(report.kind, GNSS_UNPLUGGED);
+	assert_string_equal(report.device, "/dev/ttyS0");
+	assert_true(read(client, said, sizeof said - 1) > 0);
+	assert_non_null(strstr(said, "?DEVICES;"));
+	say(client, DEVICES(""));
+	silent(gnss, GNSS_SILENT_NONE);
+	close(client);
+	end_listening();
+	gnss_close(gnss);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_waits_for_gpsd_and_comes_back),
 		cmocka_unit_test(it_is_patient_with_one_that_greets_and_hangs_up),
+		cmocka_unit_test(a_receiver_that_says_nothing),
+		cmocka_unit_test(a_gpsd_that_hangs_and_goes_on),
+		cmocka_unit_test(a_gpsd_without_a_receiver),
 		cmocka_unit_test(waking_ends_a_wait),
 		cmocka_unit_test(a_report_is_the_same_from_gpsd_and_from_a_file),
 	};

@@ -33,7 +33,7 @@ static struct gnss *open_file(void)
 	struct err e;
 	char source[64];
 	snprintf(source, sizeof source, "replay:%s", path);
-	assert_int_equal(gnss_open(&gnss, source, &e), 0);
+	assert_int_equal(gnss_open(&gnss, source, 10000, &e), 0);
 	assert_true(gnss_can_wait(gnss));
 	return gnss;
 }
@@ -70,8 +70,9 @@ static struct gnss_report only(const char *text)
 static void the_kinds(struct gnss *gnss, const char *wanted)
 {
 	for (const char *c = wanted; *c; c++) {
-		static const char letters[] = {[GNSS_POSITION] = 'P', [GNSS_NO_FIX] = 'N', [GNSS_SKY] = 'S', [GNSS_BAD] = 'B',
-		                               [GNSS_GONE] = 'G',     [GNSS_BACK] = 'K',   [GNSS_END] = 'E'};
+		static const char letters[] = {
+			[GNSS_POSITION] = 'P',  [GNSS_NO_FIX] = 'N', [GNSS_SKY] = 'S',  [GNSS_BAD] = 'B', [GNSS_DEVICES] = 'D',
+			[GNSS_UNPLUGGED] = 'U', [GNSS_GONE] = 'G',   [GNSS_BACK] = 'K', [GNSS_END] = 'E'};
 		assert_int_equal(letters[next(gnss).kind], *c);
 	}
 	gnss_close(gnss);
@@ -234,9 +235,13 @@ static void satellites(void **state)
 static void lines_of_every_kind(void **state)
 {
 	(void)state;
-	the_kinds(open_replay("{\"class\":\"VERSION\",\"release\":\"3.22\"}\r\n{\"class\":\"DEVICES\",\"devices\":[]}\r\n"
-	                      "\r\n  \n" TPV("") "garbage\n{\"class\":\"PPS\"}\n" TPV("")),
-	          "PBPE");
+	the_kinds(
+		open_replay("{\"class\":\"VERSION\",\"release\":\"3.22\"}\r\n{\"class\":\"DEVICES\",\"devices\":[]}\r\n"
+	                "\r\n  \n" TPV("") "garbage\n{\"class\":\"PPS\"}\n" TPV(
+						"") "{\"class\":\"DEVICE\",\"path\":\"/dev/a\",\"activated\":0}\n"
+	                        "{\"class\":\"DEVICE\",\"path\":\"/dev/a\",\"activated\":\"2026-11-22T02:58:26.731Z\"}\n"
+	                        "{\"class\":\"TELEPATHY\",\"mode\":3,\"lat\":[1,{}]}\n"),
+		"DPBPUDE");
 	/* Two objects on one line are two reports, and what follows them is looked at too. */
 	the_kinds(
 		open_replay("{\"class\":\"TPV\",\"mode\":1} {\"class\":\"SKY\"}{\"class\":\"TPV\",\"mode\":0} x\n" TPV("")),
@@ -293,7 +298,7 @@ static void sources_that_can_not_be(void **state)
 	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
 		struct gnss *gnss = NULL;
 		struct err e;
-		assert_int_equal(gnss_open(&gnss, sources[i].source, &e), -(int)sources[i].code);
+		assert_int_equal(gnss_open(&gnss, sources[i].source, 10000, &e), -(int)sources[i].code);
 		assert_null(gnss);
 	}
 	gnss_close(NULL);

@@ -1,6 +1,7 @@
 /* Inputs of ignition and supply: how they are written, files as they are in sysfs, and what is said of GPIO chips that are not
- * there. Then that a contact which bounces changes once. */
-#include "agent/debounce.h"
+ * there. Then that a contact which bounces changes once, what the agent is told, and the command for a loss. */
+#include "agent/command.h"
+#include "agent/inputs.h"
 #include "hal/power.h"
 
 #include <setjmp.h>
@@ -196,12 +197,106 @@ static void a_state_counts_once_it_has_held(void **state)
 	assert_true(debounce_feed(&debounce, false, 10000, 0)); /* without holding, at once */
 }
 
+static void what_the_agent_is_told(void **state)
+{
+	(void)state;
+	enum { HOLD = 500 };
+	static const struct {
+		int64_t at_ms;
+		const char *text; /* NULL: the file is not there */
+		enum input_news news;
+		bool on;
+	} readings[] = {
+		{0, NULL, INPUT_FAILED, false},    {1000, NULL, INPUT_SAME, false},   {2000, "1", INPUT_FIRST, true},
+		{3000, "0", INPUT_DOUBTFUL, true}, {3200, "0", INPUT_SAME, true},     {3300, "1", INPUT_SAME, true},
+		{4000, "0", INPUT_DOUBTFUL, true}, {4500, "0", INPUT_CHANGED, false}, {5000, NULL, INPUT_FAILED, false},
+		{6000, NULL, INPUT_SAME, false},   {7000, "0", INPUT_MENDED, false},  {8000, "0", INPUT_SAME, false},
+	};
+	struct inputs inputs;
+	struct conf_unit conf = {.ignition = "none"};
+	struct err e;
+	snprintf(conf.supply, sizeof conf.supply, "file:%s", path);
+	assert_int_equal(inputs_open(&inputs, &conf, &e), 0);
+	assert_true(inputs_deadline(&inputs, HOLD) <= POWER_READ_MS);
+	for (size_t i = 0; i < sizeof readings / sizeof *readings; i++) {
+		bool on = false;
+		unlink(path);
+		if (readings[i].text)
+			write_text(readings[i].text);
+		assert_int_equal(inputs_read(&inputs, INPUT_IGNITION, readings[i].at_ms, HOLD, &on, &e), INPUT_SAME);
+		assert_int_equal(inputs_read(&inputs, INPUT_SUPPLY, readings[i].at_ms, HOLD, &on, &e), readings[i].news);
+		if (readings[i].text)
+			assert_int_equal(on, readings[i].on);
+		bool doubtful = readings[i].news == INPUT_DOUBTFUL;
+		if (doubtful || readings[i].news == INPUT_CHANGED)
+			assert_true(inputs_deadline(&inputs, HOLD) == readings[i].at_ms + (doubtful ? HOLD : POWER_READ_MS));
+	}
+	inputs_close(&inputs);
+	assert_true(inputs_deadline(&inputs, HOLD) == INT64_MAX);
+}
+
+/* Looks, as if it were then, until the command has ended. */
+static int ends(struct command *command, int64_t at_ms, struct err *e)
+{
+	int rc = 0;
+	for (int tries = 0; !rc && command->pid && tries < 1000; tries++) {
+		rc = command_look(command, at_ms, e);
+		usleep(10000);
+	}
+	assert_int_equal(command->pid, 0);
+	return rc;
+}
+
+static void a_command_is_run_by_the_shell(void **state)
+{
+	(void)state;
+	struct command command = {0};
+	struct err e;
+	char text[256], said[64] = "";
+	snprintf(text, sizeof text, "read -r line; echo \"<$line> $((6 * 7))\" >%s", path);
+	assert_int_equal(command_start(&command, text, 0, &e), 0);
+	assert_int_equal(command_start(&command, text, 0, &e), -ERR_BUSY);
+	assert_int_equal(ends(&command, 1, &e), 0);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(said, sizeof said, file));
+	fclose(file);
+	assert_string_equal(said, "<> 42\n");
+	assert_int_equal(command_start(&command, "exit 3", 0, &e), 0);
+	assert_int_equal(ends(&command, 1, &e), -ERR_INTERNAL);
+	assert_string_equal(e.text, "it ended with status 3");
+	assert_int_equal(command_start(&command, "kill -TERM $$", 0, &e), 0);
+	assert_int_equal(ends(&command, 1, &e), -ERR_INTERNAL);
+	assert_string_equal(e.text, "it was ended by signal 15");
+	assert_int_equal(command_look(&command, 1, &e), 0); /* none runs */
+}
+
+static void a_command_has_a_minute(void **state)
+{
+	(void)state;
+	struct command command = {0};
+	struct err e;
+	int ends_of_pipe[2];
+	char byte;
+	assert_int_equal(pipe(ends_of_pipe), 0);
+	assert_int_equal(command_start(&command, "sleep 1000 & sleep 1000", 5000, &e), 0);
+	close(ends_of_pipe[1]); /* the other copies of it are in the command and what it has started */
+	assert_int_equal(command_look(&command, 5000 + COMMAND_MOST_MS - 1, &e), 0);
+	assert_true(command.pid > 0);
+	assert_int_equal(command_look(&command, 5000 + COMMAND_MOST_MS, &e), -ERR_INTERNAL);
+	assert_string_equal(e.text, "it was ended after 60 s");
+	assert_int_equal(command.pid, 0);
+	assert_int_equal(read(ends_of_pipe[0], &byte, 1), 0); /* all are gone */
+	close(ends_of_pipe[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(how_inputs_are_written),          cmocka_unit_test(files_say_one_word),
 		cmocka_unit_test(a_file_may_come_and_go),          cmocka_unit_test(a_chip_that_is_not_there_is_named),
-		cmocka_unit_test(a_state_counts_once_it_has_held),
+		cmocka_unit_test(a_state_counts_once_it_has_held), cmocka_unit_test(what_the_agent_is_told),
+		cmocka_unit_test(a_command_is_run_by_the_shell),   cmocka_unit_test(a_command_has_a_minute),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

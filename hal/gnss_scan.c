@@ -1,0 +1,182 @@
+/* The same few lines come every second for years, so they are read where they lie. What this reader takes, it takes as cJSON
+ * does; a fuzzer holds one against the other (tests/fuzz/fuzz_gnss.c). */
+#include "hal/gnss_driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct scan {
+	const char *at, *end;
+	uint32_t seen; /* which of the members below: the first of a name counts, a second is for gnss_parse */
+	struct gnss_members *out;
+};
+
+const char *const gnss_number_names[NUMBER_COUNT] = {
+	[NUMBER_MODE] = "mode",   [NUMBER_STATUS] = "status",  [NUMBER_LAT] = "lat",
+	[NUMBER_LON] = "lon",     [NUMBER_EPH] = "eph",        [NUMBER_EPX] = "epx",
+	[NUMBER_EPY] = "epy",     [NUMBER_ALT_MSL] = "altMSL", [NUMBER_ALT_HAE] = "altHAE",
+	[NUMBER_SPEED] = "speed", [NUMBER_TRACK] = "track",    [NUMBER_NSAT] = "nSat",
+	[NUMBER_USAT] = "uSat",   [NUMBER_HDOP] = "hdop",      [NUMBER_ACTIVATED] = "activated",
+};
+
+const char *const gnss_text_names[TEXT_COUNT] = {
+	[TEXT_CLASS] = "class", [TEXT_DEVICE] = "device", [TEXT_PATH] = "path", [TEXT_TIME] = "time"};
+
+/* Behind the last of both: */
+enum { MEMBER_SATELLITES = NUMBER_COUNT + TEXT_COUNT, MEMBER_UNKNOWN };
+
+static int member_of(const char *name, size_t length)
+{
+	for (int i = 0; i < NUMBER_COUNT; i++)
+		if (!strncmp(gnss_number_names[i], name, length) && !gnss_number_names[i][length])
+			return i;
+	for (int i = 0; i < TEXT_COUNT; i++)
+		if (!strncmp(gnss_text_names[i], name, length) && !gnss_text_names[i][length])
+			return NUMBER_COUNT + i;
+	return length == 10 && !memcmp(name, "satellites", 10) ? MEMBER_SATELLITES : MEMBER_UNKNOWN;
+}
+
+static bool next_is(struct scan *s, char wanted)
+{
+	while (s->at < s->end && *s->at == ' ')
+		s->at++;
+	bool is = s->at < s->end && *s->at == wanted;
+	s->at += is;
+	return is;
+}
+
+/* Behind the opening quote. */
+static bool text(struct scan *s, const char **out, size_t *out_length)
+{
+	*out = s->at;
+	while (s->at < s->end && *s->at != '"') {
+		if (*s->at == '\\' || (unsigned char)*s->at < ' ')
+			return false;
+		s->at++;
+	}
+	*out_length = (size_t)(s->at - *out);
+	return s->at++ < s->end;
+}
+
+static size_t digits(const char *at, const char *end)
+{
+	size_t count = 0;
+	while (at + count < end && at[count] >= '0' && at[count] <= '9')
+		count++;
+	return count;
+}
+
+/* Finds the end of a number that strtod would read as a whole. */
+static const char *number_end(const char *at, const char *end)
+{
+	at += at < end && *at == '-';
+	size_t count = digits(at, end);
+	if (!count)
+		return NULL;
+	at += count;
+	if (at < end && *at == '.') {
+		count = digits(++at, end);
+		if (!count)
+			return NULL;
+		at += count;
+	}
+	/* Exponents, signs at odd places: nothing that gpsd writes. */
+	return at < end && strchr("+-.eE", *at) ? NULL : at;
+}
+
+static bool number(struct scan *s, int member)
+{
+	char copy[32];
+	const char *end = number_end(s->at, s->end);
+	size_t length = end ? (size_t)(end - s->at) : sizeof copy;
+	if (length >= sizeof copy)
+		return false;
+	if (member < NUMBER_COUNT) {
+		memcpy(copy, s->at, length);
+		copy[length] = '\0';
+		s->out->numbers[member] = strtod(copy, NULL);
+	}
+	s->at = end;
+	return true;
+}
+
+/* Around the satellites, unless a bracket or quote among them leaves a doubt where they end. */
+static bool satellites(struct scan *s)
+{
+	const char *begin = s->at, *last = memchr(begin, ']', (size_t)(s->end - begin));
+	size_t quotes = 0;
+	for (const char *c = begin + 1; last && c < last; c++) {
+		quotes += *c == '"';
+		if (*c == '[' || *c == '\\')
+			return false;
+	}
+	if (!last || quotes % 2)
+		return false;
+	s->at = last + 1;
+	s->out->satellites = begin;
+	s->out->satellites_length = (size_t)(s->at - begin);
+	return true;
+}
+
+static bool literal(struct scan *s)
+{
+	static const char *const words[] = {"true", "false", "null"};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		size_t length = strlen(words[i]);
+		if ((size_t)(s->end - s->at) >= length && !memcmp(s->at, words[i], length)) {
+			s->at += length;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool value(struct scan *s, int member)
+{
+	if (next_is(s, '"')) {
+		const char *at;
+		size_t length;
+		if (!text(s, &at, &length))
+			return false;
+		if (member >= NUMBER_COUNT && member < MEMBER_SATELLITES) {
+			s->out->texts[member - NUMBER_COUNT] = at;
+			s->out->lengths[member - NUMBER_COUNT] = length;
+		}
+		return true;
+	}
+	if (s->at < s->end && *s->at == '[' && member == MEMBER_SATELLITES)
+		return satellites(s);
+	return literal(s) || number(s, member);
+}
+
+static bool pair(struct scan *s)
+{
+	const char *name;
+	size_t length;
+	if (!next_is(s, '"') || !text(s, &name, &length) || !next_is(s, ':'))
+		return false;
+	int member = member_of(name, length);
+	if (member != MEMBER_UNKNOWN && s->seen & 1u << member)
+		return false;
+	s->seen |= 1u << member;
+	return value(s, member);
+}
+
+bool gnss_scan(const char *line, size_t length, size_t *out_used, struct gnss_members *out)
+{
+	struct scan s = {.at = line, .end = line + length, .out = out};
+	gnss_members_clear(out);
+	if (!length || *s.at++ != '{')
+		return false;
+	do {
+		if (!pair(&s))
+			return false;
+	} while (next_is(&s, ','));
+	if (!next_is(&s, '}'))
+		return false;
+	out->has_mode = s.seen & 1u << NUMBER_MODE;
+	*out_used = (size_t)(s.at - line);
+	/* A gpsd before 3.22 does not count the satellites, and the list is to be read. */
+	bool counted = s.seen & 1u << NUMBER_NSAT && s.seen & 1u << NUMBER_USAT;
+	return !out->satellites || counted;
+}

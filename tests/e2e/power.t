@@ -1,0 +1,86 @@
+#!/bin/bash
+# Ignition and supply: what is recorded when they change, that nothing waits in memory once the supply is in doubt, and the
+# command for a loss. The wires are files, as power supplies are in sysfs.
+. "$(dirname "$0")/../lib/rig.sh"
+
+wire() { # NAME VALUE: at once, as sysfs does
+	echo "$2" >"$SCRATCH/$1.new"
+	mv "$SCRATCH/$1.new" "$SCRATCH/$1"
+}
+inputs() { lite "$1" "SELECT group_concat(event_type, ' ') FROM (SELECT event_type FROM events
+	WHERE event_type LIKE 'power%' OR event_type LIKE 'ignition%' ORDER BY seq)"; }
+inputs_are() { [ "$(inputs car)" = "$1" ]; }
+times() { grep -c . "$SCRATCH/commands" 2>/dev/null || echo 0; }
+ran() { [ "$(times)" = "$1" ]; }
+points() { lite car 'SELECT count(*) FROM points'; }
+
+wire ignition 0
+wire supply Charging
+gpsd_start "$DATA/drive.nmea" 0.02
+# Nothing is committed by time, nor by number.
+unit car store.commit_interval=10m store.commit_points=10000 power.debounce=1s \
+	power.ignition="file:$SCRATCH/ignition" power.supply="file:$SCRATCH/supply" \
+	power.on_power_loss="echo lost | cat >>'$SCRATCH/commands'"
+agent_start car || die "no agent: $(log_of agent-car)"
+ok "the state of the ignition at the start is an event" await inputs_are "ignition_off"
+gpsd_go
+enough_seen() { [ "$(on car status --json | json agent.epochs)" -gt $((${seen:-0} + 20)) ]; }
+await enough_seen || die "no fixes"
+wire ignition 1
+ok "ignition on" await inputs_are "ignition_off ignition_on"
+
+# ---- a starter pulls the supply down for a moment: no loss, but all that waits is committed
+await_more() { seen=$(on car status --json | json agent.epochs); await enough_seen; }
+await_more || die "no fixes"
+before=$(points)
+wire supply Discharging
+more_points() { [ "$(points)" -gt "$before" ]; }
+ok "a supply in doubt: what waits in memory is recorded at once" await more_points
+wire supply Charging
+await_more || die "no fixes"
+
+# ---- a loss
+wire supply Discharging
+ok "a supply that stays away is lost" await inputs_are "ignition_off ignition_on power_lost"
+ok "… and the command is run" await ran 1
+wire supply Full
+ok "it comes back" await inputs_are "ignition_off ignition_on power_lost power_back"
+wire supply Discharging
+ok "and is lost once more" await inputs_are "ignition_off ignition_on power_lost power_back power_lost"
+ok "… with the command once more" await ran 2
+
+# ---- what can't be read
+rm "$SCRATCH/ignition"
+ok "an input that is gone is told" await log_has agent-car 'the ignition is not known: can.t read .*/ignition: No such file'
+wire ignition 1
+ok "… and that it is there again" await log_has agent-car 'the ignition is known again'
+is "$(grep -c 'is not known' "$SCRATCH/agent-car.log")" 1 "… once each"
+is "$(inputs car)" "ignition_off ignition_on power_lost power_back power_lost" "… which is no event"
+stop agent-car
+is $? 0 "the agent ends cleanly"
+
+# ---- started without its supply: it is meant to be
+agent_start car || die "no agent: $(log_of agent-car)"
+again="ignition_off ignition_on power_lost power_back power_lost ignition_on power_lost"
+ok "an agent that is started without supply says so" await inputs_are "$again"
+sed -i "s|^on_power_loss = .*|on_power_loss = exit 7|" "$SCRATCH/car/alzy.conf"
+kill -HUP "$(pid_of agent-car)"
+wire supply Full
+await inputs_are "$again power_back"
+is "$(times)" 2 "… and does not run the command"
+wire supply Discharging
+ok "a command that fails is told" await log_has agent-car 'exit 7: it ended with status 7'
+stop agent-car
+
+# ---- bad input
+for spec in on gpio:17 gpio:gpiochip0/x file:supply '!none'; do
+	unit bad power.ignition="$spec"
+	refuses "ignition = $spec" 3 '\[power\] ignition: .*write none, gpio:CHIP/LINE or file:/PATH' on bad config check
+done
+unit chip power.ignition=gpio:gpiochip99/3 power.supply='!gpio:/dev/null/4'
+agent_start chip || die "no agent: $(log_of agent-chip)"
+ok "a chip that is not there is named" await log_has agent-chip 'the ignition is not known: can.t open /dev/gpiochip99'
+ok "… and one that is none" await log_has agent-chip "the supply is not known: can.t have line 4 of /dev/null as an input"
+stop agent-chip
+is $? 0 "… and all else goes on"
+done_testing
