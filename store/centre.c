@@ -49,6 +49,8 @@ static int has_receipted(struct store *store, bool *out, struct err *e)
 static int forget_beliefs(struct store *store, struct err *e)
 {
 	int rc = reference_clear(store, e);
+	if (!rc)
+		rc = retry_forget(store, e);
 	return rc ? rc
 	          : sql_run(store,
 	                    "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected;"

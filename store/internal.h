@@ -113,6 +113,12 @@ int reference_clear(struct store *store, struct err *e);
 int session_apply_edits(struct store *store, const char *session_id, const struct session_edits *edits, int64_t at_ms,
                         struct err *e);
 
+/* Makes of what the centre does not account for what is to be sent. */
+int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent, struct err *e);
+/* A receipt of this exchange is being applied: what it answers was offered again, and what it accounts for is not aside. */
+int retry_answered(struct store *store, int64_t exchange, struct err *e);
+int retry_forget(struct store *store, struct err *e);
+
 /* A random (version 4) UUID, RFC 9562. */
 int uuid_make(char out[UUID_TEXT], struct err *e);
 

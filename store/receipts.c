@@ -115,7 +115,8 @@ static int part_of_holes(struct store *store, enum stream stream, bool pruned, s
 
 int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e)
 {
-	return part_of_holes(store, stream, false, out, e);
+	int rc = part_of_holes(store, stream, false, out, e);
+	return rc ? rc : retry_unsent(store, stream, out, e);
 }
 
 int store_lost(struct store *store, enum stream stream, struct ranges *out, struct err *e)
@@ -188,12 +189,19 @@ static int put_rejected(struct store *store, const struct store_rejected *row, s
 	return query_run(&q, e);
 }
 
+static int count_rejected(struct store *store, int64_t *out, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "SELECT count(*) FROM rejected");
+	return query_one_int(&q, 0, out, e);
+}
+
 /* Receipts repeat the same few rows: they are only written when something differs. What the store has not given out
  * is no row of it. */
 static int replace_rejected(struct store *store, const struct store_rejected *rows, size_t count, struct err *e)
 {
 	int64_t last[STREAM_COUNT] = {0}, held = 0, wanted = 0;
-	int rc = store_rejected_count(store, &held, e);
+	int rc = count_rejected(store, &held, e);
 	for (int stream = 0; stream < STREAM_COUNT && !rc; stream++)
 		rc = store_last_seq(store, (enum stream)stream, &last[stream], e);
 	bool same = true;
@@ -297,6 +305,8 @@ static int apply(struct store *store, const struct store_receipt *receipt, bool 
 		rc = put_held_sessions(store, receipt, e);
 	if (!rc && receipt->reference)
 		rc = reference_replace(store, receipt->reference, receipt->reference_digest, e);
+	if (!rc)
+		rc = retry_answered(store, receipt->exchange, e);
 	return rc ? rc : put_exchange(store, receipt, e);
 }
 
@@ -315,7 +325,7 @@ int store_apply_receipt(struct store *store, const struct store_receipt *receipt
 int store_rejected_count(struct store *store, int64_t *out, struct err *e)
 {
 	struct query q;
-	query_start(&q, store, "SELECT count(*) FROM rejected");
+	query_start(&q, store, "SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM set_aside)");
 	return query_one_int(&q, 0, out, e);
 }
 
@@ -328,7 +338,8 @@ int store_rejected_list(struct store *store, size_t limit, struct store_rejected
 	bool row = true;
 	/* In the order of enum stream, which is not that of the alphabet. */
 	query_start(&q, store,
-	            "SELECT stream = 'events', seq, code, reason FROM rejected ORDER BY stream = 'events', seq LIMIT ?");
+	            "SELECT stream = 'events', seq, code, reason FROM rejected UNION ALL SELECT stream = 'events', seq,"
+	            " '" STORE_SET_ASIDE "', reason FROM set_aside ORDER BY 1, 2 LIMIT ?");
 	query_limit(&q, limit);
 	int rc = 0;
 	while (!rc && !(rc = query_next(&q, &row, e)) && row) {

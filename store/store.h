@@ -227,8 +227,8 @@ int store_centre_moved(struct store *store, const char *url, struct err *e);
 /* Takes the next exchange number, durably, before anything is sent under it. */
 int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *e);
 
-/* What is to be sent: of 1..last seq what the centre does not account for, this unit has not dropped, and is still here;
- * at most the first RANGES_MAX ranges. store_lost: what the centre does not account for (any more), and that is pruned and not dropped here.
+/* What is to be sent: of 1..last seq what the centre does not account for, this unit has neither dropped nor set aside, and is still
+ * here; and what is offered again (store_retry). At most the first RANGES_MAX ranges. store_lost: what the centre does not account for (any more), and that is pruned and not dropped here.
  * `out` must be empty, and is so after a failure. */
 int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 int store_lost(struct store *store, enum stream stream, struct ranges *out, struct err *e);
@@ -293,7 +293,21 @@ struct reference_name {
 int store_reference_names(struct store *store, enum reference_kind kind, struct reference_name **out, size_t *out_count,
                           bool *out_complete, struct err *e);
 
-/* Rows that the centre has refused, in order of stream and seq, at most `limit`; *out to free(). */
+/* Offers rejected rows to the centre again: those in `wanted` that it accounts for, or all that are known to be rejected, but for
+ * conflicts (NULL). Rows that this unit has set aside itself are sent again, too. *out_count says how many rows that are. */
+int store_retry(struct store *store, const struct ranges wanted[STREAM_COUNT], int64_t *out_count, struct err *e);
+/* What is offered again; `out` must be empty, and is so after a failure. */
+int store_retries(struct store *store, enum stream stream, struct ranges *out, struct err *e);
+/* These of them travel with this exchange: the receipt that answers it, or a later one, ends the offer. */
+int store_retry_packed(struct store *store, enum stream stream, const struct ranges *rows, int64_t exchange,
+                       struct err *e);
+
+/* This unit has found by itself that the centre refuses whatever batch the row is in: it is not sent until store_retry, stands among
+ * the rejected rows with the code STORE_SET_ASIDE, and is kept. */
+#define STORE_SET_ASIDE "refused"
+int store_set_aside(struct store *store, enum stream stream, int64_t seq, const char *reason, struct err *e);
+
+/* Rows that the centre has rejected, or this unit has set aside, in order of stream and seq, at most `limit`; *out to free(). */
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,
                         struct err *e);
 int store_rejected_count(struct store *store, int64_t *out, struct err *e);

@@ -157,6 +157,7 @@ static bool make_json(const struct batch *batch, cJSON **out)
 	return document_add_text_unless_empty(root, "store_id", batch->store_id) &&
 	       document_add_int(root, "exchange", batch->exchange) && add_points(root, batch) && add_events(root, batch) &&
 	       add_sessions(root, batch) && add_state(root, &batch->state) &&
+	       (!batch->retry || cJSON_AddTrueToObject(root, "retry")) &&
 	       (!batch->compare || cJSON_AddTrueToObject(root, "compare"));
 }
 
@@ -357,6 +358,7 @@ static int get_points(const uint8_t *block, size_t length, struct batch *out, st
 static int get_all(const cJSON *root, const uint8_t *block, size_t length, struct batch *out, struct err *e)
 {
 	int rc = get_head(root, out, e);
+	out->retry = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "retry"));
 	out->compare = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "compare"));
 	if (!rc)
 		rc = get_state(root, &out->state, e);

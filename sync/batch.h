@@ -43,6 +43,7 @@ struct batch {
 	size_t event_count;
 	struct session *sessions; /* changed ones, and all that points and events refer to; id is 0 */
 	size_t session_count;
+	bool retry;   /* rows that the centre has rejected are judged again */
 	bool compare; /* rows that are held are compared with the tables, whatever the centre has noted of them */
 	bool has_reference;
 	uint8_t reference[REFERENCE_DIGEST]; /* the digest of the reference data that the unit has */

@@ -309,6 +309,7 @@ static void let_go_of_rows(struct packer *packer)
 	for (size_t i = 0; i < packer->batch.event_count; i++)
 		event_free(&packer->batch.events[i]);
 	packer->batch.point_count = packer->batch.event_count = packer->batch.session_count = 0;
+	packer->batch.retry = false;
 }
 
 static int gather(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
@@ -351,6 +352,30 @@ static int seal(struct packer *packer, struct parcel *out, struct err *e)
 	return rc;
 }
 
+/* Whether rows are aboard that the centre has rejected: it is asked to judge them again. */
+static int look_for_retries(struct packer *packer, const struct parcel *parcel, struct err *e)
+{
+	int rc = 0;
+	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
+		struct ranges retries = {0}, aboard = {0};
+		rc = store_retries(packer->store, (enum stream)s, &retries, e);
+		if (!rc)
+			rc = ranges_intersect(&aboard, &retries, &parcel->sent[s], e);
+		packer->batch.retry |= aboard.count > 0;
+		ranges_free(&retries);
+		ranges_free(&aboard);
+	}
+	return rc;
+}
+
+static int note_retries(struct packer *packer, const struct parcel *parcel, struct err *e)
+{
+	int rc = 0;
+	for (int s = 0; s < STREAM_COUNT && packer->batch.retry && !rc; s++)
+		rc = store_retry_packed(packer->store, (enum stream)s, &parcel->sent[s], parcel->exchange, e);
+	return rc;
+}
+
 /* False when there is nothing left to halve. */
 static bool halve(struct limits *limits)
 {
@@ -385,8 +410,12 @@ int packer_next(struct packer *packer, const struct parcel *in_flight, struct pa
 		if (!rc && out->loaded && !out->exchange)
 			rc = store_next_exchange(packer->store, &out->exchange, e);
 		if (!rc && out->loaded)
+			rc = look_for_retries(packer, out, e);
+		if (!rc && out->loaded)
 			rc = seal(packer, out, e);
 	} while (rc == -ERR_LIMIT && halve(&limits));
+	if (!rc)
+		rc = note_retries(packer, out, e);
 	let_go_of_rows(packer);
 	return rc ? rc : forget_again(packer, out, e);
 }

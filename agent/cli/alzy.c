@@ -18,6 +18,7 @@ static const struct verb verbs[] = {
 	{"unpair", cli_unpair, "forget the centre; recorded rows stay"},
 	{"sync", cli_sync, "send all that is unsent, now; or carry it by files, --to and --from"},
 	{"queue", cli_queue, "show what is unsent, or was rejected and why"},
+	{"queue retry", cli_queue_retry, "offer rows that were rejected to the centre again"},
 	{"verify", cli_verify, "prove what the centre holds of this store"},
 	{"export", cli_export, "write points as GPX, GeoJSON, CSV or an SVG picture"},
 	{"config check", cli_config_check, "read the configuration and say whether it is right"},

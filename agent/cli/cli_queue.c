@@ -1,5 +1,6 @@
 /* What is still to be sent, and what the centre would not take. */
 #include "agent/cli/cli.h"
+#include "agent/cli/rejected.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REJECTED_SHOWN = 1000, SESSIONS_SHOWN = 1000 };
+enum { SESSIONS_SHOWN = 1000 };
 
 struct queue {
 	struct ranges unsent[STREAM_COUNT];
@@ -113,55 +114,6 @@ static int print_queue_text(const struct queue *queue, struct err *e)
 	return rc;
 }
 
-static void print_rejected_json(const struct store_rejected *rejected, size_t count)
-{
-	cJSON *array = cJSON_CreateArray();
-	for (size_t i = 0; i < count; i++) {
-		cJSON *object = cJSON_CreateObject();
-		cJSON_AddStringToObject(object, "stream", stream_name(rejected[i].stream));
-		cJSON_AddNumberToObject(object, "seq", (double)rejected[i].seq);
-		cJSON_AddStringToObject(object, "code", rejected[i].code);
-		cJSON_AddStringToObject(object, "reason", rejected[i].reason);
-		cJSON_AddItemToArray(array, object);
-	}
-	cli_print_json(array);
-}
-
-static int print_rejected_text(const struct store_rejected *rejected, size_t count, struct err *e)
-{
-	static const struct table_column columns[] = {
-		{.name = "STREAM"}, {.name = "SEQ", .right = true}, {.name = "CODE"}, {.name = "REASON", .wide = true}};
-	struct table *table;
-	if (!count) {
-		puts("the centre has rejected nothing");
-		return 0;
-	}
-	int rc = table_new(&table, columns, 4, e);
-	for (size_t i = 0; i < count && !rc; i++) {
-		char seq[SHORT_TEXT];
-		const char *cells[] = {stream_name(rejected[i].stream), text_decimal(rejected[i].seq, 0, seq), rejected[i].code,
-		                       rejected[i].reason};
-		rc = table_add(table, cells, e);
-	}
-	if (!rc)
-		rc = table_print(table, e);
-	table_free(table);
-	return rc;
-}
-
-static int show_rejected(struct store *store, bool json, struct err *e)
-{
-	struct store_rejected *rejected = NULL;
-	size_t count = 0;
-	int rc = store_rejected_list(store, REJECTED_SHOWN, &rejected, &count, e);
-	if (!rc && json)
-		print_rejected_json(rejected, count);
-	else if (!rc)
-		rc = print_rejected_text(rejected, count, e);
-	free(rejected);
-	return rc;
-}
-
 static int show_queue(struct store *store, bool json, struct err *e)
 {
 	struct queue queue = {0};
@@ -179,7 +131,7 @@ int cli_queue(int argc, char **argv, struct err *e)
 	struct cli cli = {0};
 	bool rejected = false, json = false, help;
 	const struct arg args[] = {
-		{"--rejected", ARG_FLAG, &rejected, .help = "the rows that the centre would not take, with its reasons"},
+		{"--rejected", ARG_FLAG, &rejected, .help = "the rows that the centre would not take, in full, and why"},
 		{"--json", ARG_FLAG, &json, .help = "print JSON"},
 	};
 	int rc = args_read(argc, argv, "alzy queue", "Shows what is unsent.", args, 2, NULL, &help, e);
@@ -187,7 +139,7 @@ int cli_queue(int argc, char **argv, struct err *e)
 		return rc;
 	rc = cli_open(&cli, STORE_READ, e);
 	if (!rc)
-		rc = rejected ? show_rejected(cli.store, json, e) : show_queue(cli.store, json, e);
+		rc = rejected ? queue_show_rejected(cli.store, json, e) : show_queue(cli.store, json, e);
 	cli_close(&cli);
 	return rc;
 }

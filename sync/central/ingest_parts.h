@@ -101,6 +101,8 @@ int ingest_judge(struct ingest *in, const struct ingest_rows *rows, const size_t
 /* Puts a row into in->rejects. */
 int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
                   struct err *e);
+/* Rows that were rejected and are now taken leave alzy.rejected. */
+int ingest_settle(struct ingest *in, const struct ingest_rows *rows, struct err *e);
 /* Writes in->rejects. */
 int ingest_rejects_flush(struct ingest *in, struct err *e);
 

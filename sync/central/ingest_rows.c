@@ -46,7 +46,9 @@ int ingest_rejects_flush(struct ingest *in, struct err *e)
 	             "INSERT INTO alzy.rejected (store_number, stream, seq, digest, code, reason, content, rejected_at)"
 	             " SELECT $1::int, r.stream, r.seq, decode(r.digest, 'hex'), r.code, r.reason, r.content, now()"
 	             " FROM jsonb_to_recordset($2::jsonb) AS r(stream text, seq bigint, digest text, code text,"
-	             " reason text, content jsonb) ON CONFLICT DO NOTHING",
+	             " reason text, content jsonb) ON CONFLICT (store_number, stream, seq, digest) DO UPDATE"
+	             " SET code = excluded.code, reason = excluded.reason, rejected_at = excluded.rejected_at"
+	             " WHERE (rejected.code, rejected.reason) IS DISTINCT FROM (excluded.code, excluded.reason)",
 	             2, (const char *const[]){number, json});
 	free(json);
 	cJSON_Delete(in->rejects);
@@ -250,11 +252,12 @@ static int check_overlap(struct ingest *in, const struct ingest_rows *rows, stru
 
 /* ---- a whole stream ----------------------------------------------------------------------------------------- */
 
-static int find_fresh(const struct ingest_stream *stream, struct ranges *out, struct err *e)
+/* `again`: what was rejected is as good as new. */
+static int find_fresh(const struct ingest_stream *stream, bool again, struct ranges *out, struct err *e)
 {
 	struct ranges accounted = {0};
 	int rc = ranges_copy(&accounted, &stream->held, e);
-	if (!rc)
+	if (!rc && !again)
 		rc = ranges_add_all(&accounted, &stream->rejected, e);
 	if (!rc)
 		rc = ranges_add_all(&accounted, &stream->dropped, e);
@@ -300,7 +303,7 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges fresh = {0}, fitting = {0};
-	int rc = find_fresh(stream, &fresh, e);
+	int rc = find_fresh(stream, in->batch->retry, &fresh, e);
 	if (!rc)
 		rc = check_overlap(in, rows, e);
 	if (!rc)
@@ -309,6 +312,8 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 		rc = take_fresh(in, rows, &fitting, e);
 	if (!rc)
 		rc = note_stretches(in, rows, e);
+	if (!rc && in->batch->retry)
+		rc = ingest_settle(in, rows, e);
 	if (!rc)
 		rc = ranges_add_all(&stream->held, &stream->taken, e);
 	if (!rc)

@@ -346,6 +346,50 @@ static void whoever_refuses_a_row_blocks_nothing(void **state)
 	rig_do("DROP FUNCTION refuse; DROP FUNCTION refuse_any");
 }
 
+/* A unit offers again what was rejected: what is good now is held, what is not stays aside with its last verdict, and a
+ * conflict stays one. */
+static void rejected_rows_are_judged_again(void **state)
+{
+	struct unit unit = rig_unit();
+	(void)state;
+	rig_do("ALTER TABLE alzy.points ADD CONSTRAINT test CHECK (speed < 1000) NOT VALID;"
+	       "ALTER TABLE public.events ADD CONSTRAINT test CHECK (event_type <> 'bad') NOT VALID");
+	for (int i = 0; i < 5; i++) {
+		struct batch batch = rig_batch(&unit, 1, 30);
+		for (int k = 9; k < 20; k++)
+			batch.points[k].speed_cmps = k == 14 ? 300000 : 100000;
+		if (i == 1) { /* a copy of the unit: one row that is held, and one that is not, with other content */
+			batch.points[2].lat_e7++;
+			batch.points[10].lat_e7++;
+		}
+		rig_add_event(&batch, 1, "bad", "{}", "");
+		batch.retry = i == 1 || i > 2;
+		if (i == 2)
+			rig_do("ALTER TABLE alzy.points DROP CONSTRAINT test; ALTER TABLE public.events DROP CONSTRAINT test;"
+			       "ALTER TABLE alzy.points ADD CONSTRAINT other CHECK (speed < 2000) NOT VALID");
+		struct receipt receipt = rig_exchange(&unit, &batch);
+		const struct receipt_stream *points = &receipt.streams[STREAM_POINTS];
+		assert_int_equal(points->fresh, i == 0 ? 19 : i == 3 ? 10 : 0);
+		assert_int_equal(receipt.streams[STREAM_EVENTS].fresh, i == 3);
+		assert_ranges(points->accounted, "1-30");
+		assert_int_equal(points->rejected_total, i == 0 ? 11 : i < 3 ? 13 : 3);
+		assert_int_equal(receipt.streams[STREAM_EVENTS].rejected_total, i < 3);
+		receipt_free(&receipt);
+		assert_string_equal(points_of(&unit), i < 3 ? "19" : "29");
+	}
+	rig_do("ALTER TABLE alzy.points DROP CONSTRAINT other");
+	assert_string_equal(rejected_of(&unit), "points 3 conflict, points 11 conflict, points 15 23514");
+	assert_string_equal(
+		rig_ask("SELECT points_rejected::text || points_held::text || events_rejected::text FROM alzy.stores"
+	            " WHERE store_id = $1::uuid",
+	            unit.store_id),
+		"{[15,16)}{[1,15),[16,31)}{}");
+	assert_int_equal(rig_ask("SELECT string_agg(r.reason, '') FROM alzy.rejected r JOIN alzy.stores s ON s.number ="
+	                         " r.store_number WHERE s.store_id = $1::uuid AND seq = 15 AND reason LIKE '%\"other\"%'",
+	                         unit.store_id)[0],
+	                 'n');
+}
+
 /* What refuses everything is at fault itself, and no row is. */
 static void a_broken_table_rejects_nothing(void **state)
 {
@@ -1197,6 +1241,7 @@ int main(void)
 		cmocka_unit_test(other_content_is_a_conflict),
 		cmocka_unit_test(refused_rows_block_nothing),
 		cmocka_unit_test(whoever_refuses_a_row_blocks_nothing),
+		cmocka_unit_test(rejected_rows_are_judged_again),
 		cmocka_unit_test(a_broken_table_rejects_nothing),
 		cmocka_unit_test(a_store_in_pieces_gets_on),
 		cmocka_unit_test(a_month_gets_its_partition),

@@ -235,6 +235,80 @@ static void test_rejected_rows(void **state)
 	free(list);
 }
 
+/* What was rejected is unsent again once it is offered, until a receipt answers the batch that it went with. */
+static void test_rejected_rows_are_offered_again(void **state)
+{
+	struct rig *rig = *state;
+	struct store_rejected rejected[] = {
+		{STREAM_POINTS, 2, "23514", ""}, {STREAM_POINTS, 3, "conflict", ""}, {STREAM_EVENTS, 1, "P0001", ""}};
+	struct ranges wanted[STREAM_COUNT] = {{0}}, packed = {0};
+	int64_t count;
+	pair(rig);
+	rig_append(rig, 10, 0);
+	rig_event(rig, "mark", NULL);
+	struct store_receipt receipt = {.exchange = 1, .rejected = rejected, .rejected_count = 3};
+	add(&receipt.accounted[STREAM_POINTS], 1, 9);
+	add(&receipt.accounted[STREAM_EVENTS], 1, 1);
+	assert_true(apply(rig, &receipt));
+	OK(store_retry(rig->store, NULL, &count, &e));
+	assert_int_equal(count, 2);
+	OK(store_retry(rig->store, NULL, &count, &e));
+	assert_int_equal(count, 0);
+	rig_reopen(rig);
+	assert_unsent(rig, STREAM_POINTS, "2, 10");
+	assert_unsent(rig, STREAM_EVENTS, "1");
+	/* 10 is unsent in any case, 20 was never given out. */
+	add(&wanted[STREAM_POINTS], 5, 6);
+	add(&wanted[STREAM_POINTS], 10, 20);
+	OK(store_retry(rig->store, wanted, &count, &e));
+	assert_int_equal(count, 2);
+	assert_unsent(rig, STREAM_POINTS, "2, 5-6, 10");
+	/* A receipt of before leaves the offer, and so does one that answers only part of it. */
+	add(&packed, 1, 5);
+	OK(store_retry_packed(rig->store, STREAM_POINTS, &packed, 7, &e));
+	receipt.exchange = 6;
+	assert_true(apply(rig, &receipt));
+	assert_unsent(rig, STREAM_POINTS, "2, 5-6, 10");
+	receipt.exchange = 7;
+	assert_true(apply(rig, &receipt));
+	assert_unsent(rig, STREAM_POINTS, "6, 10");
+	assert_unsent(rig, STREAM_EVENTS, "1");
+	ranges_free(&wanted[STREAM_POINTS]);
+	ranges_free(&packed);
+	forget(&receipt);
+}
+
+/* What this unit has set aside by itself is not sent, stands among the rejected rows, and comes back when it is wanted, or gone
+ * when the centre accounts for it all the same. */
+static void test_rows_are_set_aside(void **state)
+{
+	struct rig *rig = *state;
+	struct store_rejected rejected = {STREAM_POINTS, 9, "23514", ""}, *list;
+	size_t count;
+	int64_t rows;
+	pair(rig);
+	rig_append(rig, 10, 0);
+	OK(store_set_aside(rig->store, STREAM_POINTS, 3, "HTTP status 500", &e));
+	OK(store_set_aside(rig->store, STREAM_POINTS, 4, "HTTP status 500", &e));
+	struct store_receipt receipt = {.exchange = 1, .rejected = &rejected, .rejected_count = 1};
+	add(&receipt.accounted[STREAM_POINTS], 4, 9);
+	assert_true(apply(rig, &receipt));
+	rig_reopen(rig);
+	assert_unsent(rig, STREAM_POINTS, "1-2, 10");
+	OK(store_rejected_count(rig->store, &rows, &e));
+	assert_int_equal(rows, 2);
+	OK(store_rejected_list(rig->store, 10, &list, &count, &e));
+	assert_int_equal(count, 2);
+	assert_int_equal(list[0].seq, 3);
+	assert_string_equal(list[0].code, STORE_SET_ASIDE);
+	assert_string_equal(list[0].reason, "HTTP status 500");
+	free(list);
+	OK(store_retry(rig->store, NULL, &rows, &e));
+	assert_int_equal(rows, 2);
+	assert_unsent(rig, STREAM_POINTS, "1-3, 9-10");
+	forget(&receipt);
+}
+
 static void test_sessions_are_unsent_until_their_revision_is_held(void **state)
 {
 	struct rig *rig = *state;
@@ -398,6 +472,8 @@ int main(void)
 		T(test_an_older_receipt_is_ignored),
 		T(test_receipts_are_cut_to_what_was_given_out),
 		T(test_rejected_rows),
+		T(test_rejected_rows_are_offered_again),
+		T(test_rows_are_set_aside),
 		T(test_sessions_are_unsent_until_their_revision_is_held),
 		T(test_backlog),
 		T(test_refusal),

@@ -1,0 +1,78 @@
+#!/bin/bash
+# Rows that somebody will not take: a database with constraints and triggers of its owner's, a gateway that refuses whole
+# batches. The culprits are named and kept on both sides, nothing waits for them, and they can be offered again.
+. "$(dirname "$0")/../lib/rig.sh"
+
+postgres_start
+proxy=$(free_port)
+central_init
+central_start || die "no centre: $(log_of central)"
+unit car gnss.source="replay:$SCRATCH/drive.json" sync.timeout=5s sync.batch_points=400
+seen=0
+drive() { # NAME [COUNT]: so many more points, one a second; the speed is the number of the row, in cm/s
+	local count=${2:-100}
+	perl -e 'for ($ARGV[0] + 1 .. $ARGV[0] + $ARGV[1]) { my @t = gmtime 1714557600 + $_; printf qq({"class":"TPV","device":"d","mode":3,"time":"2024-%02d-%02dT%02d:%02d:%02d.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n), $t[4] + 1, @t[3, 2, 1, 0], 50 + $_ / 1e5, $_ / 100 }' \
+		$seen "$count" >"$SCRATCH/drive.json"
+	seen=$((seen + count))
+	replay "$1" || die "no recording: $(log_of "agent-$1")"
+}
+held() { sql 'SELECT count(*) FROM alzy.points'; }
+aside() { sql "SELECT coalesce(string_agg(seq || ' ' || code, ', ' ORDER BY seq), 'none') FROM alzy.rejected WHERE stream = 'points'"; }
+unsent() { on car status --json | json points.unsent; }
+rejected() { on car queue --rejected --json | json "$1"; }
+
+# ---- rows that the database refuses, and what becomes of them
+drive car 1000
+pair car
+sql 'ALTER TABLE alzy.points ADD CONSTRAINT slow CHECK (speed NOT BETWEEN 0.1 AND 0.12)'
+ok "a drive with three rows that a constraint refuses" on car sync
+is "$(held) $(aside)" "997 10 23514, 11 23514, 12 23514" "… the others are held, and these kept aside"
+is "$(unsent)" 0 "… nothing waits for them"
+is "$(rejected 1.seq) $(rejected 1.code) $(rejected 1.content.speed) $(rejected 1.content.lat) $(rejected 1.content.source)" \
+	"11 23514 0.11 50.00011 gps" "queue --rejected shows the row in full"
+like "$(rejected 1.reason)" 'check constraint "slow"' "… and why"
+like "$(on car queue --rejected)" '^points +12 23514 .*"slow".*"speed":0.12' "… to people, too"
+ok "they are offered again" on car queue retry
+is "$(unsent)" 3 "… so they are unsent"
+ok "… and sent" on car sync
+is "$(held) $(aside) $(unsent)" "997 10 23514, 11 23514, 12 23514 0" "the constraint refuses them still"
+sql 'ALTER TABLE alzy.points DROP CONSTRAINT slow; ALTER TABLE alzy.points ADD CONSTRAINT other CHECK (speed <> 0.11)'
+refuses "what is no row is no row" 2 '"12-" is no list' on car queue retry 12-
+is "$(on car queue retry 12 events:1 --json)" '{"rows":2}' "one of them is offered, and one that is held"
+ok "… and sent" on car sync
+is "$(held) $(aside)" "998 10 23514, 11 23514" "it is held now, and aside no more"
+is "$(on car queue retry 4000 2>&1)" "there is no row to offer that is not offered already" "a row that was never recorded"
+mkdir "$SCRATCH/stick"
+ok "the others are offered" on car queue retry
+ok "… by a stick" on car sync --to "$SCRATCH/stick"
+ok "… which is imported" central import "$SCRATCH/stick"
+is "$(held) $(aside)" "999 11 23514" "the good one is held"
+like "$(sql 'SELECT reason FROM alzy.rejected')" '"other"' "… the other one has a new reason"
+is "$(unsent)" 2 "… and until the receipt is back the unit does not know"
+ok "the receipts come back" on car sync --from "$SCRATCH/stick"
+is "$(unsent) $(on car queue --rejected --json | grep -o '"seq":[0-9]*' | tr '\n' ' ')" '0 "seq":11 ' "… then it does"
+sql 'ALTER TABLE alzy.points DROP CONSTRAINT other'
+ok "alzy-central check finds ranges and rows in agreement" central check
+ok "the last one" on car queue retry 11
+ok "… is sent" on car sync
+is "$(held) $(aside)" "1000 none" "every row is held"
+ok "alzy verify proves it" on car verify
+
+# ---- a trigger of somebody's own
+sql "CREATE FUNCTION picky() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION 'not on my watch'; END \$\$;
+	CREATE TRIGGER picky BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed = 10.5) EXECUTE FUNCTION picky();
+	CREATE CONSTRAINT TRIGGER picky AFTER INSERT ON public.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+		WHEN (NEW.event_type = 'bad') EXECUTE FUNCTION picky()"
+drive car 100
+on car event bad >"$SCRATCH/said"
+on car event good >"$SCRATCH/said"
+ok "a drive, one point and one event of which triggers refuse" on car sync
+is "$(held) $(aside) $(unsent)" "1099 1050 P0001 0" "… they are set aside, and nothing else"
+is "$(sql "SELECT count(*) FROM public.events WHERE event_type IN ('good', 'bad')")" 1 "… the event at COMMIT"
+sql 'DROP TRIGGER picky ON alzy.points; DROP TRIGGER picky ON public.events'
+ok "they are offered again" on car queue retry
+ok "… and taken" on car sync
+is "$(held) $(aside) $(sql "SELECT count(*) FROM public.events WHERE event_type IN ('good', 'bad')")" "1100 none 2" "… both of them"
+ok "alzy verify proves it" on car verify
+ok "alzy-central check, too" central check
+done_testing
