@@ -4,6 +4,7 @@
 #   make check      every test            make check SANITIZE=1   the same under ASan and UBSan
 #   make lint       format, static analysis, include direction, documentation of keys and errors
 #   make bench      what alzy is measured by, as ratios      make fuzz   what comes from outside, at random
+#   make soak       thousands of random steps, SOAK_STEPS and SOAK_SEED
 #   make install    DESTDIR= PREFIX=/usr
 
 PREFIX  ?= /usr
@@ -92,7 +93,7 @@ demo:
 	exec env ALZY_BUILD=$(B) demo/run.sh
 
 # The long ones first, so that no processor is left waiting for the last of them at the end.
-LONG := tests/e2e/adopt.t tests/e2e/kill.t
+LONG := tests/e2e/adopt.t tests/e2e/kill.t tests/e2e/model.t
 E2E := $(LONG) $(filter-out $(LONG),$(wildcard tests/e2e/*.t))
 
 check:
@@ -120,6 +121,13 @@ fuzz:
 	tools/deps.sh check
 	ALZY_BUILD=$(B) ALZY_FUZZ_SECONDS=$(FUZZ_SECONDS) ALZY_TEST_SECONDS=0 prove -v --exec tests/lib/run.sh tests/e2e/fuzz.t
 
+# The model-based test of make check, for as long as one likes; a failure names the seed that repeats it.
+SOAK_STEPS ?= 5000
+soak:
+	tools/deps.sh check
+	$(NOW) all
+	ALZY_BUILD=$(B) ALZY_STEPS=$(SOAK_STEPS) ALZY_SEED=$(SOAK_SEED) ALZY_TEST_SECONDS=0 prove -v --exec tests/lib/run.sh tests/e2e/model.t
+
 D := $(DESTDIR)$(PREFIX)
 install: all
 	install -d $(D)/bin $(D)/lib/systemd/system $(D)/lib/sysusers.d $(D)/lib/tmpfiles.d $(D)/share/doc/alzy/examples
@@ -137,5 +145,5 @@ clean:
 ifndef V
 .SILENT:
 endif
-.PHONY: all clean check demo lint install bench fuzz fuzzers deps
+.PHONY: all clean check demo lint install bench fuzz fuzzers soak deps
 .SECONDARY:

@@ -1,0 +1,165 @@
+# The model's own list of what was recorded, and the one question asked of it: is every row at the centre exactly once and
+# equal, or known to its unit as unsent, rejected or dropped? Both databases are read by plain SQL; none of alzy's code has a
+# part in it.
+#
+# A row is a line of all that it says but its seq: "points|TIME|LAT|…", the second of two equal ones (the agent may pause twice in
+# a millisecond) with a # behind it. So a row is the same wherever it lies, also when a store was copied or its rows went on in
+# another one.
+package Model::List;
+use strict;
+use warnings;
+use Exporter 'import';
+use Model::Rig;
+
+our @EXPORT = qw(learn at_centre check_store check_unit check_held check_aside sessions_differ row_count);
+
+my %row;     # lines
+my %line_at; # "STORE STREAM SEQ" => line: every place that a unit has given to a row
+
+my $STORE_ROWS = q{
+	SELECT 'points|' || recorded_at || '|' || lat || '|' || lng || '|' || coalesce(accuracy, '-') || '|' || coalesce(speed, '-') || '|' ||
+		coalesce(heading, '-') || '|' || coalesce(altitude, '-') || '|' || CASE p.source WHEN 0 THEN 'gps' WHEN 1 THEN 'network'
+		WHEN 2 THEN 'fused' ELSE 'manual' END || '|' || coalesce(s.session_id, '-'), 'points', p.seq
+	FROM points p LEFT JOIN sessions s ON s.id = p.session_id WHERE p.seq > %d
+	UNION ALL
+	SELECT 'events|' || event_at || '|' || event_type || '|' || coalesce(session_id, '-') || '|' || coalesce(hex(payload), '-'), 'events', seq
+	FROM events WHERE seq > %d ORDER BY 2 DESC, 3};
+
+my $CENTRE_ROWS = q{
+	SELECT concat_ws('|', 'points', trim_scale(extract(epoch FROM recorded_at) * 1000), trim_scale(lat * 1e7), trim_scale(lng * 1e7),
+		coalesce(trim_scale(accuracy::text::numeric * 10)::text, '-'), coalesce(trim_scale(speed::text::numeric * 100)::text, '-'),
+		coalesce(trim_scale(heading::text::numeric * 10)::text, '-'), coalesce(trim_scale(altitude::text::numeric * 10)::text, '-'), source,
+		CASE WHEN p.session_id IS NULL THEN '-' ELSE coalesce(s.session_id, '?') END),
+		t.store_id, p.id & 1099511627775, p.device_id
+	FROM alzy.points p LEFT JOIN alzy.sessions s ON s.id = p.session_id LEFT JOIN alzy.stores t ON t.number = p.id >> 40
+	UNION ALL
+	SELECT concat_ws('|', 'events', trim_scale(extract(epoch FROM event_at) * 1000), event_type, coalesce(session_id, '-'),
+		coalesce(upper(encode(convert_to(payload, 'UTF8'), 'hex')), '-')), store_id, event_id & 1099511627775, device_id
+	FROM public.events LEFT JOIN alzy.stores ON number = event_id >> 40};
+
+# ---- the unit's side --------------------------------------------------------------------------------------------------
+
+sub fields { my ($text) = @_; return $text =~ /\A(.*)\|([^|]*)\|([^|]*)\z/s }
+
+# Reads what is new in a unit's store into the list, and returns its lines. $expected, if given, says of a point's line whether
+# it is one that was meant to be recorded.
+sub learn {
+	my ($unit, $expected) = @_;
+	my @new;
+	for (store($unit, sprintf $STORE_ROWS, $unit->{last}{points}, $unit->{last}{events})) {
+		my ($line, $stream, $seq) = fields($_);
+		wrong("$unit->{name}: seq $seq of $stream follows $unit->{last}{$stream}") if $seq != ++$unit->{last}{$stream};
+		wrong("$unit->{name}: nobody has recorded $line") if $stream eq 'points' && $expected && !$expected->($line);
+		$line .= '#' while $row{$line};
+		$row{$line} = 1;
+		$line_at{"$unit->{store_id} $stream $seq"} = $line;
+		$unit->{own}{$line} = "$stream $seq";
+		push @new, $line;
+	}
+	return @new;
+}
+
+# The store has all that it recorded, and nothing else.
+sub check_store {
+	my ($unit) = @_;
+	my %there;
+	for (store($unit, sprintf $STORE_ROWS, 0, 0)) {
+		my ($text, $stream, $seq) = fields($_);
+		my $line = $line_at{"$unit->{store_id} $stream $seq"} // wrong("$unit->{name}: $stream $seq is new by itself: $text");
+		wrong("$unit->{name}: $stream $seq was altered: $line became $text") if $line !~ /\A\Q$text\E#*\z/;
+		$there{$line} = 1;
+	}
+	for my $line (sort keys %{ $unit->{own} }) {
+		wrong("$unit->{name}: lost $unit->{own}{$line}: $line") unless $there{$line};
+	}
+}
+
+# ---- the centre's side ------------------------------------------------------------------------------------------------
+
+# What is there, by line. Each row is on the list, of its device, at a place that a unit has given it, and there once.
+sub at_centre { # UNITS
+	my %device_of_store = map { $_->{store_id} => $_->{device} } @_;
+	my %there;
+	for (sql($CENTRE_ROWS)) {
+		my ($text, $store, $seq, $device) = /\A(.*)\|([^|]*)\|([^|]*)\|([^|]*)\z/s;
+		my $place = join ' ', $store, $text =~ /^(\w+)/, $seq;
+		my $line = $line_at{$place} // wrong("at the centre as $place, and recorded by nobody: $text");
+		wrong("at the centre as $place altered: $line became $text") if $line !~ /\A\Q$text\E#*\z/;
+		wrong("at the centre twice, as $there{$line} and $place: $line") if $there{$line};
+		wrong("at the centre of device $device, not $device_of_store{$store}: $line") if $device ne $device_of_store{$store};
+		$there{$line} = $place;
+	}
+	return \%there;
+}
+
+# What is kept aside has a reason that the model knows: $reason gives the code with which a line may be refused.
+sub check_aside {
+	my ($reason) = @_;
+	for (sql(q{SELECT store_id || ' ' || stream || ' ' || seq, code FROM alzy.rejected JOIN alzy.stores ON number = store_number})) {
+		my ($place, $code) = split /\|/;
+		my $line = $line_at{$place} // wrong("kept aside as $place, and recorded by nobody");
+		wrong("kept aside as $code without a reason: $place $line") if $reason->($line) ne $code;
+	}
+}
+
+# What the unit believes, as sets of "STREAM SEQ".
+sub believed {
+	my ($unit, $table) = @_;
+	my %set;
+	for (store($unit, $table)) {
+		my ($stream, $first, $last) = split /\|/;
+		@set{ map { "$stream $_" } $first .. $last } = ();
+	}
+	return \%set;
+}
+
+# Of each row of the unit: it is at the centre, or the unit knows better.
+sub check_unit {
+	my ($unit, $there) = @_;
+	my $accounted = believed($unit, 'SELECT stream, first_seq, last_seq FROM accounted');
+	my $rejected = believed($unit, 'SELECT stream, seq, seq FROM rejected');
+	for my $line (sort keys %{ $unit->{own} }) {
+		my $place = $unit->{own}{$line};
+		next if $there->{$line} || !exists $accounted->{$place} || exists $rejected->{$place};
+		wrong("$unit->{name} believes that the centre accounts for $place, and it is not there: $line");
+	}
+}
+
+# After a sync that has succeeded: each row of the unit is at the centre, or kept aside there.
+sub check_held {
+	my ($unit, $there) = @_;
+	my %aside = map { $_ => 1 } sql("SELECT stream || ' ' || seq FROM alzy.rejected JOIN alzy.stores ON number = store_number
+		WHERE store_id = '$unit->{store_id}'");
+	for my $line (sort keys %{ $unit->{own} }) {
+		my $place = $unit->{own}{$line};
+		wrong("$unit->{name}: $place is not at the centre: $line") unless $there->{$line} || $aside{$place};
+	}
+}
+
+sub row_count { return scalar keys %row }
+
+# ---- sessions ---------------------------------------------------------------------------------------------------------
+
+# Those of a unit that the two sides, or the two tables there, do not tell alike. A person, machine or application that the
+# centre does not know is told by the unit alone, which then knows that it is lost.
+sub sessions_differ {
+	my ($unit) = @_;
+	my %there = map { /\A(\S+) (.*)\z/ } sql(q{
+		SELECT concat_ws(' ', p.session_id, coalesce(p.user_id, '-'), coalesce(machine_id, '-'), coalesce(application_id::text, '-'), status,
+			trim_scale(extract(epoch FROM started_at) * 1000), coalesce(trim_scale(extract(epoch FROM ended_at) * 1000)::text, '-'),
+			CASE WHEN (start_at, end_at) IS DISTINCT FROM (started_at AT TIME ZONE 'UTC', ended_at AT TIME ZONE 'UTC')
+				THEN 'differs from public' END)
+		FROM public.sessions p JOIN alzy.sessions s USING (session_id)});
+	my @differ;
+	for (store($unit, q{SELECT session_id || ' ' ||
+			CASE WHEN instr(coalesce(lost_references, ''), 'user_id') THEN '-' ELSE coalesce(user_id, '-') END || ' ' ||
+			CASE WHEN instr(coalesce(lost_references, ''), 'machine_id') THEN '-' ELSE coalesce(machine_id, '-') END || ' ' ||
+			CASE WHEN instr(coalesce(lost_references, ''), 'application_id') THEN '-' ELSE coalesce(application_id, '-') END || ' ' ||
+			status || ' ' || started_at || ' ' || coalesce(ended_at, '-') FROM sessions ORDER BY id})) {
+		my ($id, $here) = /\A(\S+) (.*)\z/;
+		push @differ, "$id\n  unit   $here\n  centre " . ($there{$id} // 'has none') if $here ne ($there{$id} // '');
+	}
+	return @differ;
+}
+
+1;

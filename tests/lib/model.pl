@@ -1,0 +1,493 @@
+# model.pl SEED STEPS: random steps against a real Postgres, two gateways and real units, and after each few of them the one
+# question of Model::List. In the end the faults stop, everything is sent, and all that can be held is held. model.t starts it.
+#
+# STEPS is a number, or a list like 1-20,25: a step draws what it does from the seed and its own number alone, so what has gone
+# wrong can be looked for in fewer steps.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use JSON::PP 'decode_json';
+use List::Util qw(min sum0);
+use Time::HiRes;
+use Model::List;
+use Model::Rig;
+
+my ($seed, $steps) = @ARGV;
+my @units = map { { name => $_, device => 0, own => {}, last => { points => 0, events => 0 } } } split ' ', $ENV{UNITS} // '';
+my $every = $ENV{ALZY_EVERY} || 10; # steps between two looks at everything
+my @users = qw(ana bo cy);
+my @machines = qw(van truck);
+
+# ---- chance -------------------------------------------------------------------------------------------------------------
+
+sub chance { return rand() < $_[0] }
+sub one { return @_ ? $_[rand @_] : undef }
+sub weighted { # [WEIGHT, …]…
+	my $at = rand sum0 map { $_->[0] } @_;
+	for (@_) { return $_ if ($at -= $_->[0]) < 0 }
+	return $_[-1];
+}
+sub shuffled { my @list = map { [rand, $_] } @_; return map { $_->[1] } sort { $a->[0] <=> $b->[0] } @list }
+
+# ---- the state of the model ---------------------------------------------------------------------------------------------
+
+my %centre = (dumps => [], poison => 0, poisoned => {}, keys => 1);
+my (%edited, %excused); # sessions that somebody at the centre has changed; and that it has forgotten that
+my ($fix, $clock_ms, $word) = (0, 1714557600000, 0);
+
+sub went_back { # the centre may have lost what units believe that it has
+	%excused = (%excused, %edited);
+	$_->{behind} = $_->{doubt} = 1 for @units;
+}
+
+# ---- recording ----------------------------------------------------------------------------------------------------------
+
+my %fixes; # line of a point, but for its session => 1
+
+# Fixes that nobody has recorded yet, as gpsd would report them. Every tenth is one that a constraint of somebody's own refuses,
+# while there is one (see poison).
+sub write_replay {
+	my ($unit, $count) = @_;
+	my $text = '';
+	$clock_ms += 86400000 * int rand 40 if chance(0.05);
+	for (1 .. $count) {
+		$fix++;
+		$clock_ms += 1000;
+		my ($lat, $lng) = (400000000 + 100 * $fix, 80000000 + 10 * $fix + int rand 10);
+		my ($speed, $extra, @rest) = (int rand 3000, '', ('-') x 3);
+		if (chance(0.7)) {
+			@rest = (int rand 500, int rand 3600, -500 + int rand 20000);
+			$extra = sprintf ',"eph":%.1f,"track":%.1f,"altMSL":%.1f', map { $_ / 10 } @rest;
+		}
+		my ($s, $m, $h, $d, $month, $year) = gmtime $clock_ms / 1000;
+		$text .= sprintf qq({"class":"TPV","device":"d","mode":3,"time":"%04d-%02d-%02dT%02d:%02d:%02d.000Z","lat":%.7f,"lon":%.7f,"speed":%.2f%s}\n),
+			$year + 1900, $month + 1, $d, $h, $m, $s, $lat / 1e7, $lng / 1e7, $speed / 100, $extra;
+		$fixes{ join '|', 'points', $clock_ms, $lat, $lng, $rest[0], $speed, @rest[1, 2], 'gps' } = 1;
+	}
+	spill("$SCRATCH/$unit->{name}/drive.json", $text);
+}
+sub was_meant { my ($line) = @_; return $fixes{ $line =~ s/\|[^|]*\z//r } }
+
+# After anything that a unit may have recorded.
+sub new_points { my ($unit) = @_; return scalar grep { /^points/ } learn($unit, \&was_meant) }
+
+sub record {
+	my ($unit) = @_;
+	my $count = chance(0.1) ? 50 + int rand 150 : 1 + int rand 12;
+	write_replay($unit, $count);
+	my $job = start(agent($unit));
+	if (chance(0.2)) {
+		kill_after($job, rand 0.03);
+		my $kept = new_points($unit);
+		wrong("$kept points of $count") if $kept > $count;
+		return "$count fixes, kill -9, $kept kept";
+	}
+	my ($status, $said) = finish($job);
+	wrong("alzy-agentd ended with $status\n$said") if $status;
+	my $kept = new_points($unit);
+	wrong("$kept points of $count\n$said") if $kept != $count && !($unit->{paused} && $kept == 0);
+	return "$count fixes, $kept kept";
+}
+
+sub event {
+	my ($unit) = @_;
+	my ($type, $payload) = (one(qw(note door poison)), sprintf '{"n": %d, "text": "%s"}', ++$word, one('a', 'ünï \"quoted\" \\\\', 'x' x 300));
+	my ($status, $said) = run(alzy($unit, 'event', $type, $payload));
+	wrong("alzy event ended with $status\n$said") if $status;
+	my @new = learn($unit, \&was_meant);
+	wrong("an event became @new") unless @new == 1 && $new[0] =~ /^events\|\d+\|$type\|\S+\|\U${\unpack 'H*', $payload}\E$/i;
+	return "$type $word";
+}
+
+sub mark {
+	my ($unit) = @_;
+	$fix++;
+	my ($lat, $lng) = (400000000 + 100 * $fix, 80000000 + 10 * $fix + int rand 10);
+	my ($status, $said) = run(alzy($unit, 'mark', '--lat', $lat / 1e7, '--lng', $lng / 1e7, 'a note', '--json'));
+	wrong("alzy mark ended with $status\n$said") if $status;
+	my @new = learn($unit);
+	wrong("a mark became @new") unless @new == 2 && $new[0] =~ /^points\|\d+\|$lat\|$lng\|-\|-\|-\|-\|manual\|/ && $new[1] =~ /\|mark\|/;
+	return '';
+}
+
+# ---- sessions -----------------------------------------------------------------------------------------------------------
+
+sub session {
+	my ($unit) = @_;
+	my $verb = one(qw(start pause resume end));
+	my @who;
+	if ($verb eq 'start') {
+		push @who, '--user', one(@users, 'stranger') if chance(0.7);
+		push @who, '--machine', one(@machines, 'wreck') if chance(0.5);
+		push @who, '--application', one(3, 4, 99) if chance(0.5);
+		push @who, '--force';
+	}
+	my ($status, $said) = run(alzy($unit, 'session', $verb, @who));
+	wrong("alzy session $verb ended with $status\n$said") if $status && $status != 8;
+	learn($unit, \&was_meant);
+	$unit->{paused} = { start => 0, pause => 1, resume => 0, end => 0 }->{$verb} if !$status;
+	return "$verb @who: $status";
+}
+
+sub set_text { my ($column, @values) = @_; my $value = one(@values, undef); return "$column = " . (defined $value ? "'$value'" : 'NULL') }
+my @edits = (
+	[public => sub { set_text('user_id', @users) }], [public => sub { set_text('machine_id', @machines) }],
+	[public => sub { 'application_id = ' . one(3, 4, 'NULL') }], [public => sub { "start_at = start_at - interval '1 s'" }],
+	[public => sub { "end_at = date_trunc('milliseconds', greatest(start_at, now() AT TIME ZONE 'UTC'))" }],
+	[alzy => sub { "status = '" . one(qw(active paused ended)) . "'" }], [alzy => sub { "started_at = started_at - interval '1 min'" }],
+	[public => sub { set_text('user_id', @users) . ', ' . set_text('machine_id', @machines) . ", start_at = start_at - interval '10 ms'" }],
+);
+sub edit { # by somebody at the centre who knows nothing of alzy
+	my ($table, $set) = map { ref $_ ? $_->() : $_ } @{ one(@edits) };
+	my @sessions = sql('SELECT session_id FROM alzy.sessions WHERE session_id IS NOT NULL ORDER BY id DESC LIMIT 6') or return 'no session';
+	my $id = one(@sessions);
+	$edited{$id} = 1;
+	my ($refused) = sql("UPDATE $table.sessions SET $set WHERE session_id = '$id'", 1);
+	return "$table $id $set" . ($refused ? ': refused' : '');
+}
+
+# ---- exchanges ----------------------------------------------------------------------------------------------------------
+
+my @faults = qw(deaf mute twice both cut-request cut-answer turn-request turn-answer late error slow pass pass pass);
+sub faulty_plan { return map { join ' ', one(@faults), int rand gateways(), sprintf '%.4f', rand } 1 .. 6 }
+sub clean_plan { return map { join ' ', 'pass', $_ % gateways(), 0 } 1 .. 6 }
+
+# With nothing in the way, and in good standing, a sync succeeds.
+sub sync_clean {
+	my ($unit) = @_;
+	plan(clean_plan());
+	my ($status, $said) = run(alzy($unit, 'sync'));
+	if ($status == 16 || $status == 9) { # an exchange of before may still be at work
+		nap(1.2);
+		($status, $said) = run(alzy($unit, 'sync'));
+	}
+	wrong("alzy sync ended with $status\n$said") if $status && !$unit->{doubt};
+	return $status if $status;
+	$unit->{behind} = $unit->{doubt} = 0;
+	check_drained($unit);
+	return 0;
+}
+
+# Nothing is left to do, and both sides tell the same of each session.
+sub check_drained {
+	my ($unit) = @_;
+	check_held($unit, at_centre(@units));
+	my @differ = grep { !$excused{ (split)[0] } } sessions_differ($unit);
+	wrong("$unit->{name}: sessions differ:\n@differ") if @differ;
+}
+
+sub sync_faulty {
+	my ($unit) = @_;
+	my @plan = faulty_plan();
+	plan(@plan);
+	my $job = start(alzy($unit, 'sync'));
+	my ($status) = chance(0.2) ? kill_after($job, rand 0.08) : finish($job);
+	$unit->{behind} = 0 if !$status;
+	return join(', ', map { (split ' ')[0] } @plan) . ": $status";
+}
+
+# What is under way meets what else happens.
+sub at_once {
+	my @plan = faulty_plan();
+	plan(chance(0.5) ? @plan : clean_plan());
+	my ($one, $other) = shuffled(@units);
+	my %does = (
+		sync => sub { alzy($one, 'sync') }, record => sub { write_replay($one, 1 + int rand 100); agent($one) },
+		event => sub { alzy($one, 'event', 'note', sprintf '{"n": %d}', ++$word) },
+		other => sub { alzy($other // $one, 'sync') }, kill => sub { () },
+	);
+	my @what = ('sync', grep { chance(0.5) } qw(record event other kill));
+	my (@jobs, $killed);
+	for (@what) {
+		if ($_ eq 'kill') {
+			$killed = int rand gateways();
+			nap(rand 0.05);
+			gateway_kill($killed, 'KILL');
+		} else {
+			push @jobs, start($does{$_}->());
+		}
+	}
+	my @status = map { (finish($_))[0] } @jobs;
+	gateway_start($killed) if defined $killed;
+	new_points($one);
+	return "@what: @status";
+}
+
+sub old_request { # one that somebody has kept comes again, however old it is
+	my @kept = sort { $a <=> $b } map { m{/(\d+)$} } glob "$SCRATCH/proxy/kept/*";
+	my $number = one(@kept) // return 'none';
+	return "request $number: " . deliver(slurp("$SCRATCH/proxy/kept/$number"), int rand gateways());
+}
+
+sub gateway { # restarted, one way or the other
+	my $n = int rand gateways();
+	my $signal = one(qw(TERM KILL));
+	gateway_kill($n, $signal);
+	gateway_start($n);
+	return "$n $signal";
+}
+
+# ---- sticks -------------------------------------------------------------------------------------------------------------
+
+my @sticks = map { "$SCRATCH/stick.$_" } 1 .. 3;
+sub batches { return sort glob "$_[0]/*.batch" }
+
+sub to_stick {
+	my ($unit) = @_;
+	my $stick = one(@sticks);
+	mkdir $stick;
+	my $job = start(alzy($unit, 'sync', '--to', $stick));
+	my ($status, $said) = chance(0.1) ? kill_after($job, rand 0.03) : finish($job);
+	return "$stick: $status, " . (() = batches($stick)) . ' files';
+}
+
+sub import_stick {
+	my $stick = one(@sticks);
+	my @files = shuffled(batches($stick)) or return 'empty';
+	splice @files, 1 + int rand @files if chance(0.3);
+	my @what = chance(0.5) ? $stick : @files;
+	my $job = start(central('import', @what));
+	my ($status) = chance(0.1) ? kill_after($job, rand 0.06) : finish($job);
+	return "$stick, " . (@what == @files && $what[0] ne $stick ? scalar @files : 'all') . ": $status";
+}
+
+sub from_stick {
+	my ($unit) = @_;
+	my $stick = one(@sticks);
+	-d $stick or return 'no stick';
+	my ($status, $said) = run(alzy($unit, 'sync', '--from', $stick));
+	return "$stick: $status";
+}
+
+sub lose_stick {
+	my $stick = one(@sticks);
+	unlink glob "$stick/*";
+	return $stick;
+}
+
+sub copy_stick {
+	my ($from, $to) = shuffled(@sticks);
+	-d $from or return 'no stick';
+	mkdir $to;
+	my @files = grep { chance(0.8) } sort glob "$from/*";
+	for (@files) {
+		my ($name) = m{([^/]+)$};
+		$name = "copy of $name" if chance(0.3);
+		spill("$to/$name", slurp($_));
+	}
+	return "$from to $to: " . scalar @files;
+}
+
+sub spoil_stick {
+	my $stick = one(@sticks);
+	my $file = one(sort glob "$stick/*") or return 'empty';
+	my $bytes = slurp($file);
+	return 'empty file' unless length $bytes;
+	my $at = int rand length $bytes;
+	if (chance(0.5)) { substr($bytes, $at) = '' } else { substr($bytes, $at, 1) ^= "\x04" }
+	spill($file, $bytes);
+	return "$file at $at";
+}
+
+# ---- the centre goes back, or changes ------------------------------------------------------------------------------------
+
+sub dump_it {
+	my $name = 'dump_' . int rand 3;
+	dump_centre($name);
+	@{ $centre{dumps} } = (sort(grep { $_ ne $name } @{ $centre{dumps} }), $name);
+	$centre{poisoned}{$name} = $centre{poison};
+	return $name;
+}
+
+sub restore_it {
+	my $name = one(@{ $centre{dumps} }) // return 'no dump';
+	restore_centre($name);
+	$centre{poison} = $centre{poisoned}{$name};
+	went_back();
+	return $name;
+}
+
+sub forget {
+	my ($unit) = @_;
+	my ($number) = sql("SELECT number FROM alzy.stores WHERE store_id = '$unit->{store_id}'") or return 'not known';
+	my $all = chance(0.5); # its sessions, too
+	sql("BEGIN; DELETE FROM alzy.points WHERE id >> 40 = $number; DELETE FROM public.events WHERE event_id >> 40 = $number;
+		DELETE FROM alzy.rejected WHERE store_number = $number; DELETE FROM alzy.stretches WHERE store_number = $number;
+		DELETE FROM alzy.last_positions WHERE device_id = $unit->{device}; DELETE FROM alzy.stores WHERE number = $number;"
+		. ($all ? "CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT session_id FROM alzy.sessions WHERE store_id = '$unit->{store_id}';
+			DELETE FROM alzy.sessions WHERE session_id IN (SELECT session_id FROM gone);
+			DELETE FROM public.sessions WHERE session_id IN (SELECT session_id FROM gone);" : '') . 'COMMIT');
+	$unit->{behind} = 1;
+	%excused = (%excused, %edited) if $all;
+	return "$unit->{name}" . ($all ? ' and its sessions' : '');
+}
+
+sub poisonous { my ($line) = @_; return $line =~ /^points\|[^|]*\|[^|]*\|-?\d*7\||^events\|\d+\|poison\|/ ? '23514' : '' }
+sub poison { # a rule of somebody's own
+	my $add = !$centre{poison};
+	sql($add ? 'ALTER TABLE alzy.points ADD CONSTRAINT poison CHECK ((lng * 1e7)::bigint % 10 <> 7) NOT VALID'
+		: 'ALTER TABLE alzy.points DROP CONSTRAINT poison');
+	sql($add ? q{ALTER TABLE public.events ADD CONSTRAINT poison CHECK (event_type <> 'poison') NOT VALID}
+		: 'ALTER TABLE public.events DROP CONSTRAINT poison');
+	$centre{poison} = $add;
+	return $add ? 'on' : 'off';
+}
+
+sub standing {
+	my ($unit) = @_;
+	my $verb = one(qw(deactivate delete activate revoke));
+	my ($status, $said) = run(central('device', $verb, $unit->{device}));
+	wrong("device $verb ended with $status\n$said") if $status;
+	$unit->{doubt} = 1;
+	return "$unit->{name} $verb";
+}
+
+sub pair {
+	my ($unit, @options) = @_;
+	my ($status, $said) = run(central('device', 'pair', $unit->{device}, '--again', '--json'));
+	return "no link: $status" if $status;
+	my $link = eval { decode_json($said =~ s/^(?!\{).*\n//mgr)->{link} } // wrong("device pair said $said");
+	($status, $said) = run(alzy($unit, 'pair', @options, $link));
+	return $status;
+}
+
+sub pair_again {
+	my ($unit) = @_;
+	plan(chance(0.5) ? faulty_plan() : clean_plan());
+	$unit->{doubt} = 1;
+	if (chance(0.2)) {
+		run(alzy($unit, 'unpair'));
+		$unit->{behind} = 1; # it has forgotten, too, which receipts are old
+	}
+	return pair($unit, chance(0.5) ? '--new-key' : ());
+}
+
+sub let_in { # whatever has become of a unit's standing, somebody lets it in again
+	my ($unit) = @_;
+	plan(clean_plan());
+	run(central('device', 'activate', $unit->{device}));
+	my $status = pair($unit);
+	$status = pair($unit, '--new-key') if $status;
+	if ($status) { # the centre has another key since, which nobody could tell the unit
+		run(alzy($unit, 'unpair'));
+		$unit->{behind} = 1;
+		$status = pair($unit);
+	}
+	wrong("$unit->{name} can't be paired again: $status") if $status;
+	return sync_clean($unit);
+}
+
+sub rotate {
+	return 'enough' if $centre{keys} >= 7;
+	my ($status, $said) = run(central('key', 'rotate'));
+	wrong("key rotate ended with $status\n$said") if $status;
+	$centre{keys}++;
+	for my $n (0 .. gateways() - 1) {
+		gateway_kill($n, 'TERM');
+		gateway_start($n);
+	}
+	return "$centre{keys} keys";
+}
+
+# ---- proof --------------------------------------------------------------------------------------------------------------
+
+# It names nothing as missing, differing or added unless the centre went back and the unit has not heard of that.
+sub verify {
+	my ($unit) = @_;
+	plan(clean_plan());
+	my ($status, $said) = run(alzy($unit, 'verify', chance(0.2) ? '--repair' : ()));
+	wrong("alzy verify of $unit->{name} ended with $status\n$said") if $status == 23 && !$unit->{behind};
+	return "$unit->{name}: $status";
+}
+
+sub look { # at everything
+	my $there = at_centre(@units);
+	for my $unit (@units) {
+		check_store($unit);
+		check_unit($unit, $there) unless $unit->{behind};
+	}
+	check_aside(\&poisonous);
+	my ($status, $said) = run(central('check'));
+	wrong("alzy-central check ended with $status\n$said") if $status;
+}
+
+# ---- the steps ----------------------------------------------------------------------------------------------------------
+
+sub of_a_unit { my ($do) = @_; return sub { my $unit = one(@units); return "$unit->{name}: " . $do->($unit) } }
+my @steps = ( # how often, its name, what
+	[20, 'record', of_a_unit(\&record)],
+	[8, 'event', of_a_unit(\&event)],
+	[4, 'mark', of_a_unit(\&mark)],
+	[8, 'session', of_a_unit(\&session)],
+	[8, 'edit', \&edit],
+	[10, 'sync', of_a_unit(\&sync_clean)],
+	[22, 'faulty sync', of_a_unit(\&sync_faulty)],
+	[6, 'at once', \&at_once],
+	[6, 'old request', \&old_request],
+	[3, 'gateway', \&gateway],
+	[7, 'to stick', of_a_unit(\&to_stick)],
+	[7, 'import', \&import_stick],
+	[5, 'from stick', of_a_unit(\&from_stick)],
+	[2, 'lose stick', \&lose_stick],
+	[2, 'copy stick', \&copy_stick],
+	[1, 'spoil stick', \&spoil_stick],
+	[3, 'dump', \&dump_it],
+	[2, 'restore', \&restore_it],
+	[1, 'forget', of_a_unit(\&forget)],
+	[2, 'poison', \&poison],
+	[2, 'standing', of_a_unit(\&standing)],
+	[4, 'let in', of_a_unit(sub { my ($unit) = @_; return $unit->{doubt} ? let_in($unit) : 'in good standing' })],
+	[2, 'pair again', of_a_unit(\&pair_again)],
+	[1, 'rotate', \&rotate],
+	[3, 'verify', of_a_unit(\&verify)],
+);
+
+my %without = map { $_ => 1 } split /,/, $ENV{ALZY_WITHOUT} // '';
+@steps = grep { !$without{ $_->[1] } } @steps;
+
+# ---- the end --------------------------------------------------------------------------------------------------------------
+
+sub ending {
+	poison() if $centre{poison};
+	for my $unit (@units) {
+		sync_clean($unit);
+		let_in($unit) if $unit->{doubt};
+		wrong("$unit->{name} can't send, with nothing in its way") if $unit->{doubt};
+		my ($status, $said) = run(alzy($unit, 'verify'));
+		wrong("alzy verify of $unit->{name} ended with $status\n$said") if $status || $said !~ /^central (?:holds|accounts for) points 1\.\./;
+	}
+}
+
+sub wanted_steps {
+	return 1 .. $steps if $steps =~ /^\d+$/;
+	return map { /^(\d+)-(\d+)$/ ? $1 .. $2 : $_ } split /,/, $steps;
+}
+
+$| = 1;
+my (@trace, $done);
+eval {
+	gateway_start($_) for 0 .. gateways() - 1;
+	for my $unit (@units) {
+		($unit->{store_id}, $unit->{device}) = split /\|/, (store($unit, 'SELECT store_id, device_id FROM store, centre'))[0];
+		learn($unit);
+	}
+	for my $n (wanted_steps()) {
+		srand(($seed * 1000003 + $n) % 2**32);
+		my $step = weighted(@steps);
+		push @trace, "$n $step->[1]: ";
+		my $from = Time::HiRes::time();
+		$trace[-1] .= $step->[2]->();
+		printf "# %5.0f ms %s\n", 1000 * (Time::HiRes::time() - $from), $trace[-1] if $ENV{ALZY_TRACE};
+		look() if ++$done % $every == 0;
+		print "# step $n, ", row_count(), " rows\n" if $done % 500 == 0;
+	}
+	srand($seed);
+	push @trace, 'the end';
+	ending();
+	1;
+} or do {
+	print STDERR map { "# $_\n" } map { split /\n/ } "ALZY_SEED=$seed, after $done steps:", @trace[-min(25, scalar @trace) .. -1], $@;
+	exit 1;
+};
+print '# ', row_count(), " rows after $done steps\n";
