@@ -21,7 +21,7 @@ start proxy perl "$RIG/proxy.pl" "$PROXY" "$SCRATCH/proxy" $GATEWAYS
 await log_has proxy listening || die "no proxy"
 central_start || die "no centre: $(log_of central)"
 a_unit() { # NAME [KEY=VALUE…]
-	unit "$1" gnss.source="replay:$SCRATCH/$1/drive.json" capture.sampling=all sync.batch_points=40 "${@:2}"
+	unit "$1" gnss.source="replay:$SCRATCH/$1/drive.json" sync.batch_points=40 "${@:2}"
 	pair "$1"
 }
 a_unit car

@@ -1,0 +1,99 @@
+#!/bin/bash
+# Two gateways on one database know nothing of each other: the same batches through both at once, requests of a unit that go
+# by turns, and one that is killed in the middle. What counts is what Postgres holds in the end: each row once.
+. "$(dirname "$0")/../lib/rig.sh"
+
+postgres_start
+proxy=$(free_port)
+central_init "public_url = http://127.0.0.1:$proxy"
+second=$(free_port)
+central_start || die "no centre: $(log_of central)"
+sed "s/^listen = .*/listen = 127.0.0.1:$second/" "$SCRATCH/serve.conf" >"$SCRATCH/second.conf"
+second_start() { start_ready second env ALZY_CONFIG="$SCRATCH/second.conf" "$BUILD/alzy-central" serve; }
+second_start || die "no second gateway: $(log_of second)"
+mkdir "$SCRATCH/proxy"
+echo "by turns" >"$SCRATCH/proxy/plan"
+start proxy perl "$RIG/proxy.pl" "$proxy" "$SCRATCH/proxy" "$CENTRAL_PORT" "$second"
+await log_has proxy listening || die "no proxy"
+
+month=0
+drive() { # NAME COUNT: so many fixes, a month after those before, so that nobody has a partition for them yet
+	perl -e 'use POSIX; my ($from, $count) = @ARGV; for (1 .. $count) {
+			printf qq({"class":"TPV","device":"d","mode":3,"time":"%s.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n),
+				strftime("%Y-%m-%dT%H:%M:%S", gmtime $from + $_), 50 + $_ / 1e5, $_ / 100 }' \
+		$((1600000000 + 2700000 * month++)) "$2" >"$SCRATCH/drive.json"
+	replay "$1" || die "no recording: $(log_of "agent-$1")"
+}
+once() { # NAME DESCRIPTION
+	store_rows "$1" >"$SCRATCH/rows.store"
+	central_rows "$1" >"$SCRATCH/rows.central"
+	ok "$2: $(wc -l <"$SCRATCH/rows.store") points, each once" diff "$SCRATCH/rows.store" "$SCRATCH/rows.central"
+	is "$(sql "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM public.events WHERE event_id >> 40 =
+		(SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")')")" "$(lite "$1" "SELECT count(*) || ' ' || count(*) FROM events")" "… and the events"
+	ok "… and check agrees" central check
+}
+for name in car van; do unit "$name" gnss.source="replay:$SCRATCH/drive.json" sync.batch_points=20; done
+for name in car van; do pair "$name"; done
+
+# ---- the same batches through both at once
+post() { # PORT FILE: the status
+	curl -sS -m 20 -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/octet-stream' --data-binary @"$2" "http://127.0.0.1:$1/v1/batches"
+}
+for round in 1 2 3; do
+	drive car 200
+	rm -rf "$SCRATCH/stick" && mkdir "$SCRATCH/stick"
+	on car sync --to "$SCRATCH/stick" >"$SCRATCH/said" || die "no batches"
+	pids=()
+	for port in "$CENTRAL_PORT" "$second" "$CENTRAL_PORT" "$second"; do
+		for file in "$SCRATCH"/stick/*.batch; do post "$port" "$file"; done >"$SCRATCH/statuses.${#pids[@]}" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	# Whoever waits too long for the other is told to come again: that is no failure, but nobody is told anything else.
+	is "$(sort -u "$SCRATCH"/statuses.? | tr '\n' ' ' | sed 's/503 //')" "200 " "round $round: each of $(cat "$SCRATCH"/statuses.? | wc -l) answers is a receipt, or to come again"
+	ok "… and again" central import "$SCRATCH/stick"
+	once car "the same through both at once"
+done
+is "$(sql 'SELECT count(*) FROM alzy.rejected')" 0 "nobody took a row for another one"
+
+# ---- by turns
+ok "each gateway answers a part of the unit's requests" on car sync
+drive car 300
+before=$(cat "$SCRATCH/central.log" "$SCRATCH/second.log" | grep -c '^<6>batch')
+ok "by turns" on car sync
+taken() { grep -c '^<6>batch' "$SCRATCH/$1.log"; }
+[ "$(taken central)" -gt 0 ] && [ "$(taken second)" -gt 0 ] && [ $(($(taken central) + $(taken second) - before)) -ge 15 ]
+tap $? "… indeed ($(taken central) and $(taken second) in all)"
+once car "by turns"
+ok "deactivate" central device deactivate 1
+on car event last >"$SCRATCH/said"
+for turn in 1 2; do refuses "both know at once who is stopped ($turn)" 17 deactivated on car sync; done
+ok "activate" central device activate 1
+ok "… and who is let in again" on car sync
+
+# ---- two units at once, and one gateway killed in the middle
+for round in 1 2 3; do
+	drive car 400
+	drive van 400
+	for name in car van; do start "sync-$name" env ALZY_CONFIG="$SCRATCH/$name/alzy.conf" "$BUILD/alzy" sync; done
+	sleep "0.0$((RANDOM % 10))"
+	if [ $((round % 2)) = 1 ]; then kill9 second; else kill9 central; fi
+	for name in car van; do
+		await gone "sync-$name" || die "alzy sync hangs"
+		stop "sync-$name"
+	done
+	if [ $((round % 2)) = 1 ]; then second_start; else central_start; fi || die "it does not start again"
+	for name in car van; do
+		ok "round $round: $name sends what is left" await on "$name" sync
+		once "$name" "with a gateway killed"
+	done
+done
+
+# ---- the one goes for good
+stop second
+printf '%s\n' "the first alone" "pass 0 0" "pass 0 0" "pass 0 0" >"$SCRATCH/proxy/plan"
+on car event alone >"$SCRATCH/said"
+ok "the other serves on" on car sync
+is "$(sql "SELECT count(*) FROM public.events WHERE event_type = 'alone'")" 1 "… alone"
+ok "whole" on car verify
+done_testing
