@@ -311,6 +311,8 @@ int store_retry_packed(struct store *store, enum stream stream, const struct ran
  * the rejected rows with the code STORE_SET_ASIDE, and is kept. */
 #define STORE_SET_ASIDE "refused"
 int store_set_aside(struct store *store, enum stream stream, int64_t seq, const char *reason, struct err *e);
+/* `out` must be empty, and is so after a failure. */
+int store_aside(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 
 /* Rows that the centre has rejected, or this unit has set aside, in order of stream and seq, at most `limit`; *out to free(). */
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,
