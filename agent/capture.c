@@ -6,7 +6,7 @@
 #include "agent/receivers.h"
 #include "agent/sampler.h"
 #include "agent/sight.h"
-#include "agent/silence.h"
+#include "agent/timekeeper.h"
 #include "hal/boot.h"
 #include "hal/clock.h"
 #include "hal/json.h"
@@ -20,13 +20,13 @@ struct capture {
 	const struct conf_unit *conf; /* borrowed */
 	struct receivers receivers;
 	struct epoch epoch;
-	struct live_facts facts; /* counts, and what the receiver said: its last position is the best clock there is */
+	struct live_facts facts; /* counts, and what the receiver said */
+	struct timekeeper time;
 
 	bool fixed; /* the receiver has a fix: its loss is news */
 	bool gone;  /* the source is away: its return is news */
 
 	struct sampler sampler;
-	struct silence silence;
 	struct journey journey;
 	struct pending pending; /* points without a session yet are for the one that the next commit opens */
 	bool opening;           /* the next commit opens a session, or resumes one that the agent has paused … */
@@ -37,26 +37,16 @@ struct capture {
 	int64_t patience_ms; /* … and that much later than the last try */
 };
 
-/* ---- the clock of events ------------------------------------------------------------------------------------ */
-
-static int64_t now_ms(const struct capture *c, int64_t mono_ms)
-{
-	const struct live_sight *sight = &c->facts.sight;
-	int64_t now = sight->has_fix ? sight->fix.recorded_at_ms + (mono_ms - sight->fix_mono_ms) : clock_wall_ms();
-	return now < TIME_MS_MAX ? now : TIME_MS_MAX;
-}
-
 /* ---- events --------------------------------------------------------------------------------------------------- */
 
 static void event_fix_lost(struct capture *c, const struct gnss_report *report)
 {
-	silence_other(&c->silence);
 	if (!c->fixed)
 		return;
 	c->fixed = false;
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddNumberToObject(payload, "mode", report->mode);
-	pending_event(&c->pending, EVENT_FIX_LOST, now_ms(c, report->mono_ms), true, payload);
+	pending_event(&c->pending, EVENT_FIX_LOST, timekeeper_at(&c->time, report->mono_ms), true, payload);
 }
 
 static void event_fix_regained(struct capture *c, const struct gnss_report *fix)
@@ -67,44 +57,14 @@ static void event_fix_regained(struct capture *c, const struct gnss_report *fix)
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddNumberToObject(payload, "mode", fix->mode);
 	json_add_text_or_null(payload, "device", fix->device);
-	pending_event(&c->pending, EVENT_FIX_REGAINED, fix->fix.recorded_at_ms, true, payload);
+	pending_event(&c->pending, EVENT_FIX_REGAINED, timekeeper_of_fix(&c->time, fix), true, payload);
 }
 
-/* What was lost, was lost since the last fix that was kept. */
 static void event_overrun(struct capture *c, int64_t reports)
 {
-	int64_t at_ms = now_ms(c, clock_mono_ms());
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddNumberToObject(payload, "reports", (double)reports);
-	if (c->facts.kept && at_ms > c->journey.kept_ms)
-		cJSON_AddNumberToObject(payload, "for_s", (double)(at_ms - c->journey.kept_ms) / 1000);
-	pending_event(&c->pending, EVENT_OVERRUN, at_ms, true, payload);
-}
-
-/* What silence has to tell. */
-static void event_silence(struct capture *c, struct silence_news news, int64_t mono_ms)
-{
-	if (!news.refused && !news.kept)
-		return;
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddStringToObject(payload, "reason", silence_reason_name(news.refused ? news.refused : news.kept));
-	cJSON_AddNumberToObject(payload, "count", (double)news.count);
-	if (news.refused)
-		cJSON_AddNumberToObject(payload, "for_s", (double)news.for_ms / 1000);
-	int64_t at_ms = now_ms(c, mono_ms) - (news.kept ? news.for_ms : 0);
-	pending_event(&c->pending, news.refused ? EVENT_FIXES_REFUSED : EVENT_FIXES_KEPT, at_ms, true, payload);
-}
-
-/* A recording is as silent as its times say, however fast it is read. */
-static void tell_silence(struct capture *c, int reason, int64_t mono_ms)
-{
-	int64_t at_ms = c->epoch.silence_ms ? mono_ms : c->facts.sight.fix.recorded_at_ms;
-	if (reason == VERDICT_REFUSED_NO_SESSION && c->journey.session.id)
-		silence_other(&c->silence); /* paused by a person: that has an event */
-	else if (reason > VERDICT_THINNED)
-		event_silence(c, silence_refused(&c->silence, reason, at_ms), mono_ms);
-	else
-		event_silence(c, silence_good(&c->silence, at_ms), mono_ms);
+	pending_event(&c->pending, EVENT_OVERRUN, timekeeper_at(&c->time, clock_mono_ms()), true, payload);
 }
 
 void capture_overrun(struct capture *c, int64_t reports)
@@ -128,8 +88,10 @@ void capture_notice(struct capture *c)
 {
 	bool changed;
 	/* When the store can't tell, what is known goes on. */
-	if (!store_changed(c->store, &changed, NULL) && changed)
-		notice_session(c);
+	if (store_changed(c->store, &changed, NULL) || !changed)
+		return;
+	notice_session(c);
+	timekeeper_notice(&c->time, c->store);
 }
 
 /* Whether a fix is to be kept, and with it, whether a session must be opened for it. */
@@ -171,8 +133,9 @@ static void keep_recalled(struct capture *c, int64_t mono_ms, bool opens)
 	}
 }
 
-static void take_fix(struct capture *c, const struct gnss_report *fix)
+static void take_fix(struct capture *c, struct gnss_report *fix)
 {
+	timekeeper_fix(&c->time, fix, &c->pending);
 	bool opens;
 	struct sampling sampling = sampling_of(c->conf);
 	c->facts.epochs++;
@@ -184,7 +147,6 @@ static void take_fix(struct capture *c, const struct gnss_report *fix)
 		keep_recalled(c, fix->mono_ms, opens);
 	if (!verdict_kept(verdict) || keep(c, &fix->fix, fix->mono_ms, opens))
 		c->facts.verdicts[verdict]++;
-	tell_silence(c, (int)verdict, fix->mono_ms);
 }
 
 /* ---- the commit ----------------------------------------------------------------------------------------------- */
@@ -198,9 +160,11 @@ static int write_opening(struct capture *c, struct err *e)
 	return rc;
 }
 
-static int write_rows(struct capture *c, struct err *e)
+static int write_rows(struct capture *c, int64_t now_mono_ms, struct err *e)
 {
-	int rc = c->opening ? write_opening(c, e) : 0;
+	int rc = timekeeper_write(&c->time, c->store, now_mono_ms, &c->pending, e);
+	if (!rc && c->opening)
+		rc = write_opening(c, e);
 	if (!rc)
 		rc = pending_write_points(&c->pending, c->store, e);
 	/* By now: the events are of the session that is ended here. */
@@ -208,7 +172,9 @@ static int write_rows(struct capture *c, struct err *e)
 	strcpy(session_id, c->journey.session.id ? c->journey.session.session_id : "");
 	if (!rc && c->stopping)
 		rc = journey_close(&c->journey, c->store, c->conf, e);
-	return rc ? rc : pending_write_events(&c->pending, c->store, session_id, e);
+	if (!rc)
+		rc = pending_write_events(&c->pending, c->store, session_id, e);
+	return rc || !c->stopping ? rc : timekeeper_close(&c->time, c->store, now_mono_ms, e);
 }
 
 /* After a commit. That fixes had found no room can be told now that there is some. */
@@ -216,6 +182,7 @@ static void let_go(struct capture *c)
 {
 	int64_t dropped = c->pending.dropped;
 	pending_clear(&c->pending);
+	c->time.unwritten = false;
 	if (dropped)
 		event_overrun(c, dropped);
 	c->opening = false;
@@ -226,7 +193,7 @@ static int commit(struct capture *c, int64_t now_mono_ms, struct err *e)
 	struct journey before = c->journey;
 	int rc = store_begin(c->store, e);
 	if (!rc) {
-		rc = write_rows(c, e);
+		rc = write_rows(c, now_mono_ms, e);
 		if (rc)
 			store_rollback(c->store);
 		else
@@ -249,7 +216,7 @@ int64_t capture_deadline(const struct capture *c)
 {
 	int64_t due_ms = INT64_MAX;
 	const struct pending *p = &c->pending;
-	if (p->event_count || c->opening || (int64_t)p->point_count >= c->conf->commit_points)
+	if (p->event_count || c->opening || c->time.unwritten || (int64_t)p->point_count >= c->conf->commit_points)
 		due_ms = INT64_MIN;
 	else if (p->point_count)
 		due_ms = p->oldest_ms + c->conf->commit_interval_ms;
@@ -265,21 +232,21 @@ static int commit_if_due(struct capture *c, int64_t now_mono_ms, struct err *e)
 
 static void on_bad(struct capture *c, const struct gnss_report *report)
 {
+	(void)report;
 	c->facts.refused_bad++;
-	tell_silence(c, SILENCE_BAD, report->mono_ms);
 }
 
 static void on_gone(struct capture *c, const struct gnss_report *report)
 {
 	c->gone = true;
-	pending_event(&c->pending, EVENT_GNSS_GONE, now_ms(c, report->mono_ms), true, NULL);
+	pending_event(&c->pending, EVENT_GNSS_GONE, timekeeper_at(&c->time, report->mono_ms), true, NULL);
 	event_fix_lost(c, report);
 }
 
 static void on_back(struct capture *c, const struct gnss_report *report)
 {
 	if (c->gone)
-		pending_event(&c->pending, EVENT_GNSS_BACK, now_ms(c, report->mono_ms), true, NULL);
+		pending_event(&c->pending, EVENT_GNSS_BACK, timekeeper_at(&c->time, report->mono_ms), true, NULL);
 	c->gone = false;
 }
 
@@ -287,7 +254,7 @@ static void on_silent(struct capture *c, const struct gnss_report *report)
 {
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddStringToObject(payload, "cause", gnss_silence_name(report->silence));
-	pending_event(&c->pending, EVENT_GNSS_SILENT, now_ms(c, report->mono_ms), true, payload);
+	pending_event(&c->pending, EVENT_GNSS_SILENT, timekeeper_at(&c->time, report->mono_ms), true, payload);
 	event_fix_lost(c, report);
 }
 
@@ -313,16 +280,14 @@ static void change_receiver(struct capture *c, const struct receivers_change *ch
 	json_add_text_or_null(payload, "from", change->from);
 	json_add_text_or_null(payload, "to", change->to);
 	cJSON_AddStringToObject(payload, "why", receivers_why_name(change->why));
-	pending_event(&c->pending, EVENT_RECEIVER_CHANGED, now_ms(c, mono_ms), true, payload);
+	pending_event(&c->pending, EVENT_RECEIVER_CHANGED, timekeeper_at(&c->time, mono_ms), true, payload);
 }
 
 static void feed_followed(struct capture *c, const struct gnss_report *report)
 {
 	struct gnss_report fix;
 	if (report->kind <= GNSS_SKY && c->facts.sight.silence != GNSS_HEARD)
-		pending_event(&c->pending, EVENT_GNSS_HEARD, now_ms(c, report->mono_ms), true, NULL);
-	if (report->kind == GNSS_POSITION && !report->has_time)
-		tell_silence(c, SILENCE_NO_TIME, report->mono_ms);
+		pending_event(&c->pending, EVENT_GNSS_HEARD, timekeeper_at(&c->time, report->mono_ms), true, NULL);
 	if (epoch_feed(&c->epoch, report, &fix))
 		take_fix(c, &fix);
 	sight_feed(&c->facts.sight, report);
@@ -344,6 +309,7 @@ int capture_feed(struct capture *c, const struct gnss_report *report, struct err
 int capture_tick(struct capture *c, int64_t now_mono_ms, struct err *e)
 {
 	struct gnss_report fix;
+	timekeeper_look(&c->time, &c->pending);
 	if (epoch_tick(&c->epoch, now_mono_ms, &fix))
 		take_fix(c, &fix);
 	return commit_if_due(c, now_mono_ms, e);
@@ -353,12 +319,14 @@ int capture_tick(struct capture *c, int64_t now_mono_ms, struct err *e)
 
 void capture_ignition(struct capture *c, bool on, int64_t now_mono_ms)
 {
-	pending_event(&c->pending, on ? EVENT_IGNITION_ON : EVENT_IGNITION_OFF, now_ms(c, now_mono_ms), true, NULL);
+	pending_event(&c->pending, on ? EVENT_IGNITION_ON : EVENT_IGNITION_OFF, timekeeper_at(&c->time, now_mono_ms), true,
+	              NULL);
 }
 
 void capture_supply(struct capture *c, bool on, int64_t now_mono_ms)
 {
-	pending_event(&c->pending, on ? EVENT_POWER_BACK : EVENT_POWER_LOST, now_ms(c, now_mono_ms), true, NULL);
+	pending_event(&c->pending, on ? EVENT_POWER_BACK : EVENT_POWER_LOST, timekeeper_at(&c->time, now_mono_ms), true,
+	              NULL);
 }
 
 int capture_secure(struct capture *c, int64_t now_mono_ms, struct err *e)
@@ -383,6 +351,8 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	c->receivers = (struct receivers){.order = conf->gnss_device, .timeout_ms = conf->fix_timeout_ms};
 	sight_clear(&c->facts.sight);
 	int rc = journey_read(&c->journey, c->store, e);
+	if (!rc)
+		rc = timekeeper_open(&c->time, c->store, conf, e);
 	if (rc) {
 		capture_free(c);
 		return rc;
@@ -390,9 +360,7 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddStringToObject(payload, "version", ALZY_VERSION);
 	cJSON_AddStringToObject(payload, "boot", boot_id());
-	cJSON_AddNumberToObject(payload, "up_s", (double)(clock_mono_ms() / 1000));
-	cJSON_AddNumberToObject(payload, "heartbeat_s", (double)sampling_of(conf).heartbeat_ms / 1000);
-	pending_event(&c->pending, EVENT_AGENT_START, clock_wall_ms(), false, payload);
+	pending_event(&c->pending, EVENT_AGENT_START, timekeeper_at(&c->time, clock_mono_ms()), false, payload);
 	*out = c;
 	return 0;
 }
@@ -438,7 +406,7 @@ int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, str
 	if (epoch_close(&c->epoch, &fix))
 		take_fix(c, &fix);
 	c->stopping = true;
-	pending_event(&c->pending, EVENT_AGENT_STOP, now_ms(c, now_mono_ms), false, stop_payload(c, reason));
+	pending_event(&c->pending, EVENT_AGENT_STOP, timekeeper_at(&c->time, now_mono_ms), false, stop_payload(c, reason));
 	int rc = commit(c, now_mono_ms, e);
 	return !rc && c->pending.event_count ? commit(c, now_mono_ms, e) : rc;
 }
@@ -463,6 +431,7 @@ const struct session *capture_session(const struct capture *c)
 void capture_facts(const struct capture *c, struct live_facts *out)
 {
 	*out = c->facts;
+	timekeeper_facts(&c->time, &out->time);
 	out->waiting_points = (int64_t)c->pending.point_count;
 	out->refused_receiver = c->receivers.refused;
 	out->refused_no_time = c->epoch.no_time;

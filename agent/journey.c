@@ -1,38 +1,5 @@
 #include "agent/journey.h"
 
-#include "store/event_types.h"
-
-#include <string.h>
-
-/* Reads the events backwards to the last session_pause: who wrote it? */
-static int find_who_paused(struct journey *journey, struct store *store, struct err *e)
-{
-	enum { CHUNK = 64 };
-	struct event events[CHUNK];
-	int64_t last;
-	bool found = false;
-	int rc = store_last_seq(store, STREAM_EVENTS, &last, e);
-	journey->paused_by_agent = false;
-	for (; !rc && !found && last > 0; last -= CHUNK) {
-		struct ranges ranges = {0};
-		size_t count = 0;
-		rc = ranges_add(&ranges, last > CHUNK ? last - CHUNK + 1 : 1, last, e);
-		if (!rc)
-			rc = store_read_events(store, &ranges, events, CHUNK, &count, e);
-		ranges_free(&ranges);
-		for (size_t i = rc ? 0 : count; i-- > 0;) {
-			const struct event *event = &events[i];
-			if (!found && !strcmp(event->event_type, event_type_text(EVENT_SESSION_PAUSE))) {
-				found = true;
-				journey->paused_by_agent =
-					event->payload && strstr(event->payload, session_actor_name(SESSION_BY_AGENT));
-			}
-			event_free(&events[i]);
-		}
-	}
-	return rc;
-}
-
 int journey_read(struct journey *journey, struct store *store, struct err *e)
 {
 	struct session session = {0};
@@ -41,7 +8,7 @@ int journey_read(struct journey *journey, struct store *store, struct err *e)
 	if (rc)
 		return rc;
 	journey->session = found ? session : (struct session){0};
-	return found && session.status == SESSION_PAUSED ? find_who_paused(journey, store, e) : 0;
+	return found && session.status == SESSION_PAUSED ? store_paused_by_agent(store, &journey->paused_by_agent, e) : 0;
 }
 
 bool journey_active(const struct journey *journey)

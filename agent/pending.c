@@ -33,11 +33,20 @@ bool pending_point(struct pending *p, const struct point *point, int64_t mono_ms
 	return true;
 }
 
-void pending_event(struct pending *p, enum event_type type, int64_t at_ms, bool in_session, cJSON *payload)
+void pending_event(struct pending *p, enum event_type type, struct moment at, bool in_session, cJSON *payload)
 {
 	if (p->event_count < PENDING_EVENTS_MAX)
-		p->events[p->event_count++] = (struct pending_event){type, at_ms, in_session, json_print(payload)};
+		p->events[p->event_count++] = (struct pending_event){type, at, in_session, json_print(payload)};
 	cJSON_Delete(payload);
+}
+
+void pending_know(struct pending *p, int64_t offset_ms)
+{
+	for (size_t i = 0; i < p->event_count; i++) {
+		struct moment *at = &p->events[i].at;
+		if (!at->known)
+			*at = (struct moment){at->mono_ms + offset_ms, at->mono_ms, true};
+	}
 }
 
 int pending_write_points(struct pending *p, struct store *store, struct err *e)
@@ -50,7 +59,8 @@ int pending_write_events(const struct pending *p, struct store *store, const cha
 	int rc = 0;
 	for (size_t i = 0; !rc && i < p->event_count; i++) {
 		const struct pending_event *waiting = &p->events[i];
-		struct event event = {.event_at_ms = waiting->at_ms, .payload = waiting->payload};
+		struct event event = {
+			.event_at_ms = waiting->at.at_ms, .mono_ms = waiting->at.mono_ms, .payload = waiting->payload};
 		strcpy(event.event_type, event_type_text(waiting->type));
 		if (waiting->in_session)
 			strcpy(event.session_id, session_id);

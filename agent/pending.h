@@ -18,9 +18,15 @@ enum {
 	PENDING_EVENTS_MAX = 256,   /* those that come when so many wait for a store that fails are not written */
 };
 
+/* When something happened: UTC, and the monotonic clock of this boot. */
+struct moment {
+	int64_t at_ms, mono_ms;
+	bool known; /* else at_ms is a guess */
+};
+
 struct pending_event {
 	enum event_type type;
-	int64_t at_ms;
+	struct moment at;
 	bool in_session; /* belongs to the session that is open when it is written */
 	char *payload;   /* owned */
 };
@@ -39,7 +45,10 @@ struct pending {
 bool pending_point(struct pending *pending, const struct point *point, int64_t mono_ms);
 
 /* Takes over `payload`, an object or NULL. Without memory an event goes without its payload rather than not at all. */
-void pending_event(struct pending *pending, enum event_type type, int64_t at_ms, bool in_session, cJSON *payload);
+void pending_event(struct pending *pending, enum event_type type, struct moment at, bool in_session, cJSON *payload);
+
+/* UTC is the monotonic clock plus offset_ms: what was a guess is none any more. */
+void pending_know(struct pending *pending, int64_t offset_ms);
 
 /* Into the transaction that is open; those of a session into the one named `session_id` ("": none). */
 int pending_write_points(struct pending *pending, struct store *store, struct err *e);

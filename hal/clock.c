@@ -1,5 +1,6 @@
 #include "hal/clock.h"
 
+#include <string.h>
 #include <sys/timex.h>
 #include <time.h>
 
@@ -35,8 +36,17 @@ void clock_sleep_ms(int64_t ms)
 	nanosleep(&time, NULL);
 }
 
+static const char *const names[TIME_BASIS_COUNT] = {"none", "estimated", "system", "receipt", "ntp", "gnss"};
+
 const char *time_basis_name(enum time_basis basis)
 {
-	static const char *const names[TIME_BASIS_COUNT] = {"none", "estimated", "system", "receipt", "ntp", "gnss"};
 	return names[basis];
+}
+
+enum time_basis time_basis_of(const char *name)
+{
+	int basis = TIME_BASIS_COUNT - 1;
+	while (basis && strcmp(name, names[basis]))
+		basis--;
+	return (enum time_basis)basis;
 }

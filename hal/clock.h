@@ -28,5 +28,6 @@ enum time_basis {
 	TIME_BASIS_COUNT,
 };
 const char *time_basis_name(enum time_basis basis); /* "none", "estimated", "system", "receipt", "ntp", "gnss" */
+enum time_basis time_basis_of(const char *name);    /* TIME_NONE for any other name */
 
 #endif

@@ -1,6 +1,5 @@
 #include "hal/conf_unit.h"
 
-#include "hal/era.h"
 #include "hal/gnss.h"
 #include "hal/power.h"
 
@@ -119,3 +118,8 @@ static const struct conf_key keys[] = {
 };
 
 const struct conf_table conf_unit_table = {keys, sizeof keys / sizeof *keys, sizeof(struct conf_unit)};
+
+void conf_unit_era(const struct conf_unit *conf, struct era *out)
+{
+	era_start(out, conf->clock_floor, !strncmp(conf->gnss_source, "replay:", 7), era_build_ms());
+}

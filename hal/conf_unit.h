@@ -4,6 +4,7 @@
 #define ALZY_HAL_CONF_UNIT_H
 
 #include "hal/conf.h"
+#include "hal/era.h"
 
 #define CONF_UNIT_STANDARD "/etc/alzy/alzy.conf"
 
@@ -40,5 +41,8 @@ struct conf_unit {
 };
 
 extern const struct conf_table conf_unit_table;
+
+/* As [clock] floor and the source say. */
+void conf_unit_era(const struct conf_unit *conf, struct era *out);
 
 #endif

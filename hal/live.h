@@ -3,6 +3,7 @@
 #ifndef ALZY_HAL_LIVE_H
 #define ALZY_HAL_LIVE_H
 
+#include "hal/clock.h"
 #include "hal/err.h"
 #include "hal/gnss.h"
 #include "hal/verdict.h"
@@ -23,10 +24,21 @@ struct live_sight {
 	char device[GNSS_DEVICE_TEXT];
 };
 
+/* What the agent knows of the time. */
+struct live_time {
+	enum time_basis basis; /* above TIME_ESTIMATED it is known */
+	int64_t offset_ms;     /* UTC less the monotonic clock, or a guess */
+	int64_t since_mono_ms; /* when it became known */
+	int64_t floor_ms;      /* no true time is before it; INT64_MIN: there is none */
+	int shift;             /* 1024 weeks by which the fix's time is moved */
+	bool doubtful;         /* the fix contradicts what is known */
+};
+
 struct live_facts {
 	int32_t pid; /* of the agent */
 	int64_t started_mono_ms;
 	struct live_sight sight;
+	struct live_time time;
 	int64_t waiting_points;          /* kept, not yet committed */
 	int64_t reports, epochs, kept;   /* since the agent started */
 	int64_t verdicts[VERDICT_COUNT]; /* on those epochs */

@@ -39,14 +39,6 @@ int clock_when(struct store *store, int64_t at_ms, int64_t mono_ms, struct when 
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
-static enum time_basis basis_of(const char *name)
-{
-	for (int basis = 0; basis < TIME_BASIS_COUNT; basis++)
-		if (!strcmp(name, time_basis_name((enum time_basis)basis)))
-			return (enum time_basis)basis;
-	return TIME_NONE; /* the table allows no other names */
-}
-
 int store_boot_get(struct store *store, const char *boot, struct store_boot *out, struct err *e)
 {
 	struct query q;
@@ -60,7 +52,7 @@ int store_boot_get(struct store *store, const char *boot, struct store_boot *out
 	if (!rc && row) {
 		query_get_text(&q, 0, basis, sizeof basis);
 		*out = (struct store_boot){
-			.basis = basis_of(basis),
+			.basis = time_basis_of(basis),
 			.offset_ms = query_get_int(&q, 1, 0),
 			.since_mono_ms = query_get_int(&q, 2, 0),
 			.has_receipt = query_get_int(&q, 3, INT64_MIN) != INT64_MIN,
@@ -279,7 +271,7 @@ int store_era_learn(struct store *store, struct era *era, struct err *e)
 	int rc = query_next(&q, &row, e);
 	if (!rc && row) {
 		query_get_text(&q, 0, basis, sizeof basis);
-		era_learn(era, query_get_int(&q, 1, 0), basis_of(basis) != TIME_GNSS);
+		era_learn(era, query_get_int(&q, 1, 0), time_basis_of(basis) != TIME_GNSS);
 	} else if (!rc) {
 		snprintf(wal, sizeof wal, "%s-wal", store->path);
 		era_learn(era, changed_ms(store->path), false);

@@ -1,5 +1,3 @@
-#include "hal/boot.h"
-#include "hal/clock.h"
 #include "hal/json.h"
 #include "store/event_types.h"
 #include "store/internal.h"
@@ -82,19 +80,20 @@ int store_append_event(struct store *store, struct event *event, struct err *e)
 	return rc;
 }
 
-static int mark(struct store *store, struct point *point, struct event *event, struct err *e)
+static int mark(struct store *store, struct point *point, bool own, struct event *event, struct err *e)
 {
 	struct when when;
 	int64_t boot;
 	char member[32];
 	int rc = clock_when(store, event->event_at_ms, event->mono_ms, &when, e);
-	if (!rc && when.waits) {
+	if (!rc && when.waits && !own) {
 		event->mono_ms = when.mono_ms;
 		rc = boot_number(store, store->clock.boot, when.mono_ms, &boot, e);
 		return rc ? rc : waiting_insert(store, event, boot, point, e);
 	}
 	/* By as much as the event's time was not UTC, the point's was not. */
-	point->recorded_at_ms += when.at_ms - event->event_at_ms;
+	if (!own)
+		point->recorded_at_ms += when.at_ms - event->event_at_ms;
 	if (!rc)
 		rc = store_append_points(store, point, 1, e);
 	if (rc)
@@ -105,16 +104,15 @@ static int mark(struct store *store, struct point *point, struct event *event, s
 		return err_set(e, ERR_MEMORY, "out of memory for a mark");
 	free(event->payload);
 	event->payload = payload;
-	event->event_at_ms = when.at_ms;
-	return event_insert(store, event, &event->seq, e);
+	return event_add(store, event, &event->seq, e);
 }
 
-int store_append_mark(struct store *store, struct point *point, struct event *event, struct err *e)
+int store_append_mark(struct store *store, struct point *point, bool own, struct event *event, struct err *e)
 {
 	int rc = check_event(event, e);
 	if (!rc)
 		rc = change_begin(store, e);
-	return rc ? rc : change_end(store, mark(store, point, event, e), e);
+	return rc ? rc : change_end(store, mark(store, point, own, event, e), e);
 }
 
 static int read_event(const struct query *q, struct event *out, struct err *e)
@@ -163,33 +161,5 @@ int store_read_events(struct store *store, const struct ranges *ranges, struct e
 	}
 	while (count)
 		event_free(&out[--count]);
-	return rc;
-}
-
-int store_each_event(struct store *store, int (*each)(const struct event *event, void *user, struct err *e), void *user,
-                     struct err *e)
-{
-	struct query q;
-	bool row = true;
-	/* The time of one that waits for it: by what its boot knows, else the best guess. */
-	query_start(&q, store,
-	            "SELECT seq, session_id, event_at AS at, event_type, payload, 0 AS waits FROM events UNION ALL"
-	            " SELECT w.number, w.session_id, coalesce(b.utc_offset + w.mono,"
-	            " CASE WHEN b.boot_id = ?1 THEN ?2 + w.mono END, b.previous_at + w.mono - b.first_mono, w.said_at),"
-	            " w.event_type, w.payload, 1 FROM waiting_events AS w JOIN boots AS b ON b.number = w.boot"
-	            " ORDER BY at, waits, seq");
-	query_text(&q, boot_id());
-	query_int(&q, clock_wall_ms() - clock_mono_ms());
-	int rc = 0;
-	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
-		struct event event;
-		rc = read_event(&q, &event, e);
-		if (query_get_int(&q, 5, 0))
-			event.seq = 0;
-		if (!rc)
-			rc = each(&event, user, e);
-		event_free(&event);
-	}
-	query_end(&q);
 	return rc;
 }

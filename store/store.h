@@ -81,11 +81,6 @@ int store_read_points(struct store *store, const struct ranges *ranges, struct p
 int store_read_events(struct store *store, const struct ranges *ranges, struct event *out, size_t max,
                       size_t *out_count, struct err *e);
 
-/* Calls `each` for every event in order of time, those of the same time in order of seq, until it fails; those that wait for
- * their time are among them, without seq, at the time that is the best guess. The event is its own only during the call. */
-int store_each_event(struct store *store, int (*each)(const struct event *event, void *user, struct err *e), void *user,
-                     struct err *e);
-
 /* Which points to walk over, for export and summaries. Zero-initialised: all. */
 struct point_filter {
 	int64_t session;        /* sessions.id; 0: of any session or none */
@@ -111,9 +106,10 @@ struct store_clock {
  * whose time another process has learnt meanwhile counts as known. */
 void store_set_clock(struct store *store, const struct store_clock *clock);
 
-/* Appends a mark: a point with source manual and its event, whose payload gets the point's seq; both wait while UTC is
- * not known. point->session and event->session_id name the same session. */
-int store_append_mark(struct store *store, struct point *point, struct event *event, struct err *e);
+/* Appends a mark: a point with source manual and its event, whose payload gets the point's seq. point->session and
+ * event->session_id name the same session. While UTC is not known both wait (and of the point only its place), or just the
+ * event when the point's time is its `own`: a receiver's. What waits has seq 0. */
+int store_append_mark(struct store *store, struct point *point, bool own, struct event *event, struct err *e);
 
 struct store_boot {
 	enum time_basis basis; /* TIME_NONE when nothing is written of it; above TIME_ESTIMATED its time is known */
@@ -311,8 +307,6 @@ int store_retry_packed(struct store *store, enum stream stream, const struct ran
  * the rejected rows with the code STORE_SET_ASIDE, and is kept. */
 #define STORE_SET_ASIDE "refused"
 int store_set_aside(struct store *store, enum stream stream, int64_t seq, const char *reason, struct err *e);
-/* `out` must be empty, and is so after a failure. */
-int store_aside(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 
 /* Rows that the centre has rejected, or this unit has set aside, in order of stream and seq, at most `limit`; *out to free(). */
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,

@@ -142,7 +142,9 @@ static bool add_state(cJSON *root, const struct unit_state *state)
 	       document_add_int_unless(object, "unsent_events", state->unsent_events, 0) &&
 	       document_add_int_unless(object, "oldest_unsent_ms", state->oldest_unsent_ms, 0) &&
 	       document_add_int_unless(object, "free_bytes", free_bytes, -1) &&
-	       document_add_int(object, "clock_ms", state->clock_ms);
+	       document_add_int(object, "clock_ms", state->clock_ms) &&
+	       document_add_text_unless_empty(object, "clock_basis",
+	                                      state->clock_basis == TIME_NONE ? "" : time_basis_name(state->clock_basis));
 }
 
 /* Everything but the points themselves; the caller deletes *out also after a failure. */
@@ -252,6 +254,10 @@ static int get_state(const cJSON *root, struct unit_state *out, struct err *e)
 		rc = document_get_int_or(state, "free_bytes", -1, DOCUMENT_INT_MAX, -1, &out->free_bytes, e);
 	if (!rc)
 		rc = json_get_int(state, "clock_ms", TIME_MS_MIN, TIME_MS_MAX, &out->clock_ms, e);
+	char basis[16] = "";
+	if (!rc)
+		rc = document_get_text_or_empty(state, "clock_basis", basis, sizeof basis, e);
+	out->clock_basis = time_basis_of(basis);
 	return rc;
 }
 

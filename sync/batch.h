@@ -5,6 +5,7 @@
 #define ALZY_SYNC_BATCH_H
 
 #include "hal/buffer.h"
+#include "hal/clock.h"
 #include "hal/err.h"
 #include "hal/ranges.h"
 #include "hal/reference.h"
@@ -26,9 +27,10 @@ enum { VERSION_TEXT = 32 };
 struct unit_state {
 	char version[VERSION_TEXT]; /* of alzy on the unit */
 	int64_t unsent_points, unsent_events;
-	int64_t oldest_unsent_ms; /* 0: none */
-	int64_t free_bytes;       /* on the disk of the store; -1 unknown */
-	int64_t clock_ms;         /* the unit's clock when the batch was made */
+	int64_t oldest_unsent_ms;    /* 0: none */
+	int64_t free_bytes;          /* on the disk of the store; -1 unknown */
+	int64_t clock_ms;            /* the unit's clock when the batch was made */
+	enum time_basis clock_basis; /* what it rests on; TIME_NONE: on nothing, or not said */
 };
 
 struct batch {

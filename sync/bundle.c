@@ -157,9 +157,7 @@ static int write_all(struct bundling *b, struct err *e)
 		if (rc)
 			return rc;
 		count_parcel(b);
-		rc = packer_sent(&b->packer, &b->parcel, e);
-		if (!rc)
-			rc = remember(b, e);
+		rc = remember(b, e);
 		if (rc || !b->parcel.full)
 			return rc;
 	}

@@ -1,5 +1,6 @@
 #include "sync/engine.h"
 
+#include "hal/boot.h"
 #include "hal/clock.h"
 #include "sync/envelope.h"
 #include "sync/pack.h"
@@ -10,10 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	SHORT_BATCHES_MOST = 10, /* see run_batches */
-	SET_ASIDE_MOST = 100,    /* rows in one run */
-};
+/* See run_batches. */
+enum { SHORT_BATCHES_MOST = 10 };
 
 struct run {
 	struct store *store;
@@ -26,9 +25,6 @@ struct run {
 	struct packer packer;
 	struct buffer answer;
 	struct parcel parcels[2]; /* one under way, and the next */
-	struct parcel question;   /* a batch without rows */
-	bool hunting;             /* the centre has refused a batch of late, and serves all the same */
-	int set_aside;
 };
 
 int engine_lock(struct lock **out, const char *store_path, int64_t wait_ms, struct err *e)
@@ -133,6 +129,13 @@ static int explain_standing(const struct receipt *receipt, struct err *e)
 	               receipt->device_id, receipt->device_name, receipt_standing_name(receipt->standing));
 }
 
+/* An answer to what was sent just now tells what time it is, on a unit that may have no other way to know. */
+static int take_time(struct run *run, const struct receipt *receipt, struct err *e)
+{
+	int64_t mono_ms = clock_mono_ms();
+	return store_boot_receipt(run->store, boot_id(), receipt->centre_ms - mono_ms, mono_ms, e);
+}
+
 static int take_receipt(struct run *run, const struct parcel *parcel, struct err *e)
 {
 	struct receipt receipt = {0};
@@ -147,6 +150,8 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 		rc = err_set(e, ERR_BUSY, "another process has applied a newer receipt to this store meanwhile");
 	if (!rc)
 		run->report->batches++;
+	if (!rc)
+		rc = take_time(run, &receipt, e);
 	if (!rc && receipt.standing)
 		rc = explain_standing(&receipt, e);
 	if (!rc)
@@ -159,9 +164,7 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 
 static int start_exchange(struct run *run, const struct parcel *parcel, struct err *e)
 {
-	int rc = packer_sent(&run->packer, parcel, e);
-	if (!rc)
-		rc = run->carrier->start(run->carrier, "/v1/batches", parcel->envelope.bytes, parcel->envelope.length, e);
+	int rc = run->carrier->start(run->carrier, "/v1/batches", parcel->envelope.bytes, parcel->envelope.length, e);
 	if (!rc)
 		run->report->bytes_sent += (int64_t)parcel->envelope.length;
 	return rc;
@@ -191,7 +194,7 @@ static int exchange(struct run *run, const struct parcel *parcel, struct parcel 
 	int rc = start_exchange(run, parcel, e);
 	if (rc)
 		return rc;
-	int prepared = parcel->asks || packer_is_narrow(&run->packer) ? 0 : packer_next(&run->packer, parcel, next, &later);
+	int prepared = parcel->asks ? 0 : packer_next(&run->packer, parcel, next, &later);
 	rc = finish_exchange(run, parcel, e);
 	if (!rc && prepared)
 		return err_set(e, later.code, "%s", later.text);
@@ -202,62 +205,14 @@ static int exchange(struct run *run, const struct parcel *parcel, struct parcel 
 static int first_batch(struct run *run, struct parcel *out, struct err *e)
 {
 	bool stopped = run->centre.standing[0];
+	int64_t waiting = 0;
 	int rc = stopped ? 0 : packer_next(&run->packer, NULL, out, e);
-	if (!rc && !out->loaded && (stopped || run->options->ask))
+	if (!rc)
+		rc = store_waiting_count(run->store, &waiting, e);
+	if (!rc && !out->loaded && (stopped || run->options->ask || waiting))
 		rc = packer_ask(&run->packer, out, e);
 	return rc;
 }
-
-/* ---- batches that are refused ---------------------------------------------------------------------------- */
-
-/* Whether the centre as such serves this unit at this moment: a signed receipt for a batch without rows says so. */
-static int prove_service(struct run *run, struct err *e)
-{
-	int rc = packer_ask(&run->packer, &run->question, e);
-	return rc ? rc : exchange(run, &run->question, NULL, e);
-}
-
-static int set_aside(struct run *run, const struct parcel *refused, const struct err *why, struct err *e)
-{
-	for (int s = 0; s < STREAM_COUNT; s++)
-		if (refused->sent[s].count) {
-			run->set_aside++;
-			run->report->rejected++;
-			return store_set_aside(run->store, (enum stream)s, refused->sent[s].items[0].first, why->text, e);
-		}
-	return err_set(e, why->code, "%s", why->text);
-}
-
-/* The centre has refused this batch in a way that may well be for what is in it, as *e says. Makes the next ones smaller, until
- * the culprit is alone; that is set aside. Of an outage, or a centre that refuses this unit as such, no row is guilty: at the
- * beginning and at the end the centre must prove that it serves. */
-static int narrow_down(struct run *run, const struct parcel *refused, struct err *e)
-{
-	struct err why = *e, other = {0};
-	bool alone = !packer_narrow(&run->packer, refused);
-	if ((alone || !run->hunting) && prove_service(run, &other))
-		return err_set(e, why.code, "%s", why.text);
-	run->hunting = !alone;
-	if (!alone)
-		return 0;
-	packer_widen(&run->packer);
-	if (run->set_aside == SET_ASIDE_MOST)
-		return err_set(e, why.code, "%s", why.text);
-	return set_aside(run, refused, &why, e);
-}
-
-/* The exchange of `now` is over. What was made ahead of a refusal has its culprit too, maybe. */
-static int go_on(struct run *run, const struct parcel *now, struct parcel *next, int rc, struct err *e)
-{
-	if (!rc)
-		packer_passed(&run->packer);
-	if (!rc || !run->carrier->refused_this || now->asks)
-		return rc;
-	parcel_empty(next);
-	return narrow_down(run, now, e);
-}
-
-/* ---- all of them ------------------------------------------------------------------------------------------ */
 
 static int run_batches(struct run *run, struct err *e)
 {
@@ -271,7 +226,6 @@ static int run_batches(struct run *run, struct err *e)
 			break;
 		short_batches = now->full ? 0 : short_batches + 1;
 		rc = exchange(run, now, next, e);
-		rc = go_on(run, now, next, rc, e);
 		struct parcel *done = now;
 		now = next;
 		next = done;
@@ -319,7 +273,6 @@ static void end(struct run *run)
 	packer_end(&run->packer);
 	parcel_free(&run->parcels[0]);
 	parcel_free(&run->parcels[1]);
-	parcel_free(&run->question);
 	buffer_free(&run->answer);
 }
 

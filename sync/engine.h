@@ -40,7 +40,7 @@ struct engine_options {
 
 /* Sends all that is unsent, one batch after the other, with the next one being made while the centre works. Rows that
  * are recorded meanwhile are sent too, within bounds: a run always ends. When nothing is unsent no batch is sent, but see
- * `ask`: what the centre then turns out to have lost is sent, too. A unit that the centre has stopped by a receipt asks
+ * `ask`, and events that wait for the time are asked for it: what the centre then turns out to have lost is sent, too. A unit that the centre has stopped by a receipt asks
  * first, whatever is unsent, and sends rows only once a receipt lets it back in. Fills *report also on failure (what was
  * done so far). ERR_STATE when not paired; ERR_FORGED or ERR_INVALID for a receipt that is not the centre's, not for this
  * batch, or accounts for nothing of it; ERR_LIMIT when the centre has no room for so many separate ranges. ERR_REFUSED:

@@ -113,8 +113,11 @@ static int use_carrier(struct syncd *d, const struct key_pair *keys, struct engi
 	struct engine_options options = {
 		.batch_points = d->conf.batch_points,
 		.ask = d->centre.standing[0] || clock_mono_ms() - d->asked_ms > ASK_EVERY_INTERVALS * d->conf.sync_interval_ms};
+	int64_t waiting = 0;
 	int rc = store_backlog(d->store, &backlog, e);
-	if (rc || (!options.ask && !(backlog.points + backlog.events + backlog.sessions)))
+	if (!rc)
+		rc = store_waiting_count(d->store, &waiting, e);
+	if (rc || (!options.ask && !(backlog.points + backlog.events + backlog.sessions + waiting)))
 		return rc;
 	struct engine_way way = {d->conf.sync_ca_file, d->conf.sync_timeout_ms, d->end_fd};
 	rc = engine_reach(d->store, keys, &way, &options, report, e);

@@ -1,5 +1,7 @@
 #include "agent/cli/cli.h"
 
+#include "hal/boot.h"
+#include "hal/clock.h"
 #include "hal/json.h"
 
 #include <stdio.h>
@@ -25,6 +27,37 @@ void cli_close(struct cli *cli)
 {
 	store_close(cli->store);
 	cli->store = NULL;
+}
+
+/* A system clock that NTP has set is learnt here, if the agent has not done so. */
+static int learn_ntp(struct cli *cli, const struct era *era, struct cli_time *now, struct err *e)
+{
+	if (!clock_synchronized() || !era_holds(era, now->now_ms))
+		return 0;
+	now->basis = TIME_NTP;
+	return store_boot_learn(cli->store, boot_id(), TIME_NTP, now->now_ms - now->mono_ms, now->mono_ms, e);
+}
+
+int cli_now(struct cli *cli, struct cli_time *out, struct err *e)
+{
+	struct store_boot boot;
+	struct era era;
+	int rc = store_boot_get(cli->store, boot_id(), &boot, e);
+	*out = (struct cli_time){clock_wall_ms(), clock_mono_ms(), boot.basis};
+	conf_unit_era(&cli->conf, &era);
+	if (era.none)
+		out->basis = TIME_SYSTEM;
+	else if (!rc && boot.basis > TIME_ESTIMATED)
+		out->now_ms = out->mono_ms + boot.offset_ms;
+	else if (!rc)
+		rc = learn_ntp(cli, &era, out, e);
+	struct store_clock clock = {.known = out->basis > TIME_ESTIMATED,
+	                            .boot = boot_id(),
+	                            .offset_ms = out->now_ms - out->mono_ms,
+	                            .from_mono_ms = out->mono_ms,
+	                            .to_mono_ms = out->mono_ms};
+	store_set_clock(cli->store, &clock);
+	return rc;
 }
 
 int cli_centre(const struct cli *cli, struct store_centre *out, struct key_pair *keys, struct err *e)
@@ -63,6 +96,14 @@ void cli_add_scaled(cJSON *object, const char *name, int32_t value, int32_t scal
 		cJSON_AddNullToObject(object, name);
 	else
 		cJSON_AddNumberToObject(object, name, (double)value / scale);
+}
+
+void cli_add_seq(cJSON *object, const char *name, int64_t seq)
+{
+	if (seq)
+		cJSON_AddNumberToObject(object, name, (double)seq);
+	else
+		cJSON_AddNullToObject(object, name);
 }
 
 cJSON *cli_session_json(const struct session *session)

@@ -19,6 +19,14 @@ struct cli {
 int cli_open(struct cli *cli, enum store_mode mode, struct err *e);
 void cli_close(struct cli *cli); /* a zeroed one is fine */
 
+/* What time it is, as well as this boot knows, and what that rests on. The store is told that the times it gets from now on
+ * are meant so: events wait when UTC is not known. */
+struct cli_time {
+	int64_t now_ms, mono_ms;
+	enum time_basis basis;
+};
+int cli_now(struct cli *cli, struct cli_time *out, struct err *e);
+
 /* What every way to the centre begins with: the centre that this unit is paired with, and the unit's key; keys_wipe it.
  * ERR_STATE when not paired. */
 int cli_centre(const struct cli *cli, struct store_centre *out, struct key_pair *keys, struct err *e);
@@ -31,6 +39,9 @@ void cli_print_json(cJSON *value);
 
 /* Adds value / scale; null when it is ROW_ABSENT. */
 void cli_add_scaled(cJSON *object, const char *name, int32_t value, int32_t scale);
+
+/* Adds a seq; null when there is none yet. */
+void cli_add_seq(cJSON *object, const char *name, int64_t seq);
 
 /* A session as every verb shows it; the caller frees it. */
 cJSON *cli_session_json(const struct session *session);
@@ -51,7 +62,6 @@ int cli_sync(int argc, char **argv, struct err *e);
 int cli_queue(int argc, char **argv, struct err *e);
 int cli_queue_retry(int argc, char **argv, struct err *e);
 int cli_verify(int argc, char **argv, struct err *e);
-int cli_gaps(int argc, char **argv, struct err *e);
 int cli_export(int argc, char **argv, struct err *e);
 int cli_config_check(int argc, char **argv, struct err *e);
 int cli_config_show(int argc, char **argv, struct err *e);

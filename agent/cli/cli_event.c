@@ -1,7 +1,6 @@
 /* An event that a person or a script records. */
 #include "agent/cli/cli.h"
 #include "hal/args.h"
-#include "hal/clock.h"
 #include "hal/json.h"
 #include "hal/text.h"
 #include "store/event_types.h"
@@ -65,15 +64,11 @@ static int append_event(struct store *store, struct event *event, struct err *e)
 	return store_commit(store, e);
 }
 
-static void print_event(const struct event *event, bool json)
+static void print_json(const struct event *event)
 {
-	if (!json) {
-		printf("event %" PRId64 " recorded\n", event->seq);
-		return;
-	}
 	cJSON *object = cJSON_CreateObject(), *payload = NULL;
-	cJSON_AddNumberToObject(object, "seq", (double)event->seq);
-	json_add_time(object, "event_at", event->event_at_ms);
+	cli_add_seq(object, "seq", event->seq);
+	json_add_time(object, "event_at", event->seq ? event->event_at_ms : 0);
 	json_add_text_or_null(object, "session_id", event->session_id);
 	cJSON_AddStringToObject(object, "event_type", event->event_type);
 	if (event->payload)
@@ -82,10 +77,20 @@ static void print_event(const struct event *event, bool json)
 	cli_print_json(object);
 }
 
+static void print_event(const struct event *event, bool json)
+{
+	if (!json && event->seq)
+		printf("event %" PRId64 " recorded\n", event->seq);
+	if (!json && !event->seq)
+		puts("event recorded; it gets its number when the time is known");
+	if (json)
+		print_json(event);
+}
 int cli_event(int argc, char **argv, struct err *e)
 {
 	struct cli cli = {0};
 	struct event event = {0};
+	struct cli_time now = {0};
 	const char *type = NULL, *payload = NULL;
 	bool json = false, help;
 	const struct arg args[] = {
@@ -104,9 +109,11 @@ int cli_event(int argc, char **argv, struct err *e)
 		rc = cli_open(&cli, STORE_CREATE, e);
 	if (!rc) {
 		snprintf(event.event_type, sizeof event.event_type, "%s", type);
-		event.event_at_ms = clock_wall_ms();
-		rc = append_event(cli.store, &event, e);
+		rc = cli_now(&cli, &now, e);
+		event.event_at_ms = now.now_ms;
 	}
+	if (!rc)
+		rc = append_event(cli.store, &event, e);
 	if (!rc)
 		print_event(&event, json);
 	event_free(&event);

@@ -17,6 +17,7 @@ enum { FIX_AGE_MAX_MS = 60000 };
 struct mark {
 	struct point point;
 	struct event event;
+	bool own_time;    /* the point's time is that of a fix */
 	const char *note; /* NULL: none */
 };
 
@@ -24,10 +25,7 @@ static int place_from_options(struct mark *mark, int32_t lat_e7, int32_t lng_e7,
 {
 	if (lat_e7 < -LAT_E7_MAX || lat_e7 > LAT_E7_MAX)
 		return err_set(e, ERR_INVALID, "--lat: -90 to 90 degrees");
-	int64_t now_ms = clock_wall_ms();
-	mark->event.event_at_ms = now_ms;
-	mark->point = (struct point){.recorded_at_ms = now_ms,
-	                             .lat_e7 = lat_e7,
+	mark->point = (struct point){.lat_e7 = lat_e7,
 	                             .lng_e7 = lng_e7,
 	                             .accuracy_dm = ROW_ABSENT,
 	                             .speed_cmps = ROW_ABSENT,
@@ -41,9 +39,8 @@ static int nobody_knows(struct err *e)
 	return err_set(e, ERR_STATE, "alzy-agentd is not running, so nobody knows where this is: give --lat and --lng");
 }
 
-/* The agent's fix carries its own time, and the monotonic clock says how long ago that was: no wrong system clock has
- * a part in it. */
-static int place_from_fix(struct mark *mark, struct store *store, struct err *e)
+/* The agent's fix carries its own time. Without a floor that is the clock, too. */
+static int place_from_fix(struct mark *mark, struct store *store, const struct cli_time *now, struct err *e)
 {
 	struct live_facts facts;
 	bool found;
@@ -55,17 +52,18 @@ static int place_from_fix(struct mark *mark, struct store *store, struct err *e)
 	int64_t age_ms = clock_mono_ms() - facts.sight.fix_mono_ms;
 	if (!facts.sight.has_fix || age_ms > FIX_AGE_MAX_MS)
 		return err_set(e, ERR_STATE, "there is no fix from the last %d s: give --lat and --lng", FIX_AGE_MAX_MS / 1000);
+	mark->own_time = true;
 	mark->point = facts.sight.fix;
-	mark->event.event_at_ms = facts.sight.fix.recorded_at_ms + age_ms;
+	mark->point.recorded_at_ms += facts.time.shift * ERA_MS;
+	if (now->basis == TIME_SYSTEM)
+		mark->event.event_at_ms = mark->point.recorded_at_ms + age_ms;
 	return 0;
 }
 
-static int add_payload(struct mark *mark, struct err *e)
+static int add_note(struct mark *mark, struct err *e)
 {
 	cJSON *object = cJSON_CreateObject();
-	cJSON_AddNumberToObject(object, "seq", (double)mark->point.seq);
-	if (mark->note)
-		cJSON_AddStringToObject(object, "note", mark->note);
+	cJSON_AddStringToObject(object, "note", mark->note);
 	mark->event.payload = json_print(object);
 	cJSON_Delete(object);
 	return mark->event.payload ? 0 : err_set(e, ERR_MEMORY, "out of memory for a mark");
@@ -84,12 +82,8 @@ static int record(struct store *store, struct mark *mark, struct err *e)
 		mark->point.session = found ? (int32_t)session.id : 0;
 		strcpy(mark->event.session_id, found ? session.session_id : "");
 		strcpy(mark->event.event_type, event_type_text(EVENT_MARK));
-		rc = store_append_points(store, &mark->point, 1, e);
+		rc = store_append_mark(store, &mark->point, mark->own_time, &mark->event, e);
 	}
-	if (!rc)
-		rc = add_payload(mark, e);
-	if (!rc)
-		rc = store_append_event(store, &mark->event, e);
 	if (rc) {
 		store_rollback(store);
 		return rc;
@@ -100,16 +94,19 @@ static int record(struct store *store, struct mark *mark, struct err *e)
 static void print_mark(const struct mark *mark, bool json)
 {
 	if (!json) {
-		printf("point %" PRId64 " marked\n", mark->point.seq);
+		if (mark->point.seq)
+			printf("point %" PRId64 " marked\n", mark->point.seq);
+		else
+			puts("marked; the point gets its number when the time is known");
 		return;
 	}
 	cJSON *object = cJSON_CreateObject();
-	cJSON_AddNumberToObject(object, "seq", (double)mark->point.seq);
-	cJSON_AddNumberToObject(object, "event_seq", (double)mark->event.seq);
+	cli_add_seq(object, "seq", mark->point.seq);
+	cli_add_seq(object, "event_seq", mark->event.seq);
 	json_add_text_or_null(object, "session_id", mark->event.session_id);
 	cli_add_scaled(object, "lat", mark->point.lat_e7, 10000000);
 	cli_add_scaled(object, "lng", mark->point.lng_e7, 10000000);
-	json_add_time(object, "recorded_at", mark->point.recorded_at_ms);
+	json_add_time(object, "recorded_at", mark->point.seq ? mark->point.recorded_at_ms : 0);
 	json_add_text_or_null(object, "note", mark->note);
 	cli_print_json(object);
 }
@@ -118,6 +115,7 @@ int cli_mark(int argc, char **argv, struct err *e)
 {
 	struct cli cli = {0};
 	struct mark mark = {0};
+	struct cli_time now = {0};
 	int32_t lat_e7 = 0, lng_e7 = 0;
 	bool has_lat = false, has_lng = false, json = false, help;
 	const struct arg args[] = {
@@ -141,8 +139,14 @@ int cli_mark(int argc, char **argv, struct err *e)
 	/* No store: then no agent either. */
 	if (rc == -ERR_NOT_FOUND && !has_lat && *cli.conf.store_path)
 		rc = nobody_knows(e);
+	if (!rc)
+		rc = cli_now(&cli, &now, e);
+	if (!rc)
+		mark.event.event_at_ms = mark.point.recorded_at_ms = now.now_ms;
 	if (!rc && !has_lat)
-		rc = place_from_fix(&mark, cli.store, e);
+		rc = place_from_fix(&mark, cli.store, &now, e);
+	if (!rc && mark.note)
+		rc = add_note(&mark, e);
 	if (!rc)
 		rc = record(cli.store, &mark, e);
 	if (!rc)

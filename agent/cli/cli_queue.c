@@ -1,8 +1,8 @@
 /* What is still to be sent, and what the centre would not take. */
 #include "agent/cli/cli.h"
 #include "agent/cli/rejected.h"
+#include "agent/cli/time_shown.h"
 #include "hal/args.h"
-#include "hal/clock.h"
 #include "hal/json.h"
 #include "hal/table.h"
 #include "hal/text.h"
@@ -19,7 +19,7 @@ struct queue {
 	struct session *sessions;        /* the oldest of them */
 	size_t session_count;
 	struct store_backlog backlog;
-	int64_t rejected;
+	int64_t rejected, waiting, now_ms;
 };
 
 static void queue_free(struct queue *queue)
@@ -60,6 +60,9 @@ static int read_queue(struct store *store, struct queue *queue, struct err *e)
 		rc = store_backlog(store, &queue->backlog, e);
 	if (!rc)
 		rc = store_rejected_count(store, &queue->rejected, e);
+	if (!rc)
+		rc = store_waiting_count(store, &queue->waiting, e);
+	queue->now_ms = store_now_ms(store, NULL);
 	return rc;
 }
 
@@ -78,6 +81,7 @@ static void print_queue_json(const struct queue *queue)
 	for (size_t i = 0; i < queue->session_count; i++)
 		cJSON_AddItemToArray(list, cJSON_CreateString(queue->sessions[i].session_id));
 	cJSON_AddNumberToObject(object, "rejected", (double)queue->rejected);
+	cJSON_AddNumberToObject(object, "waiting_events", (double)queue->waiting);
 	cli_print_json(object);
 }
 
@@ -94,7 +98,7 @@ static int print_queue_text(const struct queue *queue, struct err *e)
 	for (int stream = 0; stream < STREAM_COUNT && !rc; stream++) {
 		char count[SHORT_TEXT], age[SHORT_TEXT] = "", ranges[256];
 		if (queue->oldest_ms[stream])
-			text_age(queue->oldest_ms[stream], clock_wall_ms(), age);
+			text_age(queue->oldest_ms[stream], queue->now_ms, age);
 		const char *cells[] = {stream_name((enum stream)stream),
 		                       text_decimal(ranges_total(&queue->unsent[stream]), 0, count), age,
 		                       ranges_format(&queue->unsent[stream], ranges, sizeof ranges)};
@@ -102,13 +106,15 @@ static int print_queue_text(const struct queue *queue, struct err *e)
 	}
 	char count[SHORT_TEXT], age[SHORT_TEXT] = "";
 	if (queue->session_count)
-		text_age(queue->sessions[0].started_at_ms, clock_wall_ms(), age);
+		text_age(queue->sessions[0].started_at_ms, queue->now_ms, age);
 	const char *cells[] = {"sessions", text_decimal(queue->backlog.sessions, 0, count), age, ""};
 	if (!rc)
 		rc = table_add(table, cells, e);
 	if (!rc)
 		rc = table_print(table, e);
 	table_free(table);
+	if (!rc)
+		time_print_waiting(queue->waiting, "");
 	if (!rc && queue->rejected)
 		printf("%" PRId64 " rejected by the centre: alzy queue --rejected says why\n", queue->rejected);
 	return rc;

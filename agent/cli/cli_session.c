@@ -79,6 +79,7 @@ int cli_session_start(int argc, char **argv, struct err *e)
 	struct cli cli = {0};
 	struct session wanted = {0}, session;
 	struct start start = {0};
+	struct cli_time now = {0};
 	bool help;
 	int rc = read_start(argc, argv, &wanted, &start, &help, e);
 	if (rc || help)
@@ -87,7 +88,9 @@ int cli_session_start(int argc, char **argv, struct err *e)
 	if (!rc)
 		rc = check_start(cli.store, &start, &wanted, e);
 	if (!rc)
-		rc = store_session_start(cli.store, &wanted, clock_wall_ms(), SESSION_BY_PERSON, &session, e);
+		rc = cli_now(&cli, &now, e);
+	if (!rc)
+		rc = store_session_start(cli.store, &wanted, now.now_ms, SESSION_BY_PERSON, &session, e);
 	if (!rc)
 		print_session(&session, start.json, "started");
 	cli_close(&cli);
@@ -105,6 +108,7 @@ static int change_session(int argc, char **argv, const struct change *change, st
 {
 	struct cli cli = {0};
 	struct session session;
+	struct cli_time now = {0};
 	bool json = false, help;
 	const struct arg args[] = {{"--json", ARG_FLAG, &json, .help = "print the session as JSON"}};
 	int rc = args_read(argc, argv, change->verb, change->summary, args, 1, NULL, &help, e);
@@ -112,7 +116,9 @@ static int change_session(int argc, char **argv, const struct change *change, st
 		return rc;
 	rc = cli_open(&cli, STORE_WRITE, e);
 	if (!rc)
-		rc = store_session_change(cli.store, change->status, clock_wall_ms(), SESSION_BY_PERSON, &session, e);
+		rc = cli_now(&cli, &now, e);
+	if (!rc)
+		rc = store_session_change(cli.store, change->status, now.now_ms, SESSION_BY_PERSON, &session, e);
 	if (!rc)
 		print_session(&session, json, change->done);
 	cli_close(&cli);

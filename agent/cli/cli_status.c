@@ -1,5 +1,6 @@
 /* The state of a unit at a glance. */
 #include "agent/cli/cli.h"
+#include "agent/cli/time_shown.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
@@ -23,6 +24,7 @@ struct status {
 	bool paired;
 	struct live_facts live;
 	bool running; /* `live` is there */
+	struct time_shown time;
 	struct session session;
 	bool session_open;
 	struct point last; /* recorded */
@@ -104,13 +106,18 @@ static int gather_gone(struct store *store, struct status *s, struct err *e)
 	return rc;
 }
 
-static int gather(struct store *store, struct status *s, struct err *e)
+static int gather(const struct cli *cli, struct status *s, struct err *e)
 {
+	struct store *store = cli->store;
 	bool found = false;
-	*s = (struct status){.now_ms = clock_wall_ms(), .now_mono_ms = clock_mono_ms()};
+	*s = (struct status){.now_mono_ms = clock_mono_ms()};
 	int rc = store_centre_get(store, &s->centre, &s->paired, e);
 	if (!rc)
 		rc = cli_live(store, &s->live, &s->running, e);
+	if (!rc)
+		rc = time_gather(cli, s->running ? &s->live.time : NULL, &s->time, e);
+	/* A drive that was recorded has no present: without a floor the system clock is what all else is compared with. */
+	s->now_ms = s->time.time.floor_ms == INT64_MIN ? clock_wall_ms() : s->time.now_ms;
 	if (!rc)
 		rc = store_session_open(store, &s->session, &s->session_open, e);
 	for (int stream = 0; !rc && stream < STREAM_COUNT; stream++)
@@ -225,7 +232,7 @@ static void add_fix(cJSON *object, const struct status *s)
 	add_number_or_null(fix, "satellites_used", fix_is_live(s) ? live->sight.satellites_used : -1);
 	add_number_or_null(fix, "satellites_seen", fix_is_live(s) ? live->sight.satellites_seen : -1);
 	cli_add_scaled(fix, "hdop", fix_is_live(s) ? live->sight.hdop_centi : ROW_ABSENT, 100);
-	json_add_time(fix, "recorded_at", p->recorded_at_ms);
+	json_add_time(fix, "recorded_at", p->recorded_at_ms + (fix_is_live(s) ? s->live.time.shift * ERA_MS : 0));
 }
 
 static cJSON *status_json(struct store *store, const struct status *s)
@@ -238,6 +245,7 @@ static cJSON *status_json(struct store *store, const struct status *s)
 	add_agent(object, s);
 	cJSON_AddItemToObject(object, "session", s->session_open ? cli_session_json(&s->session) : cJSON_CreateNull());
 	add_fix(object, s);
+	cJSON_AddItemToObject(object, "time", time_json(&s->time));
 	const int64_t unsent[STREAM_COUNT] = {s->backlog.points, s->backlog.events};
 	for (int stream = 0; stream < STREAM_COUNT; stream++) {
 		cJSON *rows = cJSON_AddObjectToObject(object, stream_name((enum stream)stream));
@@ -385,31 +393,32 @@ static void print_tail(const struct status *s)
 		putchar('\n');
 }
 
-static int show(struct store *store, bool json, struct err *e)
+static int show(const struct cli *cli, bool json, struct err *e)
 {
 	struct status s;
-	int rc = gather(store, &s, e);
+	int rc = gather(cli, &s, e);
 	if (rc)
 		return rc;
 	if (json) {
-		cli_print_json(status_json(store, &s));
+		cli_print_json(status_json(cli->store, &s));
 		return 0;
 	}
-	print_head(store, &s);
+	print_head(cli->store, &s);
 	print_fix(&s);
+	time_print(&s.time);
 	print_session_line(&s);
 	print_tail(&s);
 	return 0;
 }
 
 /* Until somebody interrupts. On a terminal each picture takes the place of the one before. */
-static int watch(struct store *store, bool json, struct err *e)
+static int watch(const struct cli *cli, bool json, struct err *e)
 {
 	bool terminal = !json && isatty(STDOUT_FILENO);
 	for (;;) {
 		if (terminal)
 			printf("\033[H\033[2J");
-		int rc = show(store, json, e);
+		int rc = show(cli, json, e);
 		if (rc)
 			return rc;
 		if (fflush(stdout))
@@ -431,7 +440,7 @@ int cli_status(int argc, char **argv, struct err *e)
 		return rc;
 	rc = cli_open(&cli, STORE_READ, e);
 	if (!rc)
-		rc = watching ? watch(cli.store, json, e) : show(cli.store, json, e);
+		rc = watching ? watch(&cli, json, e) : show(&cli, json, e);
 	cli_close(&cli);
 	return rc;
 }

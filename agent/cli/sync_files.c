@@ -1,5 +1,7 @@
 #include "agent/cli/sync_files.h"
 
+#include "agent/cli/time_shown.h"
+#include "hal/boot.h"
 #include "hal/folder.h"
 #include "hal/json.h"
 #include "hal/text.h"
@@ -27,7 +29,7 @@ static cJSON *counts_json(const struct count *counts, size_t count)
 
 /* ---- to ---------------------------------------------------------------------------------------------------- */
 
-static void print_written(const struct bundle_report *r, const char *folder, int64_t remaining)
+static void print_written(const struct bundle_report *r, const char *folder, int64_t remaining, int64_t waiting)
 {
 	char points[SHORT_TEXT], events[SHORT_TEXT], sessions[SHORT_TEXT], files[SHORT_TEXT], size[SHORT_TEXT];
 	if (r->files)
@@ -42,6 +44,7 @@ static void print_written(const struct bundle_report *r, const char *folder, int
 		       text_counted(remaining, "row", points), folder);
 	else
 		puts("nothing is unsent");
+	time_print_waiting(waiting, "waiting   ");
 }
 
 static void print_written_json(const struct bundle_report *r, int64_t remaining, int rc, const struct err *e)
@@ -69,13 +72,36 @@ static int read_state(struct cli *cli, struct receive_state *out, int rc, struct
 	return rc ? rc : after;
 }
 
+/* A person who carries rows away from a unit without a network, and perhaps without a receiver, would carry no event if they all
+ * waited for the time. When the system clock can be right, it is taken for what it is. */
+static int guess_time(struct cli *cli, int64_t *out_waiting, struct err *e)
+{
+	struct cli_time now;
+	struct era era;
+	conf_unit_era(&cli->conf, &era);
+	int rc = cli_now(cli, &now, e);
+	if (!rc)
+		rc = store_era_learn(cli->store, &era, e);
+	if (!rc)
+		rc = store_waiting_count(cli->store, out_waiting, e);
+	bool can_be = era.none || (era_holds(&era, now.now_ms) && now.now_ms >= era.learnt_ms);
+	if (rc || !*out_waiting || !can_be)
+		return rc;
+	rc = store_boot_learn(cli->store, boot_id(), era.none ? TIME_SYSTEM : TIME_ESTIMATED, now.now_ms - now.mono_ms,
+	                      now.mono_ms, e);
+	return rc ? rc : store_waiting_count(cli->store, out_waiting, e);
+}
+
 int sync_files_write(struct cli *cli, const char *folder, const volatile bool *stop, bool json, struct err *e)
 {
 	struct bundle_report report = {0};
 	struct receive_state state = {0};
 	struct store_centre centre;
 	struct key_pair keys;
+	int64_t waiting = 0;
 	int rc = cli_centre(cli, &centre, &keys, e);
+	if (!rc)
+		rc = guess_time(cli, &waiting, e);
 	if (!rc) {
 		rc = bundle_write(cli->store, &keys, folder, cli->conf.batch_points, stop, &report, e);
 		keys_wipe(&keys);
@@ -86,7 +112,7 @@ int sync_files_write(struct cli *cli, const char *folder, const volatile bool *s
 	if (json)
 		print_written_json(&report, state.remaining, rc, e);
 	else if (!rc || report.files)
-		print_written(&report, folder, state.remaining);
+		print_written(&report, folder, state.remaining, waiting);
 	return rc;
 }
 

@@ -66,6 +66,7 @@ static int begin(void **state)
 	(void)state;
 	struct err e;
 	assert_int_equal(conf_load(&conf_unit_table, NULL, &conf, &e), 0);
+	strcpy(conf.clock_floor, "none");
 	conf.sampling = CAPTURE_SAMPLING_ALL;
 	assert_int_equal(store_open(&store, path, STORE_CREATE, &e), 0);
 	start();
@@ -536,7 +537,7 @@ static void memory_is_bounded_and_says_so(void **state)
 	stop(PENDING_POINTS_MAX + 200);
 	struct event event = event_at(4);
 	assert_string_equal(event.event_type, "overrun");
-	assert_memory_equal(event.payload, "{\"reports\":101,\"for_s\":", 23);
+	assert_string_equal(event.payload, "{\"reports\":101}");
 	event_free(&event);
 	assert_string_equal(events_from(5), "session_end agent_stop");
 }

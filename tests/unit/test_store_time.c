@@ -187,13 +187,13 @@ static void a_mark_waits_with_its_point(void **state)
 	                      .source = POINT_MANUAL};
 	struct event event = {.event_at_ms = 900000, .event_type = "mark", .payload = strdup("{\"note\":\"x\"}")};
 	unknown(rig->store, BOOT_A);
-	OK(store_append_mark(rig->store, &point, &event, &e));
+	OK(store_append_mark(rig->store, &point, false, &event, &e));
 	assert_true(event.seq == 0 && point.seq == 0);
 	OK(store_boot_learn(rig->store, BOOT_A, TIME_GNSS, OFFSET_A, 1000000, &e));
 	assert_string_equal(rig_ask(rig, "SELECT lat || lng || source || (recorded_at - 1700000000123) FROM points"),
 	                    "5-63-100000");
 	assert_string_equal(rig_ask(rig, "SELECT event_type || payload FROM events"), "mark{\"seq\":1,\"note\":\"x\"}");
-	OK(store_append_mark(rig->store, &point, &event, &e));
+	OK(store_append_mark(rig->store, &point, false, &event, &e));
 	assert_int_equal(point.seq, 2);
 	assert_string_equal(rig_ask(rig, "SELECT recorded_at - 1700000000123 FROM points WHERE seq = 2"), "-100000");
 	event_free(&event);
