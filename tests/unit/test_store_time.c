@@ -272,7 +272,7 @@ static void property(void **state)
 	int64_t offset = T0, added = 0;
 	for (int b = 1; b <= 40; b++) {
 		char boot[UUID_TEXT], text[64];
-		snprintf(boot, sizeof boot, "%08d-0000-4000-8000-000000000000", b);
+		snprintf(boot, sizeof boot, "%08u-0000-4000-8000-000000000000", (unsigned)b % 100000000);
 		int64_t mono = 0;
 		for (int i = (int)random_in(0, 5); i > 0; i--) {
 			mono += random_in(0, 99999);
