@@ -6,6 +6,7 @@
 #include "agent/receivers.h"
 #include "agent/sampler.h"
 #include "agent/sight.h"
+#include "agent/silence.h"
 #include "agent/timekeeper.h"
 #include "hal/boot.h"
 #include "hal/clock.h"
@@ -27,6 +28,7 @@ struct capture {
 	bool gone;  /* the source is away: its return is news */
 
 	struct sampler sampler;
+	struct silence silence;
 	struct journey journey;
 	struct pending pending; /* points without a session yet are for the one that the next commit opens */
 	bool opening;           /* the next commit opens a session, or resumes one that the agent has paused … */
@@ -41,6 +43,7 @@ struct capture {
 
 static void event_fix_lost(struct capture *c, const struct gnss_report *report)
 {
+	silence_other(&c->silence);
 	if (!c->fixed)
 		return;
 	c->fixed = false;
@@ -60,11 +63,41 @@ static void event_fix_regained(struct capture *c, const struct gnss_report *fix)
 	pending_event(&c->pending, EVENT_FIX_REGAINED, timekeeper_of_fix(&c->time, fix), true, payload);
 }
 
+/* What was lost, was lost since the last fix that was kept. */
 static void event_overrun(struct capture *c, int64_t reports)
 {
+	struct moment at = timekeeper_at(&c->time, clock_mono_ms());
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddNumberToObject(payload, "reports", (double)reports);
-	pending_event(&c->pending, EVENT_OVERRUN, timekeeper_at(&c->time, clock_mono_ms()), true, payload);
+	if (c->facts.kept && at.at_ms > c->journey.kept_ms)
+		cJSON_AddNumberToObject(payload, "for_s", (double)(at.at_ms - c->journey.kept_ms) / 1000);
+	pending_event(&c->pending, EVENT_OVERRUN, at, true, payload);
+}
+
+/* What silence has to tell. */
+static void event_silence(struct capture *c, struct silence_news news, int64_t mono_ms)
+{
+	if (!news.refused && !news.kept)
+		return;
+	cJSON *payload = cJSON_CreateObject();
+	cJSON_AddStringToObject(payload, "reason", silence_reason_name(news.refused ? news.refused : news.kept));
+	cJSON_AddNumberToObject(payload, "count", (double)news.count);
+	if (news.refused)
+		cJSON_AddNumberToObject(payload, "for_s", (double)news.for_ms / 1000);
+	struct moment at = timekeeper_at(&c->time, mono_ms - (news.kept ? news.for_ms : 0));
+	pending_event(&c->pending, news.refused ? EVENT_FIXES_REFUSED : EVENT_FIXES_KEPT, at, true, payload);
+}
+
+/* A recording is as silent as its times say, however fast it is read. */
+static void tell_silence(struct capture *c, int reason, int64_t mono_ms)
+{
+	int64_t at_ms = c->epoch.silence_ms ? mono_ms : c->facts.sight.fix.recorded_at_ms;
+	if (reason == VERDICT_REFUSED_NO_SESSION && c->journey.session.id)
+		silence_other(&c->silence); /* paused by a person: that has an event */
+	else if (reason > VERDICT_THINNED)
+		event_silence(c, silence_refused(&c->silence, reason, at_ms), mono_ms);
+	else
+		event_silence(c, silence_good(&c->silence, at_ms), mono_ms);
 }
 
 void capture_overrun(struct capture *c, int64_t reports)
@@ -147,6 +180,7 @@ static void take_fix(struct capture *c, struct gnss_report *fix)
 		keep_recalled(c, fix->mono_ms, opens);
 	if (!verdict_kept(verdict) || keep(c, &fix->fix, fix->mono_ms, opens))
 		c->facts.verdicts[verdict]++;
+	tell_silence(c, (int)verdict, fix->mono_ms);
 }
 
 /* ---- the commit ----------------------------------------------------------------------------------------------- */
@@ -232,8 +266,8 @@ static int commit_if_due(struct capture *c, int64_t now_mono_ms, struct err *e)
 
 static void on_bad(struct capture *c, const struct gnss_report *report)
 {
-	(void)report;
 	c->facts.refused_bad++;
+	tell_silence(c, SILENCE_BAD, report->mono_ms);
 }
 
 static void on_gone(struct capture *c, const struct gnss_report *report)
@@ -288,6 +322,8 @@ static void feed_followed(struct capture *c, const struct gnss_report *report)
 	struct gnss_report fix;
 	if (report->kind <= GNSS_SKY && c->facts.sight.silence != GNSS_HEARD)
 		pending_event(&c->pending, EVENT_GNSS_HEARD, timekeeper_at(&c->time, report->mono_ms), true, NULL);
+	if (report->kind == GNSS_POSITION && !report->has_time)
+		tell_silence(c, SILENCE_NO_TIME, report->mono_ms);
 	if (epoch_feed(&c->epoch, report, &fix))
 		take_fix(c, &fix);
 	sight_feed(&c->facts.sight, report);
@@ -360,6 +396,8 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddStringToObject(payload, "version", ALZY_VERSION);
 	cJSON_AddStringToObject(payload, "boot", boot_id());
+	cJSON_AddNumberToObject(payload, "up_s", (double)(clock_mono_ms() / 1000));
+	cJSON_AddNumberToObject(payload, "heartbeat_s", (double)sampling_of(conf).heartbeat_ms / 1000);
 	pending_event(&c->pending, EVENT_AGENT_START, timekeeper_at(&c->time, clock_mono_ms()), false, payload);
 	*out = c;
 	return 0;

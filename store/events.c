@@ -1,3 +1,5 @@
+#include "hal/boot.h"
+#include "hal/clock.h"
 #include "hal/json.h"
 #include "store/event_types.h"
 #include "store/internal.h"
@@ -161,5 +163,33 @@ int store_read_events(struct store *store, const struct ranges *ranges, struct e
 	}
 	while (count)
 		event_free(&out[--count]);
+	return rc;
+}
+
+int store_each_event(struct store *store, int (*each)(const struct event *event, void *user, struct err *e), void *user,
+                     struct err *e)
+{
+	struct query q;
+	bool row = true;
+	/* The time of one that waits for it: by what its boot knows, else the best guess. */
+	query_start(&q, store,
+	            "SELECT seq, session_id, event_at AS at, event_type, payload, 0 AS waits FROM events UNION ALL"
+	            " SELECT w.number, w.session_id, coalesce(b.utc_offset + w.mono,"
+	            " CASE WHEN b.boot_id = ?1 THEN ?2 + w.mono END, b.previous_at + w.mono - b.first_mono, w.said_at),"
+	            " w.event_type, w.payload, 1 FROM waiting_events AS w JOIN boots AS b ON b.number = w.boot"
+	            " ORDER BY at, waits, seq");
+	query_text(&q, boot_id());
+	query_int(&q, clock_wall_ms() - clock_mono_ms());
+	int rc = 0;
+	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
+		struct event event;
+		rc = read_event(&q, &event, e);
+		if (query_get_int(&q, 5, 0))
+			event.seq = 0;
+		if (!rc)
+			rc = each(&event, user, e);
+		event_free(&event);
+	}
+	query_end(&q);
 	return rc;
 }

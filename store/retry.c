@@ -24,6 +24,11 @@ int store_retries(struct store *store, enum stream stream, struct ranges *out, s
 	return read_seqs(store, stream, "SELECT seq FROM retry WHERE stream = ? ORDER BY seq", out, e);
 }
 
+int store_aside(struct store *store, enum stream stream, struct ranges *out, struct err *e)
+{
+	return read_seqs(store, stream, "SELECT seq FROM set_aside WHERE stream = ? ORDER BY seq", out, e);
+}
+
 int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent, struct err *e)
 {
 	struct ranges retries = {0}, aside = {0}, all = *unsent;
@@ -32,7 +37,7 @@ int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent,
 	if (!rc)
 		rc = ranges_add_all(&all, &retries, e);
 	if (!rc)
-		rc = read_seqs(store, stream, "SELECT seq FROM set_aside WHERE stream = ? ORDER BY seq", &aside, e);
+		rc = store_aside(store, stream, &aside, e);
 	if (!rc)
 		rc = ranges_subtract(unsent, &all, &aside, e);
 	/* As many holes as a set can have: the first of them are enough to go on with, and close the rest's way. */

@@ -81,6 +81,11 @@ int store_read_points(struct store *store, const struct ranges *ranges, struct p
 int store_read_events(struct store *store, const struct ranges *ranges, struct event *out, size_t max,
                       size_t *out_count, struct err *e);
 
+/* Calls `each` for every event in order of time, those of the same time in order of seq, until it fails; those that wait for
+ * their time are among them, without seq, at the time that is the best guess. The event is its own only during the call. */
+int store_each_event(struct store *store, int (*each)(const struct event *event, void *user, struct err *e), void *user,
+                     struct err *e);
+
 /* Which points to walk over, for export and summaries. Zero-initialised: all. */
 struct point_filter {
 	int64_t session;        /* sessions.id; 0: of any session or none */
@@ -307,6 +312,8 @@ int store_retry_packed(struct store *store, enum stream stream, const struct ran
  * the rejected rows with the code STORE_SET_ASIDE, and is kept. */
 #define STORE_SET_ASIDE "refused"
 int store_set_aside(struct store *store, enum stream stream, int64_t seq, const char *reason, struct err *e);
+/* `out` must be empty, and is so after a failure. */
+int store_aside(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 
 /* Rows that the centre has rejected, or this unit has set aside, in order of stream and seq, at most `limit`; *out to free(). */
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,

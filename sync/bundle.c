@@ -157,7 +157,9 @@ static int write_all(struct bundling *b, struct err *e)
 		if (rc)
 			return rc;
 		count_parcel(b);
-		rc = remember(b, e);
+		rc = packer_sent(&b->packer, &b->parcel, e);
+		if (!rc)
+			rc = remember(b, e);
 		if (rc || !b->parcel.full)
 			return rc;
 	}

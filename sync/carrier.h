@@ -6,6 +6,7 @@
 #include "hal/buffer.h"
 #include "hal/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@ struct carrier {
 	 * it refuses (4xx), with its reason; ERR_LIMIT: an answer larger than an envelope may be. */
 	int (*finish)(struct carrier *carrier, struct buffer *out, int64_t *out_retry_ms, struct err *e);
 	void (*close)(struct carrier *carrier); /* frees it */
+	/* Of the last finish: the answer was a refusal that may well be of this envelope alone, and would be the same the next time
+	 * (HTTP status 400, 413 or 500, but for a version that is not known). Whether it is, the next exchange tells. */
+	bool refused_this;
 };
 
 /* HTTPS by libcurl, with one connection kept alive. `url` as in the pairing link; ca_file "" means the system's

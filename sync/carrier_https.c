@@ -17,6 +17,7 @@ enum {
 	RETRY_MOST_S = 3600,
 	URL_MAX = 2 * NAME_TEXT,
 	CONNECT_MOST_MS = 30000,
+	ERROR_NAME_TEXT = 32,
 };
 
 #define MEDIA_TYPE "application/octet-stream"
@@ -98,24 +99,24 @@ static void take_out_controls(char *text)
 }
 
 /* {"error": "NAME", "message": "…"}, as alzy-central answers; false for anything else. */
-static bool read_error(const struct buffer *answer, char message[ERR_TEXT_MAX])
+static bool read_error(const struct buffer *answer, char name[ERROR_NAME_TEXT], char message[ERR_TEXT_MAX])
 {
 	cJSON *json;
-	char name[32];
 	if (!answer->length || json_parse((const char *)answer->bytes, answer->length, &json, NULL))
 		return false;
-	bool understood =
-		!json_get_text(json, "error", name, sizeof name, NULL) && !json_get_text(json, "message", message, 400, NULL);
+	bool understood = !json_get_text(json, "error", name, ERROR_NAME_TEXT, NULL) &&
+	                  !json_get_text(json, "message", message, 400, NULL);
 	cJSON_Delete(json);
 	if (understood)
 		take_out_controls(message);
 	return understood;
 }
 
-static int explain_status(const struct https *h, long status, struct err *e)
+static int explain_status(struct https *h, long status, struct err *e)
 {
-	char message[ERR_TEXT_MAX] = "";
-	bool alzy = read_error(&h->answer, message);
+	char name[ERROR_NAME_TEXT] = "", message[ERR_TEXT_MAX] = "";
+	bool alzy = read_error(&h->answer, name, message);
+	h->carrier.refused_this = (status == 400 && strcmp(name, err_name(ERR_VERSION))) || status == 413 || status == 500;
 	if (status >= 500 || status == 429)
 		return err_set(e, ERR_CENTRE, "%s can't serve now (HTTP status %ld)%s%s", h->url, status, alzy ? ": " : "",
 		               message);
@@ -130,7 +131,7 @@ static int explain_status(const struct https *h, long status, struct err *e)
 	               h->url, status);
 }
 
-static int judge(const struct https *h, struct err *e)
+static int judge(struct https *h, struct err *e)
 {
 	long status = 0;
 	const char *type = NULL;
@@ -205,6 +206,7 @@ static int https_finish(struct carrier *carrier, struct buffer *out, int64_t *ou
 	struct https *h = (struct https *)carrier;
 	CURLcode code = CURLE_OK;
 	*out_retry_ms = 0;
+	carrier->refused_this = false;
 	if (!h->under_way)
 		return err_set(e, ERR_INTERNAL, "no exchange is under way");
 	int rc = drive(h, &code, e);
@@ -283,7 +285,7 @@ int carrier_https(struct carrier **out, const char *url, const char *ca_file, in
 		free(h);
 		return err_set(e, ERR_MEMORY, "out of memory for a connection");
 	}
-	h->carrier = (struct carrier){https_start, https_finish, https_close};
+	h->carrier = (struct carrier){.start = https_start, .finish = https_finish, .close = https_close};
 	h->timeout_ms = timeout_ms;
 	h->give_up_fd = -1;
 	snprintf(h->url, sizeof h->url, "%s", url);

@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* See run_batches. */
-enum { SHORT_BATCHES_MOST = 10 };
+enum {
+	SHORT_BATCHES_MOST = 10, /* see run_batches */
+	SET_ASIDE_MOST = 100,    /* rows in one run */
+};
 
 struct run {
 	struct store *store;
@@ -25,6 +27,9 @@ struct run {
 	struct packer packer;
 	struct buffer answer;
 	struct parcel parcels[2]; /* one under way, and the next */
+	struct parcel question;   /* a batch without rows */
+	bool hunting;             /* the centre has refused a batch of late, and serves all the same */
+	int set_aside;
 };
 
 int engine_lock(struct lock **out, const char *store_path, int64_t wait_ms, struct err *e)
@@ -164,7 +169,9 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 
 static int start_exchange(struct run *run, const struct parcel *parcel, struct err *e)
 {
-	int rc = run->carrier->start(run->carrier, "/v1/batches", parcel->envelope.bytes, parcel->envelope.length, e);
+	int rc = packer_sent(&run->packer, parcel, e);
+	if (!rc)
+		rc = run->carrier->start(run->carrier, "/v1/batches", parcel->envelope.bytes, parcel->envelope.length, e);
 	if (!rc)
 		run->report->bytes_sent += (int64_t)parcel->envelope.length;
 	return rc;
@@ -194,7 +201,7 @@ static int exchange(struct run *run, const struct parcel *parcel, struct parcel 
 	int rc = start_exchange(run, parcel, e);
 	if (rc)
 		return rc;
-	int prepared = parcel->asks ? 0 : packer_next(&run->packer, parcel, next, &later);
+	int prepared = parcel->asks || packer_is_narrow(&run->packer) ? 0 : packer_next(&run->packer, parcel, next, &later);
 	rc = finish_exchange(run, parcel, e);
 	if (!rc && prepared)
 		return err_set(e, later.code, "%s", later.text);
@@ -214,6 +221,57 @@ static int first_batch(struct run *run, struct parcel *out, struct err *e)
 	return rc;
 }
 
+/* ---- batches that are refused ---------------------------------------------------------------------------- */
+
+/* Whether the centre as such serves this unit at this moment: a signed receipt for a batch without rows says so. */
+static int prove_service(struct run *run, struct err *e)
+{
+	int rc = packer_ask(&run->packer, &run->question, e);
+	return rc ? rc : exchange(run, &run->question, NULL, e);
+}
+
+static int set_aside(struct run *run, const struct parcel *refused, const struct err *why, struct err *e)
+{
+	for (int s = 0; s < STREAM_COUNT; s++)
+		if (refused->sent[s].count) {
+			run->set_aside++;
+			run->report->rejected++;
+			return store_set_aside(run->store, (enum stream)s, refused->sent[s].items[0].first, why->text, e);
+		}
+	return err_set(e, why->code, "%s", why->text);
+}
+
+/* The centre has refused this batch in a way that may well be for what is in it, as *e says. Makes the next ones smaller, until
+ * the culprit is alone; that is set aside. Of an outage, or a centre that refuses this unit as such, no row is guilty: at the
+ * beginning and at the end the centre must prove that it serves. */
+static int narrow_down(struct run *run, const struct parcel *refused, struct err *e)
+{
+	struct err why = *e, other = {0};
+	bool alone = !packer_narrow(&run->packer, refused);
+	if ((alone || !run->hunting) && prove_service(run, &other))
+		return err_set(e, why.code, "%s", why.text);
+	run->hunting = !alone;
+	if (!alone)
+		return 0;
+	packer_widen(&run->packer);
+	if (run->set_aside == SET_ASIDE_MOST)
+		return err_set(e, why.code, "%s", why.text);
+	return set_aside(run, refused, &why, e);
+}
+
+/* The exchange of `now` is over. What was made ahead of a refusal has its culprit too, maybe. */
+static int go_on(struct run *run, const struct parcel *now, struct parcel *next, int rc, struct err *e)
+{
+	if (!rc)
+		packer_passed(&run->packer);
+	if (!rc || !run->carrier->refused_this || now->asks)
+		return rc;
+	parcel_empty(next);
+	return narrow_down(run, now, e);
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------ */
+
 static int run_batches(struct run *run, struct err *e)
 {
 	struct parcel *now = &run->parcels[0], *next = &run->parcels[1];
@@ -226,6 +284,7 @@ static int run_batches(struct run *run, struct err *e)
 			break;
 		short_batches = now->full ? 0 : short_batches + 1;
 		rc = exchange(run, now, next, e);
+		rc = go_on(run, now, next, rc, e);
 		struct parcel *done = now;
 		now = next;
 		next = done;
@@ -273,6 +332,7 @@ static void end(struct run *run)
 	packer_end(&run->packer);
 	parcel_free(&run->parcels[0]);
 	parcel_free(&run->parcels[1]);
+	parcel_free(&run->question);
 	buffer_free(&run->answer);
 }
 

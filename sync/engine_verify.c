@@ -149,7 +149,13 @@ static int round_trip(struct asking *asking, struct verify_search searches[STREA
 static int finish(struct asking *asking, struct verify_search *search, struct err *e)
 {
 	struct ranges unsent = {0};
+	struct ranges aside = {0};
 	int rc = store_unsent(asking->store, search->stream, &unsent, e);
+	if (!rc)
+		rc = store_aside(asking->store, search->stream, &aside, e);
+	if (!rc)
+		rc = ranges_add_all(&unsent, &aside, e);
+	ranges_free(&aside);
 	if (!rc)
 		rc = verify_search_end(search, &unsent, e);
 	ranges_free(&unsent);

@@ -11,11 +11,8 @@
 enum {
 	EVENTS_AT_ONCE = 64,       /* read from the store in one go */
 	EVENTS_BYTES = 256 * 1024, /* of payload in one batch: more is left for the next, to keep memory flat */
+	PASSED_MOST = 2,           /* narrow parcels in a row, when the culprit is in one of two */
 	EVENTS_MOST = 1000,        /* of BATCH_EVENTS_MAX, for the same reason */
-};
-
-struct limits {
-	int64_t points, events, sessions;
 };
 
 void parcel_empty(struct parcel *parcel)
@@ -26,7 +23,7 @@ void parcel_empty(struct parcel *parcel)
 	parcel->sessions = NULL;
 	parcel->session_count = 0;
 	parcel->envelope.length = 0;
-	parcel->loaded = parcel->full = parcel->asks = false;
+	parcel->loaded = parcel->full = parcel->asks = parcel->retries = parcel->bare = false;
 }
 
 void parcel_free(struct parcel *parcel)
@@ -43,6 +40,7 @@ int packer_start(struct packer *packer, struct store *store, const struct key_pa
 	if (batch_points < 1 || batch_points > BATCH_POINTS_MAX)
 		return err_set(e, ERR_INTERNAL, "a batch of %" PRId64 " points", batch_points);
 	*packer = (struct packer){.store = store, .keys = keys, .recipient = recipient, .batch_points = batch_points};
+	packer_widen(packer);
 	packer->batch.points = calloc((size_t)batch_points, sizeof *packer->batch.points);
 	packer->batch.events = calloc(EVENTS_MOST, sizeof *packer->batch.events);
 	if (!packer->batch.points || !packer->batch.events)
@@ -104,7 +102,7 @@ static bool is_in_flight(const struct parcel *in_flight, const struct session *s
 
 /* Puts the batch's number of the point's session in its place. *out_fits is false when there is no room for one more
  * session. */
-static int place_session(struct packer *packer, struct point *point, const struct limits *limits, bool *out_fits,
+static int place_session(struct packer *packer, struct point *point, const struct pack_limits *limits, bool *out_fits,
                          struct err *e)
 {
 	struct batch *batch = &packer->batch;
@@ -132,7 +130,7 @@ static int place_session(struct packer *packer, struct point *point, const struc
 static int read_points(struct packer *packer, struct ranges *todo, int64_t most, struct err *e)
 {
 	struct batch *batch = &packer->batch;
-	while (todo->count && !batch->point_count) {
+	while (todo->count && !batch->point_count && most) {
 		struct ranges take = {0}, rest = {0};
 		int rc = ranges_take(&take, todo, most, e);
 		if (!rc)
@@ -148,7 +146,7 @@ static int read_points(struct packer *packer, struct ranges *todo, int64_t most,
 	return 0;
 }
 
-static int gather_points(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+static int gather_points(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
                          struct parcel *out, struct err *e)
 {
 	struct batch *batch = &packer->batch;
@@ -174,7 +172,7 @@ static int gather_points(struct packer *packer, const struct parcel *in_flight, 
 }
 
 /* The session of an event goes along, so that the centre can hold the two together. */
-static int accompany(struct packer *packer, const struct event *event, const struct limits *limits, bool *out_fits,
+static int accompany(struct packer *packer, const struct event *event, const struct pack_limits *limits, bool *out_fits,
                      struct err *e)
 {
 	struct batch *batch = &packer->batch;
@@ -193,7 +191,7 @@ static int accompany(struct packer *packer, const struct event *event, const str
 }
 
 /* Takes over as many of the `count` events that were just read as find room; *out_room says whether all did. */
-static int take_events(struct packer *packer, size_t count, size_t *bytes, const struct limits *limits,
+static int take_events(struct packer *packer, size_t count, size_t *bytes, const struct pack_limits *limits,
                        struct parcel *out, bool *out_room, struct err *e)
 {
 	struct batch *batch = &packer->batch;
@@ -214,7 +212,7 @@ static int take_events(struct packer *packer, size_t count, size_t *bytes, const
 	return 0;
 }
 
-static int gather_events(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+static int gather_events(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
                          struct parcel *out, struct err *e)
 {
 	struct batch *batch = &packer->batch;
@@ -257,7 +255,7 @@ static const struct session *find_aboard(const struct batch *batch, const struct
 
 /* Comes after the rows, whose sessions are aboard already: says which of them are unsent, and adds what there is room
  * for of the others. */
-static int gather_sessions(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+static int gather_sessions(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
                            struct parcel *out, struct err *e)
 {
 	struct batch *batch = &packer->batch;
@@ -271,7 +269,7 @@ static int gather_sessions(struct packer *packer, const struct parcel *in_flight
 		if (is_in_flight(in_flight, &sessions[i]))
 			continue;
 		const struct session *aboard = find_aboard(batch, &sessions[i]);
-		if (!aboard && (int64_t)batch->session_count >= limits->sessions) {
+		if (!aboard && (limits->bare || (int64_t)batch->session_count >= limits->sessions)) {
 			out->full = true;
 			continue;
 		}
@@ -312,7 +310,7 @@ static void let_go_of_rows(struct packer *packer)
 	packer->batch.retry = false;
 }
 
-static int gather(struct packer *packer, const struct parcel *in_flight, const struct limits *limits,
+static int gather(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
                   struct parcel *out, struct err *e)
 {
 	let_go_of_rows(packer);
@@ -368,21 +366,83 @@ static int look_for_retries(struct packer *packer, const struct parcel *parcel, 
 	return rc;
 }
 
-static int note_retries(struct packer *packer, const struct parcel *parcel, struct err *e)
+int packer_sent(struct packer *packer, const struct parcel *parcel, struct err *e)
 {
 	int rc = 0;
-	for (int s = 0; s < STREAM_COUNT && packer->batch.retry && !rc; s++)
+	for (int s = 0; s < STREAM_COUNT && parcel->retries && !rc; s++)
 		rc = store_retry_packed(packer->store, (enum stream)s, &parcel->sent[s], parcel->exchange, e);
 	return rc;
 }
 
+void packer_widen(struct packer *packer)
+{
+	packer->limits = (struct pack_limits){packer->batch_points, EVENTS_MOST, BATCH_SESSIONS_MAX, false};
+	packer->passed = 0;
+}
+
+bool packer_is_narrow(const struct packer *packer)
+{
+	const struct pack_limits *limits = &packer->limits;
+	return limits->bare || limits->points < packer->batch_points || limits->events < EVENTS_MOST;
+}
+
+bool packer_narrow(struct packer *packer, const struct parcel *refused)
+{
+	struct pack_limits *limits = &packer->limits;
+	int64_t points = ranges_total(&refused->sent[STREAM_POINTS]), events = ranges_total(&refused->sent[STREAM_EVENTS]);
+	if (points + events == 0 || (points + events == 1 && refused->bare))
+		return false;
+	bool last = points <= 1 && events <= 1;
+	limits->bare = last;
+	limits->points = points > 1 ? points / 2 : points;
+	limits->events = last && points ? 0 : events > 1 ? events / 2 : events;
+	packer->passed = 0;
+	return true;
+}
+
+/* As much as finds room, but for sessions that no row is of: they are left to the end. */
+static void widen_for_rows(struct packer *packer)
+{
+	packer_widen(packer);
+	packer->limits.bare = true;
+}
+
+void packer_passed(struct packer *packer)
+{
+	struct pack_limits *limits = &packer->limits;
+	bool single = limits->bare && limits->points + limits->events == 1;
+	if (single && limits->points) {
+		limits->points = 0;
+		limits->events = 1;
+	} else if (single) {
+		widen_for_rows(packer);
+	} else if (packer_is_narrow(packer) && ++packer->passed > PASSED_MOST) {
+		packer->passed = 0;
+		limits->points = limits->points < packer->batch_points / 2 ? 2 * limits->points + 1 : packer->batch_points;
+		limits->events = limits->events < EVENTS_MOST / 2 ? 2 * limits->events + 1 : EVENTS_MOST;
+	}
+}
+
+/* Nothing is left that fits narrow limits: false when there is nothing else either. */
+static bool relax(struct packer *packer)
+{
+	bool rows = packer->limits.bare && packer->limits.points == packer->batch_points;
+	if (!packer_is_narrow(packer))
+		return false;
+	if (rows)
+		packer_widen(packer);
+	else
+		widen_for_rows(packer);
+	return true;
+}
+
 /* False when there is nothing left to halve. */
-static bool halve(struct limits *limits)
+static bool halve(struct pack_limits *limits)
 {
 	bool more = limits->points > 1 || limits->events > 1 || limits->sessions > 1;
-	limits->points = limits->points > 1 ? limits->points / 2 : 1;
-	limits->events = limits->events > 1 ? limits->events / 2 : 1;
-	limits->sessions = limits->sessions > 1 ? limits->sessions / 2 : 1;
+	limits->points -= limits->points / 2;
+	limits->events -= limits->events / 2;
+	limits->sessions -= limits->sessions / 2;
 	return more;
 }
 
@@ -399,9 +459,9 @@ static int forget_again(struct packer *packer, const struct parcel *parcel, stru
 	return rc;
 }
 
-int packer_next(struct packer *packer, const struct parcel *in_flight, struct parcel *out, struct err *e)
+static int pack(struct packer *packer, const struct parcel *in_flight, struct parcel *out, struct err *e)
 {
-	struct limits limits = {packer->batch_points, EVENTS_MOST, BATCH_SESSIONS_MAX};
+	struct pack_limits limits = packer->limits;
 	int rc;
 	out->exchange = 0;
 	do {
@@ -414,10 +474,18 @@ int packer_next(struct packer *packer, const struct parcel *in_flight, struct pa
 		if (!rc && out->loaded)
 			rc = seal(packer, out, e);
 	} while (rc == -ERR_LIMIT && halve(&limits));
-	if (!rc)
-		rc = note_retries(packer, out, e);
+	out->retries = packer->batch.retry;
+	out->bare = limits.bare;
 	let_go_of_rows(packer);
 	return rc ? rc : forget_again(packer, out, e);
+}
+
+int packer_next(struct packer *packer, const struct parcel *in_flight, struct parcel *out, struct err *e)
+{
+	int rc = pack(packer, in_flight, out, e);
+	while (!rc && !out->loaded && relax(packer))
+		rc = pack(packer, in_flight, out, e);
+	return rc;
 }
 
 int packer_ask(struct packer *packer, struct parcel *out, struct err *e)

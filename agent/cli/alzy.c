@@ -20,6 +20,7 @@ static const struct verb verbs[] = {
 	{"queue", cli_queue, "show what is unsent, or was rejected and why"},
 	{"queue retry", cli_queue_retry, "offer rows that were rejected to the centre again"},
 	{"verify", cli_verify, "prove what the centre holds of this store"},
+	{"gaps", cli_gaps, "list when nothing was recorded, and why"},
 	{"export", cli_export, "write points as GPX, GeoJSON, CSV or an SVG picture"},
 	{"config check", cli_config_check, "read the configuration and say whether it is right"},
 	{"config show", cli_config_show, "show every setting as it is in force"},

@@ -62,6 +62,7 @@ int cli_sync(int argc, char **argv, struct err *e);
 int cli_queue(int argc, char **argv, struct err *e);
 int cli_queue_retry(int argc, char **argv, struct err *e);
 int cli_verify(int argc, char **argv, struct err *e);
+int cli_gaps(int argc, char **argv, struct err *e);
 int cli_export(int argc, char **argv, struct err *e);
 int cli_config_check(int argc, char **argv, struct err *e);
 int cli_config_show(int argc, char **argv, struct err *e);

@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
 	{"check", central_check, "prove that the tables hold what was received, and what is said to be held"},
 	{"verify", central_verify, "prove the same for the stores of one device"},
 	{"show", central_show, "print a batch as JSON"},
+	{"gaps", central_gaps, "list when nothing of a device was recorded, and why"},
 	{"session list", central_session_list, "list the newest sessions, and how far they went"},
 	{"session show", central_session_show, "show one session, and what its points say"},
 	{"organization add", central_organization_add, "add an organization"},

@@ -14,6 +14,7 @@ int central_show(int argc, char **argv, struct err *e);
 int central_status(int argc, char **argv, struct err *e);
 int central_check(int argc, char **argv, struct err *e);
 int central_verify(int argc, char **argv, struct err *e);
+int central_gaps(int argc, char **argv, struct err *e);
 int central_session_list(int argc, char **argv, struct err *e);
 int central_session_show(int argc, char **argv, struct err *e);
 int central_device_pair(int argc, char **argv, struct err *e);

@@ -75,4 +75,51 @@ ok "… and taken" on car sync
 is "$(held) $(aside) $(sql "SELECT count(*) FROM public.events WHERE event_type IN ('good', 'bad')")" "1100 none 2" "… both of them"
 ok "alzy verify proves it" on car verify
 ok "alzy-central check, too" central check
+
+# ---- batches that the centre refuses as a whole: here for a constraint on a table where no single row can be set aside
+drive car 1000
+on car event odd >"$SCRATCH/said"
+event=$(lite car 'SELECT max(seq) FROM events')
+on car event even >"$SCRATCH/said"
+sql "ALTER TABLE alzy.stretches ADD CONSTRAINT odd CHECK (NOT (stream = 'points' AND (1234 BETWEEN first_seq AND last_seq
+	OR 1500 BETWEEN first_seq AND last_seq) OR stream = 'events' AND $event BETWEEN first_seq AND last_seq)) NOT VALID"
+ok "a drive with three rows that no batch may have" on car sync
+is "$(held) $(unsent)" "2098 0" "all others are held, and nothing waits"
+is "$(sql "SELECT count(*) FROM public.events WHERE event_type IN ('odd', 'even')")" 1 "… events as well"
+is "$(on car queue --rejected --json | grep -oE '"(seq|code)":[^,]*' | tr '\n' ' ')" \
+	"\"seq\":1234 \"code\":\"refused\" \"seq\":1500 \"code\":\"refused\" \"seq\":$event \"code\":\"refused\" " "they are set aside on the unit"
+like "$(rejected 0.reason)" 'HTTP status 500' "… with what the centre has said"
+is "$(rejected 0.content.speed)" 12.34 "… in full"
+[ "$(grep -c '/v1/batches' "$SCRATCH/central.log")" -lt 100 ]
+tap $? "… within a bounded number of requests" || diag "$(grep -c '/v1/batches' "$SCRATCH/central.log")"
+refuses "alzy verify says that they are not there" 21 . on car verify
+drive car 10
+ok "what is recorded since is sent" on car sync
+is "$(held) $(unsent)" "2108 0" "… at once"
+ok "the rows are offered once more" on car queue retry
+ok "… in vain" on car sync
+is "$(held) $(unsent)" "2108 0" "… they are aside again"
+
+# ---- but an outage sets nothing aside
+sql "ALTER TABLE alzy.stretches DROP CONSTRAINT odd; ALTER TABLE alzy.stores ADD CONSTRAINT broken CHECK (exchange < 1) NOT VALID"
+ok "the rows are offered once more" on car queue retry
+refuses "to a centre that has a fault in whatever it does" 16 'HTTP status 500' on car sync
+is "$(unsent) $(on car queue --rejected --json)" "2 []" "… no row is guilty of that"
+sql "ALTER TABLE alzy.stores DROP CONSTRAINT broken"
+mkdir "$SCRATCH/kept"
+mode() { echo "$1" >"$SCRATCH/mode"; }
+start proxy perl "$RIG/centre.pl" "$proxy" "$CENTRAL_PORT" "$SCRATCH/mode" "$SCRATCH/kept"
+await log_has proxy listening || die "no proxy"
+sqlite3 "$SCRATCH/car/store.db" "UPDATE centre SET url = 'http://127.0.0.1:$proxy'"
+for answer in 'refuse 400 VERSION' 'refuse 400 INVALID' 'refuse 413 LIMIT' 500 nothing; do
+	mode "$answer"
+	refuses "to one that answers '$answer'" '15|16|17' . on car sync
+	is "$(unsent) $(on car queue --rejected --json)" "2 []" "… nor of that"
+done
+mode 'refuse 413 LIMIT 700'
+drive car 1000
+ok "through a proxy that is too narrow for large batches" on car sync
+is "$(held) $(unsent) $(on car queue --rejected --json)" "3110 0 []" "all gets through, in small ones"
+ok "alzy verify proves it" on car verify
+done_testing
 done_testing

@@ -1,7 +1,8 @@
 # centre.pl PORT CENTRAL-PORT MODE-FILE FOLDER: stands between units and the centre, and misbehaves as the first line of
 # MODE-FILE says at the moment: pass; 500; garbage (200 and noise); html (200 and a page, as a hotel's network does); nothing
 # (takes the request, never answers); cut (the centre handles it, the answer is cut in half); lost (handles it, the
-# connection closes); 401 and 403 (as the centre would refuse, but nobody signed it); replay N (an answer
+# connection closes); 401 and 403 (as the centre would refuse, but nobody signed it); refuse STATUS NAME [BYTES] (with this
+# error, whatever has more BYTES); replay N (an answer
 # that is kept); forged (a bit of the answer turned); old (the answer given before the last). What goes through
 # is kept in FOLDER as 1.request, 1.answer, 2.request, …
 use strict;
@@ -64,6 +65,7 @@ while (my $unit = $listener->accept) {
 	my $answer =
 		  $mode eq '500'     ? answer_with('500 Internal Server Error', 'text/plain', 'oops')
 		: $mode =~ /^40[13]$/ ? answer_with("$mode Refused", 'application/json', '{"error":"REFUSED","message":"go away"}')
+		: $mode =~ /^refuse (\d+) (\w+) ?(\d*)$/ && length $request > ($3 || 0) ? answer_with("$1 Refused", 'application/json', "{\"error\":\"$2\",\"message\":\"not this\"}")
 		: $mode =~ /^replay (\d+)/ ? kept("$1.answer")
 		: $mode eq 'garbage' ? answer_with('200 OK', 'application/octet-stream', join '', map { chr($_ * 37 % 256) } 1 .. 500)
 		: $mode eq 'html'    ? answer_with('200 OK', 'text/html', '<html>Please log in</html>')

@@ -537,7 +537,7 @@ static void memory_is_bounded_and_says_so(void **state)
 	stop(PENDING_POINTS_MAX + 200);
 	struct event event = event_at(4);
 	assert_string_equal(event.event_type, "overrun");
-	assert_string_equal(event.payload, "{\"reports\":101}");
+	assert_memory_equal(event.payload, "{\"reports\":101,\"for_s\":", 23);
 	event_free(&event);
 	assert_string_equal(events_from(5), "session_end agent_stop");
 }

@@ -1,0 +1,68 @@
+/* When nothing was recorded, and why. Pure: points and events in, a list of parts out. The unit asks with the rows of its
+ * store, the centre with those of Postgres, and so both give the same answer.
+ *
+ * A gap is the time between two consecutive points (in order of time; marks are none), when it is longer than asked for.
+ * It is cut into parts, each with one cause, which follow each other without overlap and add up to the gap. What was the case
+ * is what the events have said last (hal/evidence.h). */
+#ifndef ALZY_HAL_GAPS_H
+#define ALZY_HAL_GAPS_H
+
+#include "hal/err.h"
+#include "hal/evidence.h"
+#include "hal/ranges.h"
+#include "hal/rows.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	GAPS_MAX = 100000, /* more are ERR_LIMIT: whoever asks should ask for longer ones */
+	/* So long after a point, or before one, nothing need be missing: a standing vehicle's next heartbeat was not yet due. */
+	GAPS_GRACE_MS = 90000,
+};
+
+/* The point at an end of a gap. */
+struct gap_end {
+	bool there; /* else the gap is open at this end: nothing was recorded before, or since */
+	int32_t lat_e7, lng_e7, speed_cmps;
+};
+
+struct gap {
+	int64_t from_ms, to_ms;
+	struct gap_end before, after;
+	enum gap_cause rows; /* not GAP_UNKNOWN: there were points in it, and this became of them */
+};
+
+/* In order of time. Zero-initialised it is empty; owns `items`: gaps_free. */
+struct gaps {
+	struct gap *items;
+	size_t count, capacity;
+	int64_t longer_ms;
+	const struct ranges *dropped; /* borrowed; seqs that were dropped on purpose; NULL: none */
+	int64_t last_seq;             /* of the last point that was told of */
+	enum gap_cause missing;       /* what became of the points before the next one; GAP_UNKNOWN: nothing */
+};
+void gaps_free(struct gaps *gaps);
+
+/* Begins with one gap, from … to, which points then cut. ERR_MEMORY. */
+int gaps_begin(struct gaps *gaps, int64_t from_ms, int64_t to_ms, int64_t longer_ms, struct err *e);
+/* The next point of one store by its seq, of whatever time; those that lie outside of from … to count for nothing. Points
+ * whose seq is missing in between were dropped or removed. ERR_MEMORY, ERR_LIMIT. */
+int gaps_point(struct gaps *gaps, const struct point *point, struct err *e);
+/* Nothing was recorded before first_ms, nor meant to be: a gap that is open at its beginning begins there. */
+void gaps_begun(struct gaps *gaps, int64_t first_ms);
+/* For who has found a gap by himself; in order of time. ERR_MEMORY, ERR_LIMIT. */
+int gaps_add(struct gaps *gaps, const struct gap *gap, struct err *e);
+
+struct gap_part {
+	size_t gap; /* which, from 0 */
+	int64_t from_ms, to_ms;
+	enum gap_cause cause;
+	char detail[GAP_DETAIL_TEXT];
+};
+/* The parts of all gaps that reach into from … to (and only as far), in order of time; *out is to free(). ERR_MEMORY. */
+int gaps_explain(const struct gaps *gaps, const struct evidence *evidence, int64_t from_ms, int64_t to_ms,
+                 struct gap_part **out, size_t *out_count, struct err *e);
+
+#endif

@@ -1,0 +1,170 @@
+#!/bin/bash
+# Why nothing was recorded: each cause is made to happen to a real agent, and told on the unit and at the centre alike.
+. "$(dirname "$0")/../lib/rig.sh"
+
+RECEIVER_PORT=$(free_port) || die "no free port"
+GPSD_PORT=$(free_port) || die "no free port"
+receive() { echo "$1" >"$SCRATCH/mode.new" && mv "$SCRATCH/mode.new" "$SCRATCH/mode"; } # MODE of receiver.pl
+gpsd_up() {
+	start gpsd "${GPSD_APART[@]}" gpsd -N -n -b -S "$GPSD_PORT" "tcp://127.0.0.1:$RECEIVER_PORT"
+	await listening_or_gone gpsd "$GPSD_PORT" && alive gpsd || die "no gpsd: $(log_of gpsd)"
+}
+newest() { lite "$1" 'SELECT coalesce(max(seq), 0) FROM points'; }
+events() { lite "$1" "SELECT count(*) FROM events WHERE event_type = '$2'"; }
+more_than() { [ "$("${@:2}")" -gt "$1" ]; }
+goes_on() { # NAME: eight more points
+	local before
+	before=$(newest "$1") && await more_than $((before + 8)) newest "$1" || die "$1 records nothing: $(log_of "agent-$1")"
+}
+hole() { sleep 3.5; } # what is looked for is longer than 2 s
+causes() { # JSON of gaps on stdin: "no_fix agent_stopped+no_fix …"
+	perl -MJSON::PP -0777 -ne 'print join " ", map { join "+", map { $_->{cause} } @{$_->{parts}} } @{decode_json($_)->{gaps}}'
+}
+adds_up() { # JSON on stdin: "" when parts follow each other, fill their gap, and the sums by cause are theirs
+	perl -MJSON::PP -0777 -e 'my $all = decode_json(<STDIN>); my %sum;
+		for my $gap (@{$all->{gaps}}) {
+			my $at = $gap->{from};
+			for my $part (@{$gap->{parts}}) {
+				print "from $part->{from}, not $at\n" if $part->{from} ne $at;
+				$at = $part->{to};
+				$sum{$part->{cause}} += $part->{seconds};
+			}
+			print "to $at, not $gap->{to}\n" if $at ne $gap->{to};
+		}
+		for my $cause (keys %sum) { print "$cause\n" if abs($sum{$cause} - $all->{seconds}{$cause}) > 0.001 }
+		print "other causes\n" if keys %sum != keys %{$all->{seconds}}'
+}
+
+receive drive
+start receiver perl "$RIG/receiver.pl" "$RECEIVER_PORT" "$SCRATCH/mode"
+await log_has receiver listening || die "no receiver: $(log_of receiver)"
+gpsd_up
+unit car capture.sampling=all
+is "$(on car gaps 2>&1)" "alzy: there is no store at $SCRATCH/car/store.db yet: alzy-agentd makes it when it starts, and so do alzy pair and alzy session start" \
+	"without a store there is nothing to tell of"
+agent_start car || die "no agent: $(log_of agent-car)"
+goes_on car
+
+# ---- one cause after the other
+receive nofix
+await more_than 0 events car fix_lost
+hole
+receive drive
+goes_on car
+
+stop agent-car
+hole
+agent_start car || die "no agent: $(log_of agent-car)"
+goes_on car
+
+kill9 agent-car
+hole
+agent_start car || die "no agent: $(log_of agent-car)"
+goes_on car
+
+kill9 gpsd
+hole
+gpsd_up
+goes_on car
+
+on car session pause >/dev/null
+hole
+on car session resume >/dev/null
+goes_on car
+
+stop agent-car
+# The machine was off: another name of the boot is what the next agent sees.
+MOUNTS=(unshare --mount)
+[ "$(id -u)" = 0 ] || MOUNTS=(unshare --user --map-root-user --mount)
+echo 11111111-2222-3333-4444-555555555555 >"$SCRATCH/boot_id"
+agent_in_next_boot() {
+	start agent-car env ALZY_CONFIG="$SCRATCH/car/alzy.conf" "${MOUNTS[@]}" bash -c \
+		'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$1"' "$SCRATCH/boot_id" "$BUILD/alzy-agentd"
+}
+hole
+if "${MOUNTS[@]}" mount --bind "$SCRATCH/boot_id" /proc/sys/kernel/random/boot_id 2>/dev/null; then
+	agent_in_next_boot
+	goes_on car
+	kill9 agent-car
+	hole
+	off='unit_off(\+agent_stopped)?(\+no_fix)?'
+	cut='unit_off(\+agent_stopped)?(\+no_fix)?'
+else
+	diag "nothing may be mounted here, so no other boot can be made believe"
+	off='agent_stopped(\+no_fix)?'
+	cut=
+fi
+agent_start car || die "no agent: $(log_of agent-car)"
+goes_on car
+
+stop agent-car
+until_ms=$(date +%s%3N)
+until_at=$(date -u -d "@$((until_ms / 1000)).$((until_ms % 1000))" +%FT%T.%3NZ)
+
+# ---- the unit
+told=$(on car gaps --longer 2s --to "$until_at" --json)
+like "$(causes <<<"$told")" \
+	"^no_fix agent_stopped(\+no_fix)? agent_killed(\+no_fix)? gpsd_gone(\+no_fix)? paused $off${cut:+ $cut}\$" "each cause in its turn"
+is "$(adds_up <<<"$told")" "" "the parts of each gap add up"
+is "$(json gaps.4.parts.0.detail <<<"$told")" "by a person" "who paused is told"
+like "$(json gaps.1.parts.0.detail <<<"$told")" SIGTERM "… and what stopped the agent"
+if [ "$cut" ]; then
+	is "$(json gaps.5.parts.0.detail <<<"$told"), $(json gaps.6.parts.0.detail <<<"$told")" "shut down, cut off" "… and how the unit went off"
+fi
+like "$(on car gaps --longer 2s --to "$until_at")" 'the session was paused: by a person' "as a table"
+like "$(on car gaps --longer 2s --to "$until_at")" '^  paused +[0-9]+ s, 1 time$' "… with sums by cause"
+is "$(on car gaps --longer 1h)" "no gap longer than 1 h 00 min" "no gap"
+like "$(sleep 2.2; on car gaps --longer 2s --json | causes)" 'agent_stopped$' "the silence until now"
+refuses "a duration that is none" 2 'longer' on car gaps --longer soon
+refuses "a time that is none" 2 'no time' on car gaps --from yesterday
+refuses "a time that ends before it begins" 2 'before' on car gaps --from 2026-01-02 --to 2026-01-01
+
+# ---- recordings: what takes longer than a test may
+# NAME KEYS… -- fixes from standard input as "seconds accuracy speed": replayed by an agent of its own
+recorded() {
+	local name=$1
+	shift
+	perl -MPOSIX=strftime -ane 'my ($s, $accuracy, $speed) = @F; my $lat = 52 + $s * $speed / 111200;
+		printf qq({"class":"TPV","device":"/dev/x","mode":3,"time":"%s","lat":%.7f,"lon":13.4,"eph":%s,"speed":%s}\n),
+			strftime("%Y-%m-%dT%H:%M:%S.000Z", gmtime 1700000000 + $s), $lat, $accuracy, $speed' >"$SCRATCH/$name.json"
+	unit "$name" gnss.source="replay:$SCRATCH/$name.json" capture.sampling=detailed "$@"
+	replay "$name" || die "$name can't be replayed: $(log_of "agent-$name")"
+}
+perl -e 'print "$_ ", $_ >= 100 && $_ < 1300 ? 5000 : 5, " 10\n" for 0 .. 2100' | recorded tunnel
+is "$(on tunnel gaps --to 2023-11-14T22:48:20Z --json | causes)" refused "fixes that are no good"
+is "$(on tunnel gaps --to 2023-11-14T22:48:20Z --json | json gaps.0.parts.0.detail)" accuracy "… and why"
+is "$(lite tunnel "SELECT group_concat(event_type || coalesce(payload ->> '\$.reason', ''), ' ') FROM events WHERE event_type LIKE 'fixes%'")" \
+	"fixes_refusedaccuracy fixes_keptaccuracy" "two events tell it"
+perl -e 'print "$_ 5 10\n" for 0 .. 1200' | recorded waiting capture.session=manual
+is "$(on waiting gaps --to 2023-11-14T22:33:20Z --json | causes)" no_session "no session was open"
+perl -e 'print "$_ 5 0\n" for 0 .. 7200' | recorded seldom capture.heartbeat=30m
+like "$(on seldom gaps --to 2023-11-15T00:13:20Z --json | causes)" '^standing standing standing( standing)?$' "a heartbeat of half an hour"
+perl -e 'print "$_ 5 10\n" for 0 .. 1800' | recorded city
+is "$(lite city "SELECT count(*) FROM events WHERE event_type LIKE 'fixes%'")" 0 "a good drive costs no event"
+
+# ---- the centre
+postgres_start
+central_init
+central_start || die "no centre: $(log_of central)"
+device=0
+for name in car tunnel waiting seldom; do
+	device=$((device + 1))
+	pair $name
+	on $name sync >"$SCRATCH/sync.log" || die "$name is not sent: $(log_of sync)"
+	to=$until_at
+	case $name in car) ;; *) to=2023-11-15T00:13:20Z ;; esac
+	for how in --json ''; do
+		is "$(central gaps --device $device --longer 2s --to "$to" $how)" "$(on $name gaps --longer 2s --to "$to" $how)" \
+			"$name: the centre tells the same${how:+ in JSON}"
+	done
+done
+from=$(json gaps.2.from <<<"$told")
+is "$(central gaps --device 1 --longer 2s --from "$from" --to "$until_at" --json)" "$(on car gaps --longer 2s --from "$from" --to "$until_at" --json)" \
+	"… of a part of the time"
+sql "UPDATE alzy.stores SET points_held = points_held - int8multirange(int8range(5, 25)) WHERE device_id = 2"
+sql "DELETE FROM alzy.points WHERE device_id = 2 AND id & 1099511627775 BETWEEN 5 AND 24"
+like "$(central gaps --device 2 --longer 2s --to 2023-11-15 --json | causes)" '^not_arrived' "rows that are missing at the centre"
+refuses "no such device" 4 'no device 99' central gaps --device 99
+refuses "of which device?" 2 'device' central gaps
+central_stop
+done_testing
