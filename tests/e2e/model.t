@@ -25,7 +25,7 @@ a_unit() { # NAME [KEY=VALUE…]
 	pair "$1"
 }
 a_unit car
-a_unit bus capture.on_stop=pause
+a_unit bus capture.on_stop=pause store.keep=0s
 central_stop
 
 UNITS="car bus"

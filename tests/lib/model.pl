@@ -5,6 +5,7 @@
 # wrong can be looked for in fewer steps.
 use strict;
 use warnings;
+use Digest::MD5 'md5';
 use FindBin;
 use lib $FindBin::Bin;
 use JSON::PP 'decode_json';
@@ -32,13 +33,17 @@ sub shuffled { my @list = map { [rand, $_] } @_; return map { $_->[1] } sort { $
 
 # ---- the state of the model ---------------------------------------------------------------------------------------------
 
-my %centre = (dumps => [], poison => 0, poisoned => {}, keys => 1);
+my %centre = (dumps => [], poison => undef, poisoned => {}, keys => 1);
 my (%edited, %excused); # sessions that somebody at the centre has changed; and that it has forgotten that
 my ($fix, $clock_ms, $word) = (0, 1714557600000, 0);
 
 sub went_back { # the centre may have lost what units believe that it has
 	%excused = (%excused, %edited);
-	$_->{behind} = $_->{doubt} = 1 for @units;
+	my $there = at_centre(@units);
+	for my $unit (@units) {
+		$unit->{behind} = $unit->{doubt} = 1;
+		$unit->{lost} += forget_lost($unit, $there);
+	}
 }
 
 # ---- recording ----------------------------------------------------------------------------------------------------------
@@ -86,7 +91,8 @@ sub record {
 	my ($status, $said) = finish($job);
 	wrong("alzy-agentd ended with $status\n$said") if $status;
 	my $kept = new_points($unit);
-	wrong("$kept points of $count\n$said") if $kept != $count && !($unit->{paused} && $kept == 0);
+	# Nothing is kept while somebody has paused the session, here or at the centre.
+	wrong("$kept points of $count\n$said") if $kept != $count && !($kept == 0 && store($unit, "SELECT 1 FROM sessions WHERE status = 'paused'"));
 	return "$count fixes, $kept kept";
 }
 
@@ -126,7 +132,6 @@ sub session {
 	my ($status, $said) = run(alzy($unit, 'session', $verb, @who));
 	wrong("alzy session $verb ended with $status\n$said") if $status && $status != 8;
 	learn($unit, \&was_meant);
-	$unit->{paused} = { start => 0, pause => 1, resume => 0, end => 0 }->{$verb} if !$status;
 	return "$verb @who: $status";
 }
 
@@ -319,19 +324,40 @@ sub forget {
 			DELETE FROM alzy.sessions WHERE session_id IN (SELECT session_id FROM gone);
 			DELETE FROM public.sessions WHERE session_id IN (SELECT session_id FROM gone);" : '') . 'COMMIT');
 	$unit->{behind} = 1;
+	$unit->{lost} += forget_lost($unit, at_centre(@units));
 	%excused = (%excused, %edited) if $all;
 	return "$unit->{name}" . ($all ? ' and its sessions' : '');
 }
 
-sub poisonous { my ($line) = @_; return $line =~ /^points\|[^|]*\|[^|]*\|-?\d*7\||^events\|\d+\|poison\|/ ? '23514' : '' }
-sub poison { # a rule of somebody's own
-	my $add = !$centre{poison};
-	sql($add ? 'ALTER TABLE alzy.points ADD CONSTRAINT poison CHECK ((lng * 1e7)::bigint % 10 <> 7) NOT VALID'
-		: 'ALTER TABLE alzy.points DROP CONSTRAINT poison');
-	sql($add ? q{ALTER TABLE public.events ADD CONSTRAINT poison CHECK (event_type <> 'poison') NOT VALID}
-		: 'ALTER TABLE public.events DROP CONSTRAINT poison');
-	$centre{poison} = $add;
-	return $add ? 'on' : 'off';
+# Rules of somebody's own, by which the database refuses every tenth point and some events: how they come, go, and what is said.
+my @poisons = (
+	['23514', 'ALTER TABLE alzy.points ADD CONSTRAINT poison CHECK ((lng * 1e7)::bigint % 10 <> 7) NOT VALID;
+		ALTER TABLE public.events ADD CONSTRAINT poison CHECK (event_type <> \'poison\') NOT VALID',
+		'ALTER TABLE alzy.points DROP CONSTRAINT poison; ALTER TABLE public.events DROP CONSTRAINT poison'],
+	['P0001', q{CREATE OR REPLACE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF to_jsonb(NEW)->>'event_type' = 'poison' OR (to_jsonb(NEW)->>'lng')::numeric * 1e7 % 10 = 7 THEN RAISE 'poison'; END IF;
+			RETURN NEW; END $$;
+		CREATE TRIGGER poison BEFORE INSERT ON alzy.points FOR EACH ROW EXECUTE FUNCTION public.poison();
+		CREATE TRIGGER poison BEFORE INSERT ON public.events FOR EACH ROW EXECUTE FUNCTION public.poison()},
+		'DROP TRIGGER poison ON alzy.points; DROP TRIGGER poison ON public.events'],
+);
+sub poisonous { # LINE CODE: whether it may be kept aside with this code
+	my ($line, $code) = @_;
+	return 0 unless grep { $_->[0] eq $code } @poisons;
+	return $line =~ /^points\|[^|]*\|[^|]*\|-?\d*7\||^events\|\d+\|poison\|/;
+}
+sub poison {
+	my $old = $centre{poison};
+	$centre{poison} = $old ? undef : one(@poisons);
+	sql($old ? $old->[2] : $centre{poison}[1]);
+	return $old ? 'off' : $centre{poison}[0];
+}
+
+sub retry {
+	my ($unit) = @_;
+	my ($status, $said) = run(alzy($unit, 'queue', 'retry'));
+	wrong("alzy queue retry ended with $status\n$said") if $status && $status != 8;
+	return $status;
 }
 
 sub standing {
@@ -392,19 +418,21 @@ sub rotate {
 
 # ---- proof --------------------------------------------------------------------------------------------------------------
 
-# It names nothing as missing, differing or added unless the centre went back and the unit has not heard of that.
+# It names nothing as missing, differing or added unless the centre went back and the unit has not heard of that. What a unit has
+# pruned, and the centre forgot afterwards, is lost, and said so.
+sub says_wrong { my ($unit, $status, $said) = @_; return $status == 23 && !($unit->{lost} && $said !~ /missing|differing|added|gone/) }
 sub verify {
 	my ($unit) = @_;
 	plan(clean_plan());
 	my ($status, $said) = run(alzy($unit, 'verify', chance(0.2) ? '--repair' : ()));
-	wrong("alzy verify of $unit->{name} ended with $status\n$said") if $status == 23 && !$unit->{behind};
+	wrong("alzy verify of $unit->{name} ended with $status\n$said") if says_wrong($unit, $status, $said) && !$unit->{behind};
 	return "$unit->{name}: $status";
 }
 
 sub look { # at everything
 	my $there = at_centre(@units);
 	for my $unit (@units) {
-		check_store($unit);
+		check_store($unit, $there);
 		check_unit($unit, $there) unless $unit->{behind};
 	}
 	check_aside(\&poisonous);
@@ -435,7 +463,8 @@ my @steps = ( # how often, its name, what
 	[3, 'dump', \&dump_it],
 	[2, 'restore', \&restore_it],
 	[1, 'forget', of_a_unit(\&forget)],
-	[2, 'poison', \&poison],
+	[3, 'poison', \&poison],
+	[3, 'retry', of_a_unit(\&retry)],
 	[2, 'standing', of_a_unit(\&standing)],
 	[4, 'let in', of_a_unit(sub { my ($unit) = @_; return $unit->{doubt} ? let_in($unit) : 'in good standing' })],
 	[2, 'pair again', of_a_unit(\&pair_again)],
@@ -454,8 +483,13 @@ sub ending {
 		sync_clean($unit);
 		let_in($unit) if $unit->{doubt};
 		wrong("$unit->{name} can't send, with nothing in its way") if $unit->{doubt};
+		retry($unit);
+		sync_clean($unit);
+		my @aside = sql("SELECT * FROM alzy.rejected JOIN alzy.stores ON number = store_number WHERE store_id = '$unit->{store_id}'");
+		wrong("$unit->{name}: offered again, with nothing against them, and still kept aside:\n@aside") if @aside;
 		my ($status, $said) = run(alzy($unit, 'verify'));
-		wrong("alzy verify of $unit->{name} ended with $status\n$said") if $status || $said !~ /^central (?:holds|accounts for) points 1\.\./;
+		wrong("alzy verify of $unit->{name} ended with $status\n$said") if says_wrong($unit, $status, $said) || $status && $status != 23
+			|| !$status && $said !~ /^central holds points 1\.\./;
 	}
 }
 
@@ -473,7 +507,7 @@ eval {
 		learn($unit);
 	}
 	for my $n (wanted_steps()) {
-		srand(($seed * 1000003 + $n) % 2**32);
+		srand(unpack 'N', md5("$seed $n")); # seeds that lie side by side give like numbers
 		my $step = weighted(@steps);
 		push @trace, "$n $step->[1]: ";
 		my $from = Time::HiRes::time();

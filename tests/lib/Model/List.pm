@@ -11,7 +11,7 @@ use warnings;
 use Exporter 'import';
 use Model::Rig;
 
-our @EXPORT = qw(learn at_centre check_store check_unit check_held check_aside sessions_differ row_count);
+our @EXPORT = qw(learn at_centre check_store check_unit check_held check_aside forget_lost sessions_differ row_count);
 
 my %row;     # lines
 my %line_at; # "STORE STREAM SEQ" => line: every place that a unit has given to a row
@@ -59,8 +59,8 @@ sub learn {
 	return @new;
 }
 
-# The store has all that it recorded, and nothing else.
-sub check_store {
+# Lines of a store; each is what it was when it was recorded.
+sub in_store {
 	my ($unit) = @_;
 	my %there;
 	for (store($unit, sprintf $STORE_ROWS, 0, 0)) {
@@ -69,9 +69,25 @@ sub check_store {
 		wrong("$unit->{name}: $stream $seq was altered: $line became $text") if $line !~ /\A\Q$text\E#*\z/;
 		$there{$line} = 1;
 	}
+	return \%there;
+}
+
+# A unit has all that it recorded, but for what it has pruned, which is at the centre.
+sub check_store {
+	my ($unit, $there) = @_;
+	my $here = in_store($unit);
 	for my $line (sort keys %{ $unit->{own} }) {
-		wrong("$unit->{name}: lost $unit->{own}{$line}: $line") unless $there{$line};
+		wrong("$unit->{name}: lost $unit->{own}{$line}: $line") unless $here->{$line} || $there->{$line};
 	}
+}
+
+# Rows that nobody has any more: pruned, and forgotten by the centre. They are no longer asked for. How many there were.
+sub forget_lost {
+	my ($unit, $there) = @_;
+	my $here = in_store($unit);
+	my @lost = grep { !$here->{$_} && !$there->{$_} } keys %{ $unit->{own} };
+	delete @{ $unit->{own} }{@lost};
+	return scalar @lost;
 }
 
 # ---- the centre's side ------------------------------------------------------------------------------------------------
@@ -92,13 +108,13 @@ sub at_centre { # UNITS
 	return \%there;
 }
 
-# What is kept aside has a reason that the model knows: $reason gives the code with which a line may be refused.
+# What is kept aside has a reason that the model knows: $may_be says so of a line and a code.
 sub check_aside {
-	my ($reason) = @_;
+	my ($may_be) = @_;
 	for (sql(q{SELECT store_id || ' ' || stream || ' ' || seq, code FROM alzy.rejected JOIN alzy.stores ON number = store_number})) {
 		my ($place, $code) = split /\|/;
 		my $line = $line_at{$place} // wrong("kept aside as $place, and recorded by nobody");
-		wrong("kept aside as $code without a reason: $place $line") if $reason->($line) ne $code;
+		wrong("kept aside as $code without a reason: $place $line") unless $may_be->($line, $code);
 	}
 }
 
