@@ -53,6 +53,8 @@ static int forget_beliefs(struct store *store, struct err *e)
 		rc = retry_forget(store, e);
 	return rc ? rc
 	          : sql_run(store,
+	                    "UPDATE store SET former_centre = (SELECT public_key FROM centre)"
+	                    " WHERE EXISTS (SELECT 1 FROM centre);"
 	                    "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected;"
 	                    "DELETE FROM blocks WHERE digest IS NULL;"
 	                    "UPDATE sessions SET held_revision = 0, centre_revision = 0, told_revision = 0,"
@@ -128,6 +130,20 @@ int store_centre_forget(struct store *store, struct err *e)
 {
 	int rc = change_begin(store, e);
 	return rc ? rc : change_end(store, forget_beliefs(store, e), e);
+}
+
+int store_was_with_another(struct store *store, const uint8_t public_key[32], bool *out, struct err *e)
+{
+	struct query q;
+	int64_t was = 0;
+	query_start(
+		&q, store,
+		"SELECT exchange_sent > 0 AND coalesce(public_key, former_centre) IS NOT ? FROM store LEFT JOIN centre");
+	query_blob(&q, public_key, 32);
+	int rc = query_one_int(&q, 0, &was, e);
+	if (!rc)
+		*out = was;
+	return rc;
 }
 
 static int not_paired(struct err *e)

@@ -18,6 +18,23 @@ static int put_drop(struct store *store, enum stream stream, struct range range,
 	return query_run(&q, e);
 }
 
+/* What was to be offered again, or had been set aside, is neither now. */
+static int settle(struct store *store, enum stream stream, struct range range, struct err *e)
+{
+	static const char *const sql[] = {"DELETE FROM retry WHERE stream = ? AND seq BETWEEN ? AND ?",
+	                                  "DELETE FROM set_aside WHERE stream = ? AND seq BETWEEN ? AND ?"};
+	int rc = 0;
+	for (size_t i = 0; i < sizeof sql / sizeof *sql && !rc; i++) {
+		struct query q;
+		query_start(&q, store, sql[i]);
+		query_text(&q, stream_name(stream));
+		query_int(&q, range.first);
+		query_int(&q, range.last);
+		rc = query_run(&q, e);
+	}
+	return rc;
+}
+
 static int put_drops(struct store *store, enum stream stream, const struct ranges *ranges, const char *reason,
                      int64_t at_ms, struct err *e)
 {
@@ -33,6 +50,8 @@ static int put_drops(struct store *store, enum stream stream, const struct range
 		rc = ranges_subtract(&fresh, ranges, &known, e);
 	for (size_t i = 0; i < fresh.count && !rc; i++)
 		rc = put_drop(store, stream, fresh.items[i], reason, at_ms, e);
+	for (size_t i = 0; i < fresh.count && !rc; i++)
+		rc = settle(store, stream, fresh.items[i], e);
 	ranges_free(&known);
 	ranges_free(&fresh);
 	return rc;
@@ -47,6 +66,17 @@ int store_drop(struct store *store, enum stream stream, const struct ranges *ran
 	if (!rc)
 		rc = change_begin(store, e);
 	return rc ? rc : change_end(store, put_drops(store, stream, ranges, reason, at_ms, e), e);
+}
+
+int store_drop_undo(struct store *store, const char *reason, struct err *e)
+{
+	struct query q;
+	int rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	query_start(&q, store, "DELETE FROM drops WHERE reason = ?");
+	query_text(&q, reason);
+	return change_end(store, query_run(&q, e), e);
 }
 
 int store_dropped(struct store *store, enum stream stream, struct ranges *out, struct err *e)
@@ -101,4 +131,60 @@ int store_drop_list(struct store *store, bool untold, size_t limit, struct drop 
 	*out = drops;
 	*out_count = count;
 	return 0;
+}
+
+/* ---- what a receipt makes of them --------------------------------------------------------------------------- */
+
+static int remove_drop(struct store *store, const struct drop *drop, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "DELETE FROM drops WHERE stream = ? AND first_seq = ?");
+	query_text(&q, stream_name(drop->stream));
+	query_int(&q, drop->first);
+	return query_run(&q, e);
+}
+
+static bool is_rejected(const struct store_receipt *receipt, const struct drop *drop)
+{
+	for (size_t i = 0; i < receipt->rejected_count; i++) {
+		const struct store_rejected *row = &receipt->rejected[i];
+		if (row->stream == drop->stream && row->seq >= drop->first && row->seq <= drop->last)
+			return true;
+	}
+	return false;
+}
+
+/* The part that is accounted for, and not as dropped, is none any more. */
+static int follow(struct store *store, const struct store_receipt *receipt, const struct drop *drop, struct err *e)
+{
+	struct ranges whole = {0}, held = {0}, accounted = {0}, left = {0};
+	int rc = ranges_add(&whole, drop->first, drop->last, e);
+	if (!rc)
+		rc = ranges_intersect(&accounted, &whole, &receipt->accounted[drop->stream], e);
+	if (!rc)
+		rc = ranges_subtract(&held, &accounted, &receipt->dropped[drop->stream], e);
+	if (!rc && held.count)
+		rc = ranges_subtract(&left, &whole, &held, e);
+	if (!rc && held.count)
+		rc = remove_drop(store, drop, e);
+	for (size_t i = 0; i < left.count && !rc; i++)
+		rc = put_drop(store, drop->stream, left.items[i], drop->reason, drop->dropped_at_ms, e);
+	ranges_free(&whole);
+	ranges_free(&held);
+	ranges_free(&accounted);
+	ranges_free(&left);
+	return rc;
+}
+
+int drops_follow(struct store *store, const struct store_receipt *receipt, struct err *e)
+{
+	struct drop *drops = NULL;
+	size_t count = 0;
+	int rc = store_drop_list(store, false, SIZE_MAX, &drops, &count, e);
+	/* One of a row that is rejected is still to be told. */
+	for (size_t i = 0; i < count && !rc; i++)
+		if (!is_rejected(receipt, &drops[i]))
+			rc = follow(store, receipt, &drops[i], e);
+	free(drops);
+	return rc;
 }

@@ -103,6 +103,9 @@ int boot_number(struct store *store, const char *boot, int64_t mono_ms, int64_t 
 int blocks_follow(struct store *store, enum stream stream, const struct ranges *was, const struct ranges *is,
                   int64_t centre_ms, struct err *e);
 
+/* Inside a change that is open already, after the rejected rows of a receipt. */
+int drops_follow(struct store *store, const struct store_receipt *receipt, struct err *e);
+
 /* ERR_INVALID when `text` is no UTF-8 that Postgres would take; the message says which of `what`. */
 int check_utf8(const char *what, const char *text, struct err *e);
 

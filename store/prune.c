@@ -71,6 +71,8 @@ int blocks_follow(struct store *store, enum stream stream, const struct ranges *
 	"b.digest IS NULL AND c.standing IS NULL AND c.rejected_cut = 0 AND b.receipted_at <= c.centre_at - ?1" \
 	" AND b.last_seq < CASE b.stream WHEN 'points' THEN (SELECT max(seq) FROM points)"                      \
 	"  ELSE (SELECT max(seq) FROM events) END"                                                              \
+	" AND NOT EXISTS (SELECT 1 FROM retry o WHERE o.stream = b.stream"                                      \
+	"  AND o.seq BETWEEN b.first_seq AND b.last_seq)"                                                       \
 	" AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.stream = b.stream"                                   \
 	"  AND r.seq BETWEEN b.first_seq AND b.last_seq)"
 

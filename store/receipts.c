@@ -302,6 +302,8 @@ static int apply(struct store *store, const struct store_receipt *receipt, bool 
 	if (!rc)
 		rc = replace_rejected(store, receipt->rejected, receipt->rejected_count, e);
 	if (!rc)
+		rc = drops_follow(store, receipt, e);
+	if (!rc)
 		rc = put_held_sessions(store, receipt, e);
 	if (!rc && receipt->reference)
 		rc = reference_replace(store, receipt->reference, receipt->reference_digest, e);

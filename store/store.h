@@ -215,7 +215,9 @@ int store_centre_get(struct store *store, struct store_centre *out, bool *out_fo
  * ERR_STATE while the store has rows that the first centre has receipted (unpair first). Only public_key, url,
  * device_id, device_name and paired_at_ms are taken from *centre. */
 int store_centre_set(struct store *store, const struct store_centre *centre, struct err *e);
-int store_centre_forget(struct store *store, struct err *e);                   /* unpair: beliefs go too, rows stay */
+int store_centre_forget(struct store *store, struct err *e); /* unpair: beliefs go too, rows stay */
+/* Whether the store has sent anything to a centre with another key than this one, and is not paired with this one. */
+int store_was_with_another(struct store *store, const uint8_t public_key[32], bool *out, struct err *e);
 int store_centre_refused(struct store *store, const char *why, struct err *e); /* "" clears it */
 
 /* A verified receipt says that the centre takes nothing of this unit. Nothing of what is believed of rows changes; any
@@ -263,6 +265,8 @@ struct store_rejected {
 struct store_receipt {
 	int64_t exchange;
 	struct ranges accounted[STREAM_COUNT]; /* replaces what was believed */
+	struct ranges
+		dropped[STREAM_COUNT]; /* of these: a drop that is accounted for otherwise is void, for the row is held */
 	const struct store_rejected *rejected; /* replaces what was known */
 	size_t rejected_count;
 	const struct store_session_held {
@@ -326,6 +330,8 @@ int store_rejected_count(struct store *store, int64_t *out, struct err *e);
  * ERR_INVALID for seqs that were not given out, or a reason that is none. */
 int store_drop(struct store *store, enum stream stream, const struct ranges *ranges, const char *reason, int64_t at_ms,
                struct err *e);
+/* Takes back the drops with this reason: rows that are still here are unsent again. */
+int store_drop_undo(struct store *store, const char *reason, struct err *e);
 int store_dropped(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 /* In order of stream and seq, at most `limit`; *out to free(). With `untold`, those of which the centre does not know. */
 int store_drop_list(struct store *store, bool untold, size_t limit, struct drop **out, size_t *out_count,

@@ -20,6 +20,7 @@ void batch_free(struct batch *batch)
 	free(batch->points);
 	free(batch->events);
 	free(batch->sessions);
+	free(batch->drops);
 	*batch = (struct batch){0};
 }
 
@@ -63,6 +64,21 @@ static int check_sessions(const struct batch *batch, struct err *e)
 	return 0;
 }
 
+static int check_drops(const struct batch *batch, struct err *e)
+{
+	for (size_t i = 0; i < batch->drop_count; i++) {
+		const struct drop *drop = &batch->drops[i];
+		if (drop->first < 1 || drop->first > drop->last || drop->last > batch->last_seq[drop->stream])
+			return err_set(e, ERR_INVALID,
+			               "dropped are %s %" PRId64 " to %" PRId64 ", and the store has given out %" PRId64,
+			               stream_name(drop->stream), drop->first, drop->last, batch->last_seq[drop->stream]);
+		if (!drop->reason[0])
+			return err_set(e, ERR_INVALID, "%s %" PRId64 " are dropped for no reason", stream_name(drop->stream),
+			               drop->first);
+	}
+	return 0;
+}
+
 static int check_batch(const struct batch *batch, struct err *e)
 {
 	int64_t named = ranges_total(&batch->point_ranges);
@@ -72,6 +88,8 @@ static int check_batch(const struct batch *batch, struct err *e)
 	if (ranges_highest(&batch->point_ranges) > batch->last_seq[STREAM_POINTS])
 		return err_set(e, ERR_INVALID, "the batch has points above the last that the store has given out");
 	int rc = check_events(batch, e);
+	if (!rc)
+		rc = check_drops(batch, e);
 	return rc ? rc : check_sessions(batch, e);
 }
 
@@ -132,6 +150,21 @@ static bool add_sessions(cJSON *root, const struct batch *batch)
 	return ok;
 }
 
+static bool add_drops(cJSON *root, const struct batch *batch)
+{
+	cJSON *array = batch->drop_count ? cJSON_AddArrayToObject(root, "drops") : NULL;
+	bool ok = array || !batch->drop_count;
+	for (size_t i = 0; i < batch->drop_count && ok; i++) {
+		const struct drop *drop = &batch->drops[i];
+		cJSON *item = document_add_item(array);
+		ok = item && document_add_text_unless_empty(item, "stream", stream_name(drop->stream)) &&
+		     document_add_int(item, "first", drop->first) && document_add_int(item, "last", drop->last) &&
+		     document_add_text_unless_empty(item, "reason", drop->reason) &&
+		     document_add_int(item, "dropped_at_ms", drop->dropped_at_ms);
+	}
+	return ok;
+}
+
 static bool add_state(cJSON *root, const struct unit_state *state)
 {
 	/* Some file systems claim to have any amount. */
@@ -158,7 +191,7 @@ static bool make_json(const struct batch *batch, cJSON **out)
 		json_add_hex(root, "reference", batch->reference, sizeof batch->reference);
 	return document_add_text_unless_empty(root, "store_id", batch->store_id) &&
 	       document_add_int(root, "exchange", batch->exchange) && add_points(root, batch) && add_events(root, batch) &&
-	       add_sessions(root, batch) && add_state(root, &batch->state) &&
+	       add_sessions(root, batch) && add_drops(root, batch) && add_state(root, &batch->state) &&
 	       (!batch->retry || cJSON_AddTrueToObject(root, "retry")) &&
 	       (!batch->compare || cJSON_AddTrueToObject(root, "compare"));
 }
@@ -185,6 +218,8 @@ static int check_outgoing(const struct batch *batch, struct err *e)
 		rc = check_limit(batch->event_count, BATCH_EVENTS_MAX, "events", e);
 	if (!rc)
 		rc = check_limit(batch->session_count, BATCH_SESSIONS_MAX, "sessions", e);
+	if (!rc)
+		rc = check_limit(batch->drop_count, BATCH_DROPS_MAX, "drops", e);
 	if (!rc)
 		rc = check_batch(batch, e);
 	return rc ? rc : check_points(batch, e);
@@ -296,6 +331,40 @@ static int get_sessions(const cJSON *root, struct batch *out, struct err *e)
 	return rc;
 }
 
+static int get_drop(const cJSON *item, struct drop *out, struct err *e)
+{
+	char name[16];
+	int rc = json_get_text(item, "stream", name, sizeof name, e);
+	while (!rc && out->stream < STREAM_COUNT && strcmp(name, stream_name(out->stream)))
+		out->stream++;
+	if (!rc && out->stream == STREAM_COUNT)
+		rc = err_set(e, ERR_INVALID, "\"stream\": \"%s\" is none", name);
+	if (!rc)
+		rc = json_get_int(item, "first", 1, SEQ_MAX, &out->first, e);
+	if (!rc)
+		rc = json_get_int(item, "last", 1, SEQ_MAX, &out->last, e);
+	if (!rc)
+		rc = json_get_text(item, "reason", out->reason, sizeof out->reason, e);
+	if (!rc)
+		rc = json_get_int(item, "dropped_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->dropped_at_ms, e);
+	return rc;
+}
+
+static int get_drops(const cJSON *root, struct batch *out, struct err *e)
+{
+	const cJSON *item;
+	size_t count;
+	int rc = document_get_items(root, "drops", BATCH_DROPS_MAX, &item, &count, e);
+	if (rc || !count)
+		return rc;
+	out->drops = calloc(count, sizeof *out->drops);
+	if (!out->drops)
+		return err_set(e, ERR_MEMORY, "out of memory for %zu drops", count);
+	for (; item && !rc; item = item->next)
+		rc = get_drop(item, &out->drops[out->drop_count++], e);
+	return rc;
+}
+
 static int get_event(const cJSON *item, struct event *out, struct err *e)
 {
 	int rc = json_get_int(item, "seq", 1, SEQ_MAX, &out->seq, e);
@@ -372,6 +441,8 @@ static int get_all(const cJSON *root, const uint8_t *block, size_t length, struc
 		rc = get_sessions(root, out, e);
 	if (!rc)
 		rc = get_events(root, out, e);
+	if (!rc)
+		rc = get_drops(root, out, e);
 	if (!rc)
 		rc = get_point_ranges(root, out, e);
 	if (!rc)

@@ -20,6 +20,7 @@ enum {
 	BATCH_POINTS_MAX = 20000,
 	BATCH_EVENTS_MAX = 5000,
 	BATCH_SESSIONS_MAX = 2000,
+	BATCH_DROPS_MAX = 1000,
 };
 
 enum { VERSION_TEXT = 32 };
@@ -45,6 +46,8 @@ struct batch {
 	size_t event_count;
 	struct session *sessions; /* changed ones, and all that points and events refer to; id is 0 */
 	size_t session_count;
+	struct drop *drops; /* what the unit has let go of, and the centre has not accounted for */
+	size_t drop_count;
 	bool retry;   /* rows that the centre has rejected are judged again */
 	bool compare; /* rows that are held are compared with the tables, whatever the centre has noted of them */
 	bool has_reference;

@@ -114,7 +114,7 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 			e, ERR_LIMIT,
 			"the centre has too many separate ranges of this store to take these rows: they stay here and are "
 			"tried again later; see at the centre why so many rows are rejected or missing");
-	if (!parcel->asks && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS] && !sessions)
+	if (!parcel->asks && !parcel->drops && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS] && !sessions)
 		return err_set(
 			e, ERR_INVALID,
 			"the centre's receipt accounts for none of the rows that were sent: they stay here and are tried "

@@ -62,9 +62,15 @@ struct engine_way {
 int engine_reach(struct store *store, const struct key_pair *keys, const struct engine_way *way,
                  const struct engine_options *options, struct engine_report *report, struct err *e);
 
-/* Pairs the store with the centre of `link`: sends `request`, checks the signed answer, and remembers the centre. */
+/* Which rows of a store that was with another centre the new one gets: all that are still here, or only those that are
+ * recorded from now on. What it does not get is dropped, and it is told so. */
+enum engine_send { ENGINE_SEND_UNDECIDED, ENGINE_SEND_ALL, ENGINE_SEND_NEW };
+
+/* Pairs the store with the centre of `link`: sends a request, checks the signed answer, and remembers the centre.
+ * ERR_STATE, before the link is used up, when the store is paired with another centre that has receipted rows of it, or was with
+ * another one, and `send` is undecided. */
 struct pairing_link;
 int engine_pair(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                const struct pairing_link *link, struct store_centre *out, struct err *e);
+                const struct pairing_link *link, enum engine_send send, struct store_centre *out, struct err *e);
 
 #endif

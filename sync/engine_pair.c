@@ -8,7 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char pruned_reason[] = "pruned, after another centre had receipted it",
+				  before_reason[] = "recorded for another centre";
+
 /* Before the link's one token is used up. */
+static int may_send(struct store *store, const struct pairing_link *link, enum engine_send send, bool *out_another,
+                    struct err *e)
+{
+	int rc = store_was_with_another(store, link->centre_key, out_another, e);
+	if (!rc && *out_another && send == ENGINE_SEND_UNDECIDED)
+		rc = err_set(e, ERR_STATE,
+		             "rows of this store were sent to another centre: say which of them this one gets, --send all or "
+		             "--send new (those from now on)");
+	return rc;
+}
+
 static int may_pair(struct store *store, const struct pairing_link *link, struct err *e)
 {
 	struct store_centre centre;
@@ -62,8 +76,37 @@ static int open_answer(const struct key_pair *keys, const struct pairing_link *l
 	return rc;
 }
 
+static int drop_rows(struct store *store, enum stream stream, enum engine_send send, int64_t at_ms, struct err *e)
+{
+	struct ranges all = {0}, pruned = {0};
+	int64_t last = 0;
+	int rc = store_last_seq(store, stream, &last, e);
+	if (!rc && last)
+		rc = ranges_add(&all, 1, last, e);
+	if (!rc)
+		rc = store_pruned(store, stream, &all, &pruned, e);
+	if (!rc && pruned.count)
+		rc = store_drop(store, stream, &pruned, pruned_reason, at_ms, e);
+	if (!rc && all.count && send == ENGINE_SEND_NEW)
+		rc = store_drop(store, stream, &all, before_reason, at_ms, e);
+	ranges_free(&all);
+	ranges_free(&pruned);
+	return rc;
+}
+
+/* What a centre before this one did not get, this one may. */
+static int choose_rows(struct store *store, enum engine_send send, int64_t at_ms, struct err *e)
+{
+	int rc = store_drop_undo(store, before_reason, e);
+	if (!rc)
+		rc = store_drop_undo(store, pruned_reason, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = drop_rows(store, (enum stream)s, send, at_ms, e);
+	return rc;
+}
+
 static int remember_centre(struct store *store, const struct pairing_link *link, const struct pairing_answer *answer,
-                           struct store_centre *out, struct err *e)
+                           enum engine_send send, bool another, struct store_centre *out, struct err *e)
 {
 	struct store_centre centre = {.device_id = answer->device_id, .paired_at_ms = clock_wall_ms()};
 	bool paired;
@@ -76,6 +119,8 @@ static int remember_centre(struct store *store, const struct pairing_link *link,
 	rc = store_centre_set(store, &centre, e);
 	if (!rc)
 		rc = store_centre_refused(store, "", e);
+	if (!rc && another)
+		rc = choose_rows(store, send, centre.paired_at_ms, e);
 	if (rc) {
 		store_rollback(store);
 		return rc;
@@ -85,12 +130,15 @@ static int remember_centre(struct store *store, const struct pairing_link *link,
 }
 
 int engine_pair(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                const struct pairing_link *link, struct store_centre *out, struct err *e)
+                const struct pairing_link *link, enum engine_send send, struct store_centre *out, struct err *e)
 {
+	bool another = false;
 	struct buffer request = {0}, answer = {0};
 	struct pairing_answer paired;
 	int64_t retry_ms = 0;
 	int rc = may_pair(store, link, e);
+	if (!rc)
+		rc = may_send(store, link, send, &another, e);
 	if (!rc)
 		rc = seal_request(store, keys, link, &request, e);
 	if (!rc)
@@ -100,7 +148,7 @@ int engine_pair(struct store *store, const struct key_pair *keys, struct carrier
 	if (!rc)
 		rc = open_answer(keys, link, &answer, &paired, e);
 	if (!rc)
-		rc = remember_centre(store, link, &paired, out, e);
+		rc = remember_centre(store, link, &paired, send, another, out, e);
 	buffer_free(&request);
 	buffer_free(&answer);
 	return rc;

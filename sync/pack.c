@@ -13,6 +13,7 @@ enum {
 	EVENTS_BYTES = 256 * 1024, /* of payload in one batch: more is left for the next, to keep memory flat */
 	PASSED_MOST = 2,           /* narrow parcels in a row, when the culprit is in one of two */
 	EVENTS_MOST = 1000,        /* of BATCH_EVENTS_MAX, for the same reason */
+	DROPS_MOST = 3000,         /* told in one run */
 };
 
 void parcel_empty(struct parcel *parcel)
@@ -22,6 +23,7 @@ void parcel_empty(struct parcel *parcel)
 	free(parcel->sessions);
 	parcel->sessions = NULL;
 	parcel->session_count = 0;
+	parcel->drops = false;
 	parcel->envelope.length = 0;
 	parcel->loaded = parcel->full = parcel->asks = parcel->retries = parcel->bare = false;
 }
@@ -32,6 +34,16 @@ void parcel_free(struct parcel *parcel)
 	buffer_free(&parcel->envelope);
 	for (int s = 0; s < STREAM_COUNT; s++)
 		ranges_free(&parcel->sent[s]);
+}
+
+static void let_go_of_rows(struct packer *packer)
+{
+	for (size_t i = 0; i < packer->batch.event_count; i++)
+		event_free(&packer->batch.events[i]);
+	packer->batch.point_count = packer->batch.event_count = packer->batch.session_count = packer->batch.drop_count = 0;
+	packer->batch.retry = false;
+	free(packer->batch.drops);
+	packer->batch.drops = NULL;
 }
 
 int packer_start(struct packer *packer, struct store *store, const struct key_pair *keys, const uint8_t *recipient,
@@ -50,8 +62,11 @@ int packer_start(struct packer *packer, struct store *store, const struct key_pa
 
 void packer_end(struct packer *packer)
 {
-	for (int s = 0; s < STREAM_COUNT; s++)
+	let_go_of_rows(packer);
+	for (int s = 0; s < STREAM_COUNT; s++) {
 		ranges_free(&packer->again[s]);
+		ranges_free(&packer->told[s]);
+	}
 	batch_free(&packer->batch);
 	buffer_free(&packer->document);
 }
@@ -302,12 +317,32 @@ static int describe_unit(struct packer *packer, struct unit_state *out, struct e
 	return 0;
 }
 
-static void let_go_of_rows(struct packer *packer)
+/* Those of which the centre does not know, as far as there is room. */
+static int gather_drops(struct packer *packer, struct parcel *out, struct err *e)
 {
-	for (size_t i = 0; i < packer->batch.event_count; i++)
-		event_free(&packer->batch.events[i]);
-	packer->batch.point_count = packer->batch.event_count = packer->batch.session_count = 0;
-	packer->batch.retry = false;
+	struct batch *batch = &packer->batch;
+	struct drop *untold = NULL;
+	size_t count = 0;
+	int rc = store_drop_list(packer->store, true, DROPS_MOST, &untold, &count, e);
+	for (size_t i = 0; i < count && !rc; i++) {
+		if (ranges_contain(&packer->told[untold[i].stream], untold[i].first))
+			continue;
+		out->full |= batch->drop_count == BATCH_DROPS_MAX;
+		if (batch->drop_count < BATCH_DROPS_MAX)
+			untold[batch->drop_count++] = untold[i];
+	}
+	batch->drops = untold;
+	out->drops = batch->drop_count > 0;
+	return rc;
+}
+
+static int note_told(struct packer *packer, struct err *e)
+{
+	const struct batch *batch = &packer->batch;
+	int rc = 0;
+	for (size_t i = 0; i < batch->drop_count && !rc; i++)
+		rc = ranges_add(&packer->told[batch->drops[i].stream], batch->drops[i].first, batch->drops[i].last, e);
+	return rc;
 }
 
 static int gather(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
@@ -320,7 +355,9 @@ static int gather(struct packer *packer, const struct parcel *in_flight, const s
 		rc = gather_events(packer, in_flight, limits, out, e);
 	if (!rc)
 		rc = gather_sessions(packer, in_flight, limits, out, e);
-	out->loaded = !rc && (out->session_count || packer->batch.point_count || packer->batch.event_count);
+	if (!rc && !limits->bare)
+		rc = gather_drops(packer, out, e);
+	out->loaded = !rc && (out->session_count || packer->batch.point_count || packer->batch.event_count || out->drops);
 	return rc;
 }
 
@@ -476,6 +513,8 @@ static int pack(struct packer *packer, const struct parcel *in_flight, struct pa
 	} while (rc == -ERR_LIMIT && halve(&limits));
 	out->retries = packer->batch.retry;
 	out->bare = limits.bare;
+	if (!rc)
+		rc = note_told(packer, e);
 	let_go_of_rows(packer);
 	return rc ? rc : forget_again(packer, out, e);
 }

@@ -31,6 +31,7 @@ struct parcel {
 		int64_t revision;
 	} * sessions; /* those that were unsent, not those that rows only refer to */
 	size_t session_count;
+	bool drops; /* there are some in it */
 };
 void parcel_empty(struct parcel *parcel); /* keeps its memory for the next one */
 void parcel_free(struct parcel *parcel);
@@ -53,6 +54,7 @@ struct packer {
 	/* Rows that are sent although the centre has receipted them, to be compared there: those that are not packed yet.
 	 * Filled by the caller after packer_start. */
 	struct ranges again[STREAM_COUNT];
+	struct ranges told[STREAM_COUNT]; /* drops that were packed: each goes once, whatever comes of it */
 	struct batch batch;
 	size_t session_room;
 	struct buffer document;

@@ -19,6 +19,7 @@ void receipt_free(struct receipt *receipt)
 		return;
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		ranges_free(&receipt->streams[s].accounted);
+		ranges_free(&receipt->streams[s].dropped);
 		ranges_free(&receipt->streams[s].missing);
 		free(receipt->streams[s].rejected);
 	}
@@ -52,6 +53,8 @@ static bool add_stream(cJSON *root, const char *name, const struct receipt_strea
 		return false;
 	/* A range that gets lost for want of memory is one that the unit sends again: no harm. */
 	json_add_ranges(object, "accounted", &stream->accounted);
+	if (stream->dropped.count)
+		json_add_ranges(object, "dropped", &stream->dropped);
 	if (stream->missing.count)
 		json_add_ranges(object, "missing", &stream->missing);
 	return add_rejected(object, stream) &&
@@ -194,6 +197,8 @@ static int get_stream(const cJSON *root, const char *name, struct receipt_stream
 	int rc = json_get_object(root, name, &object, e);
 	if (!rc)
 		rc = json_get_ranges(object, "accounted", &out->accounted, e);
+	if (!rc)
+		rc = document_get_ranges_or_none(object, "dropped", &out->dropped, e);
 	if (!rc)
 		rc = document_get_ranges_or_none(object, "missing", &out->missing, e);
 	if (!rc)

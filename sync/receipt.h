@@ -35,6 +35,7 @@ struct receipt_rejected {
 
 struct receipt_stream {
 	struct ranges accounted;           /* held, rejected, dropped or expired: nothing of it is to be sent again */
+	struct ranges dropped;             /* … of these, what it does not hold because the unit has let go of it */
 	struct ranges missing;             /* below the highest seq that the centre has heard of */
 	struct receipt_rejected *rejected; /* all rejected rows that the centre has of this store, newest first, capped */
 	size_t rejected_count;

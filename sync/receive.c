@@ -39,7 +39,8 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	out->device_active = receipt->device_active;
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		const struct receipt_stream *said = &receipt->streams[s];
-		out->accounted[s] = said->accounted; /* borrowed */
+		out->accounted[s] = said->accounted; /* borrowed, as is the next */
+		out->dropped[s] = said->dropped;
 		out->rejected_cut |= said->rejected_total > (int64_t)said->rejected_count;
 		for (size_t i = 0; i < said->rejected_count; i++) {
 			struct store_rejected *row = &(*rejected)[out->rejected_count++];

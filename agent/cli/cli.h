@@ -61,6 +61,7 @@ int cli_unpair(int argc, char **argv, struct err *e);
 int cli_sync(int argc, char **argv, struct err *e);
 int cli_queue(int argc, char **argv, struct err *e);
 int cli_queue_retry(int argc, char **argv, struct err *e);
+int cli_queue_drop(int argc, char **argv, struct err *e);
 int cli_verify(int argc, char **argv, struct err *e);
 int cli_gaps(int argc, char **argv, struct err *e);
 int cli_export(int argc, char **argv, struct err *e);

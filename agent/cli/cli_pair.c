@@ -55,8 +55,8 @@ static int find_key_files(struct cli *cli, bool new_key, struct key_files *out, 
 	return 0;
 }
 
-static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool new_key, struct store_centre *out,
-                         struct err *e)
+static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool new_key, enum engine_send send,
+                         struct store_centre *out, struct err *e)
 {
 	struct key_files files;
 	struct key_pair keys;
@@ -71,11 +71,22 @@ static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool 
 	rc = carrier_https(&carrier, link->url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
 	if (!rc) {
 		signal(SIGPIPE, SIG_IGN);
-		rc = engine_pair(cli->store, &keys, carrier, link, out, e);
+		rc = engine_pair(cli->store, &keys, carrier, link, send, out, e);
 		carrier->close(carrier);
 	}
 	keys_wipe(&keys);
 	return rc || !files.use_next ? rc : file_rename(files.next, files.present, e);
+}
+
+static int read_send(const char *word, enum engine_send *out, struct err *e)
+{
+	*out = !word                  ? ENGINE_SEND_UNDECIDED
+	       : !strcmp(word, "all") ? ENGINE_SEND_ALL
+	       : !strcmp(word, "new") ? ENGINE_SEND_NEW
+	                              : ENGINE_SEND_UNDECIDED;
+	if (word && *out == ENGINE_SEND_UNDECIDED)
+		return err_set(e, ERR_USAGE, "--send is all or new, not \"%.40s\"", word);
+	return 0;
 }
 
 static void print_centre(const struct cli *cli, const struct store_centre *centre, bool json)
@@ -98,17 +109,23 @@ int cli_pair(int argc, char **argv, struct err *e)
 	struct pairing_link link;
 	struct store_centre centre;
 	struct lock *lock = NULL;
-	const char *text = NULL;
+	const char *text = NULL, *which = NULL;
+	enum engine_send send = ENGINE_SEND_UNDECIDED;
 	char typed[PAIRING_LINK_TEXT];
 	bool new_key = false, json = false, help;
 	const struct arg args[] = {
 		{"LINK", ARG_TEXT, &text, .help = "as alzy-central device pair prints it; - reads standard input",
 	     .required = true},
 		{"--new-key", ARG_FLAG, &new_key, .help = "with a new key in place of the one that this unit has"},
+		{"--send", ARG_TEXT, &which, "all|new",
+	     "which rows a centre gets when the store was with another one: all that are here, or those from now on", false,
+	     NULL},
 		{"--json", ARG_FLAG, &json, .help = "print device and centre as JSON"},
 	};
 	int rc = args_read(argc, argv, "alzy pair", "Pairs this unit with a centre, which it then sends its rows to.", args,
-	                   3, NULL, &help, e);
+	                   4, NULL, &help, e);
+	if (!rc)
+		rc = read_send(which, &send, e);
 	if (rc || help)
 		return rc;
 	if (!strcmp(text, "-")) {
@@ -122,7 +139,7 @@ int cli_pair(int argc, char **argv, struct err *e)
 	if (!rc)
 		rc = engine_lock(&lock, cli.conf.store_path, LOCK_WAIT_MS, e);
 	if (!rc)
-		rc = exchange_keys(&cli, &link, new_key, &centre, e);
+		rc = exchange_keys(&cli, &link, new_key, send, &centre, e);
 	if (!rc)
 		print_centre(&cli, &centre, json);
 	lock_free(lock);

@@ -372,7 +372,7 @@ static void print_tail(const struct status *s)
 	if (s->rejected)
 		printf("Rejected  %s (alzy queue --rejected)\n", text_counted(s->rejected, "row", a));
 	if (s->dropped[STREAM_POINTS] + s->dropped[STREAM_EVENTS])
-		printf("Dropped   %s, %s\n", text_counted(s->dropped[STREAM_POINTS], "point", a),
+		printf("Dropped   %s, %s (alzy queue --dropped)\n", text_counted(s->dropped[STREAM_POINTS], "point", a),
 		       text_counted(s->dropped[STREAM_EVENTS], "event", b));
 	if (s->lost[STREAM_POINTS] + s->lost[STREAM_EVENTS])
 		printf("Lost      %s, %s: pruned here, and no longer at the centre\n",

@@ -148,6 +148,8 @@ static const char finish_sql[] =
 	") UPDATE alzy.stores SET points_held = $5::int8multirange, points_rejected = $6::int8multirange,"
 	" points_last = $7::bigint, events_held = $8::int8multirange, events_rejected = $9::int8multirange,"
 	" events_last = $10::bigint, exchange = greatest(exchange, $11::bigint),"
+	" points_dropped = $13::int8multirange, points_expired = $14::int8multirange,"
+	" events_dropped = $15::int8multirange, events_expired = $16::int8multirange,"
 	" unit_state = CASE WHEN $11::bigint >= exchange THEN $12::jsonb ELSE unit_state END, last_batch_at = now()"
 	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"
 	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int)";
@@ -169,12 +171,14 @@ enum { JSON_STRETCHES, JSON_POSITION, JSON_STATE, JSON_COUNT };
 static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct err *e)
 {
 	const struct ingest_stream *s = in->streams;
-	struct buffer sets[4] = {{0}};
-	const struct ranges *of[] = {&s[0].held, &s[0].rejected, &s[1].held, &s[1].rejected};
+	enum { SETS = 8 };
+	struct buffer sets[SETS] = {{0}};
+	const struct ranges *of[SETS] = {&s[0].held,    &s[0].rejected, &s[1].held,    &s[1].rejected,
+	                                 &s[0].dropped, &s[0].expired,  &s[1].dropped, &s[1].expired};
 	char number[24], device[24], last[STREAM_COUNT][24], exchange[24];
 	struct pg_result *found = NULL;
 	int rc = 0;
-	for (size_t i = 0; i < 4 && !rc; i++)
+	for (size_t i = 0; i < SETS && !rc; i++)
 		rc = seq_ranges_format(of[i], &sets[i], e);
 	snprintf(number, sizeof number, "%" PRId64, in->store_number);
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
@@ -182,15 +186,16 @@ static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct er
 	for (int i = 0; i < STREAM_COUNT; i++)
 		snprintf(last[i], sizeof last[i], "%" PRId64, s[i].last);
 	if (!rc)
-		rc =
-			pg_query(in->pg, &found, e, finish_sql, 12,
-		             (const char *const[]){number, device, json[JSON_STRETCHES], json[JSON_POSITION],
-		                                   (char *)sets[0].bytes, (char *)sets[1].bytes, last[0], (char *)sets[2].bytes,
-		                                   (char *)sets[3].bytes, last[1], exchange, json[JSON_STATE]});
+		rc = pg_query(in->pg, &found, e, finish_sql, 16,
+		              (const char *const[]){number, device, json[JSON_STRETCHES], json[JSON_POSITION],
+		                                    (char *)sets[0].bytes, (char *)sets[1].bytes, last[0],
+		                                    (char *)sets[2].bytes, (char *)sets[3].bytes, last[1], exchange,
+		                                    json[JSON_STATE], (char *)sets[4].bytes, (char *)sets[5].bytes,
+		                                    (char *)sets[6].bytes, (char *)sets[7].bytes});
 	if (!rc)
 		rc = read_device(in, found, e);
 	pg_result_free(found);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < SETS; i++)
 		buffer_free(&sets[i]);
 	return rc;
 }
@@ -221,6 +226,8 @@ static int work(struct ingest *in, struct err *e)
 		rc = ingest_stream(in, &ingest_events, e);
 	if (!rc)
 		rc = ingest_rejects_flush(in, e);
+	if (!rc)
+		rc = ingest_drops(in, e);
 	if (!rc)
 		rc = finish(in, e);
 	return rc ? rc : ingest_receipt(in, e);

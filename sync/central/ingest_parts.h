@@ -21,7 +21,7 @@ struct ingest_stream {
 	struct buffer firsts, lasts;                    /* their two ends, for Postgres */
 	const char *asked[4];                           /* what ingest_stream_ask gives to Postgres */
 	struct pg_result *stretches_found;              /* what came of it */
-	struct ranges held, rejected, dropped, expired; /* as in alzy.stores; the first two grow */
+	struct ranges held, rejected, dropped, expired; /* as in alzy.stores, and as they become */
 	struct ranges taken;                            /* rows of this batch that are now in the table */
 	struct ranges refused; /* rows of this batch that are now in alzy.rejected for their data */
 	int64_t last;          /* the highest seq that the centre has heard of */
@@ -98,6 +98,8 @@ size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, in
 /* Takes the rows of the batch with these indexes, which are no whole that Postgres takes: those that it refuses by themselves
  * go to alzy.rejected; those for which there is no room, or no time, are left. */
 int ingest_judge(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, struct err *e);
+/* The batch's drops: what of them is neither held nor expired is dropped. Comes after the rows. */
+int ingest_drops(struct ingest *in, struct err *e);
 /* Puts a row into in->rejects. */
 int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
                   struct err *e);

@@ -16,6 +16,8 @@ static int account(const struct ingest_stream *stream, struct receipt_stream *ou
 		rc = ranges_add_all(&out->accounted, &stream->dropped, e);
 	if (!rc)
 		rc = ranges_add_all(&out->accounted, &stream->expired, e);
+	if (!rc)
+		rc = ranges_copy(&out->dropped, &stream->dropped, e);
 	int64_t highest = ranges_highest(&out->accounted);
 	if (stream->last > highest)
 		highest = stream->last;

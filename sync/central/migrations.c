@@ -20,6 +20,7 @@ EMBED(migration_0010_trust, FOLDER "0010_trust.sql");
 EMBED(migration_0011_summaries, FOLDER "0011_summaries.sql");
 EMBED(migration_0012_refused, FOLDER "0012_refused.sql");
 EMBED(migration_0013_retry, FOLDER "0013_retry.sql");
+EMBED(migration_0014_let_go, FOLDER "0014_let_go.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -35,6 +36,7 @@ const struct migration migrations[] = {
 	{11, "summaries", migration_0011_summaries},
 	{12, "refused", migration_0012_refused},
 	{13, "retry", migration_0013_retry},
+	{14, "let_go", migration_0014_let_go},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

@@ -7,7 +7,7 @@
  * Who is asked for FOR UPDATE must be allowed to update something of it. */
 static const char *const rights[] = {
 	"USAGE ON SCHEMA public, alzy",
-	"EXECUTE ON FUNCTION alzy.ensure_partitions, alzy.reference, alzy.short, alzy.take, alzy.settle",
+	"EXECUTE ON FUNCTION alzy.ensure_partitions, alzy.reference, alzy.short, alzy.take, alzy.settle, alzy.let_go",
 	"SELECT ON alzy.migrations",
 	/* Whom units may name. */
 	"SELECT ON public.organizations, public.applications, public.application_users, public.users, public.machines",
@@ -19,8 +19,10 @@ static const char *const rights[] = {
 	/* What they send. A point or an event never changes. */
 	"SELECT, INSERT, UPDATE ON alzy.stores, alzy.sessions, public.sessions, alzy.last_positions",
 	"SELECT, INSERT ON alzy.points, public.events, alzy.rejected",
-	"UPDATE (code, reason, rejected_at) ON alzy.rejected",
 	"SELECT, INSERT, DELETE ON alzy.stretches",
+	"UPDATE (code, reason, rejected_at) ON alzy.rejected",
+	/* Whose rows were erased. */
+	"SELECT ON alzy.erasures",
 };
 
 /* All tables and views of alzy, and the seven of public: PostGIS has some of its own there. */

@@ -105,4 +105,105 @@ is "$(central_seqs)" "8193-9004" "… gets all that there is"
 verify
 is "$? $(fate points lost)" "23 1-8192" "… and what is pruned is lost"
 ok "its tables are true" central check
+
+# ---- drops: what a unit has knowingly let go of
+unit van gnss.source="replay:$SCRATCH/drive.json" store.keep=never
+pair van
+van() { # SQL over the one store of the van
+	sql "SELECT $1 FROM alzy.stores WHERE store_id = '$(store_uuid van)'"
+}
+held_by_tables() { sql "SELECT count(*) FROM alzy.points p JOIN alzy.stores s ON p.id >> 40 = s.number WHERE store_id = '$(store_uuid van)'"; }
+proves() { # STATUS STREAM FATE RANGES…
+	on van verify --json >"$SCRATCH/verify"
+	is "$? $(fate "$2" "$3")" "$1 $4" "$5"
+}
+for i in 1 2 3 4 5 6 7 8 9; do on van mark --lat "$i" --lng 1 >/dev/null; done
+refuses "a drop without a reason" 2 'reason' on van queue drop 3
+refuses "… without rows" 2 'which rows' on van queue drop --reason x
+refuses "… of what is no row" 2 'no list of seqs' on van queue drop 3-2 --reason x
+refuses "… of rows that were never recorded" '6|8' . on van queue drop 99 --reason x --yes
+refuses "… that is not meant" 2 'say --yes' on van queue drop 3-4 --reason x
+is "$(lite van 'SELECT count(*) FROM drops')" 0 "nothing is dropped"
+ok "unsent rows are dropped" on van queue drop 3-4,9 events:2 --reason "private" --yes
+is "$(on van queue --json | json points.unsent) $(on van queue --json | json events.unsent)" "6 8" "… and not unsent any more"
+proves 21 points dropped "3-4 9-9" "verify knows of them before the centre does"
+ok "sync" on van sync
+is "$(van "points_held || ' ' || points_dropped || ' ' || events_dropped")" "{[1,3),[5,9)} {[3,5),[9,10)} {[2,3)}" "the centre accounts for them"
+is "$(sql "SELECT stream, first_seq, last_seq, reason FROM alzy.drops ORDER BY stream DESC, first_seq")" "$(printf 'points|3|4|private\npoints|9|9|private\nevents|2|2|private')" "… with their reason"
+is "$(held_by_tables)" 6 "… and has none of them"
+proves 0 points dropped "3-4 9-9" "verify names them"
+like "$(sentence)" '^central accounts for points 1..9 and events 1..9 of this store: dropped points 3-4, 9; dropped events 2$' "… in its sentence"
+like "$(on van queue --dropped)" 'points +3 +4 .*private' "queue says why"
+is "$(on van status --json | json points.dropped)" 3 "status counts them"
+ok "check knows of them" central check
+before=$(lite van 'SELECT exchange_sent FROM store')
+ok "they are told once" on van sync
+is "$(lite van 'SELECT exchange_sent FROM store')" $((before + 1)) "… and no batch goes for them again"
+refuses "what is held can't be dropped" 8 'neither unsent nor rejected' on van queue drop 1 --reason x --yes
+# … what is held beats what was dropped
+on van mark --lat 10 --lng 1 >/dev/null
+mkdir "$SCRATCH/stick"
+ok "a row on a stick" on van sync --to "$SCRATCH/stick"
+ok "… is dropped" on van queue drop 10 events:10 --reason late --yes
+ok "… after it came to the centre" central import "$SCRATCH/stick"
+ok "… which is then told" on van sync
+is "$(van "points_held || ' ' || points_dropped")" "{[1,3),[5,9),[10,11)} {[3,5),[9,10)}" "what is held beats what was dropped"
+proves 0 points held "1-2 5-8 10-10" "… and is proved"
+is "$(lite van "SELECT group_concat(first_seq) FROM drops WHERE stream = 'points'")" "3,9" "… and the unit takes back its drop"
+# … a rejected row that a person has decided about
+sql "ALTER TABLE alzy.points ADD CONSTRAINT not_there CHECK (lat <> 11) NOT VALID"
+on van mark --lat 11 --lng 1 >/dev/null
+on van sync >/dev/null 2>&1
+is "$(van points_rejected) $(sql "SELECT count(*) FROM alzy.rejected")" "{[11,12)} 1" "a row is rejected"
+ok "… and dropped" on van queue drop 11 --reason "not worth it" --yes
+ok "… as the centre hears" on van sync
+is "$(van "points_rejected || ' ' || points_dropped") $(sql "SELECT count(*) FROM alzy.rejected")" "{} {[3,5),[9,10),[11,12)} 0" "it is dropped, and kept aside no longer"
+is "$(on van queue --json | json rejected)" 0 "… as the unit knows"
+ok "check knows of it" central check
+# … and pruned with the others of its block
+sed -i 's/^keep = .*/keep = 0s/' "$SCRATCH/van/alzy.conf"
+replay van || die "no recording: $(log_of agent-van)"
+ok "sync" on van sync
+is "$(lite van 'SELECT min(seq) FROM points')" 8193 "dropped rows are pruned with their block"
+proves 0 points dropped "3-4 9-9 11-11" "… whose digest is that of the others"
+sql "UPDATE alzy.points SET lat = lat + 1 WHERE id = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid van)') * $base + 100"
+on van verify --json >"$SCRATCH/verify"
+like "$? $(fate points differing)" "^23 1-4096" "… in which an altered row is found"
+sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid van)') * $base + 100"
+sql "UPDATE alzy.stores SET points_dropped = '{}' WHERE store_id = '$(store_uuid van)'"
+ok "a centre that forgot a drop is told again" on van sync
+is "$(van points_dropped)" "{[3,5),[9,10),[11,12)}" "… all of it"
+
+# ---- another centre: which rows does it get?
+refuses "a store with rows at one centre" 8 'alzy unpair first' on van pair "$(perl -pe 's/key=[^&]*/key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8/' <<<"$(pair_link other)")"
+on_device() { sql "SELECT id FROM alzy.devices WHERE name = '$1'"; } # NAME: its number
+ok "unpaired" on van unpair
+ok "back to the same centre there is no question" on van pair "$(central device pair --again --json "$(on_device van)" | json link)"
+# … another one, with a key of its own, which has nothing yet
+central_stop
+sed -i "s|^path = .*|path = $SCRATCH/central/other.key|" "$SCRATCH/central.conf"
+central init >/dev/null
+sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.stores, alzy.drops, alzy.last_positions; DELETE FROM public.events"
+central_start || die "no centre: $(log_of central)"
+link() { central device pair --again --json "$(on_device van)" | json link; }
+ok "unpaired again" on van unpair
+refuses "another one is asked about" 8 'say which of them' on van pair "$(link)"
+refuses "… with what there is to say" 2 'all or new' on van pair "$(link)" --send some
+ok "only what comes from now on" on van pair "$(link)" --send new
+on van mark --lat 12 --lng 1 >/dev/null
+ok "sync" on van sync
+last=$(lite van 'SELECT max(seq) FROM points')
+is "$(van "points_held || ' ' || points_dropped")" "{[$last,$((last + 1)))} {[1,$last)}" "the new centre has what is new, and knows what it does not get"
+like "$(sql "SELECT DISTINCT reason FROM alzy.drops WHERE stream = 'points' ORDER BY 1" | paste -sd,)" 'not worth it,private,pruned, after another centre had receipted it,recorded for another centre' "… and why"
+proves 0 points dropped "1-$((last - 1))" "… as verify says"
+ok "unpaired once more" on van unpair
+sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.stores, alzy.drops, alzy.last_positions; DELETE FROM public.events"
+central_stop
+sed -i "s|^path = .*|path = $SCRATCH/central/third.key|" "$SCRATCH/central.conf"
+central init >/dev/null
+central_start || die "no centre: $(log_of central)"
+ok "all that is there" on van pair "$(link)" --send all
+ok "sync" on van sync
+like "$(van "points_held || ' ' || points_dropped")" "^.\\[8193,$((last + 1))\). .\\[1,8193\).$" "a third gets what is there, and knows what is pruned"
+ok "check" central check
 done_testing

@@ -84,6 +84,9 @@ static struct batch some_batch(void)
 	uuid_of(1, batch.events[0].session_id);
 	batch.events[0].payload = strdup("{ \"by\":\"agent\", \"é\": [1, 2.50, null] }");
 	batch.events[1] = (struct event){.seq = 9, .event_at_ms = -5, .event_type = "fix_lost"};
+	batch.drops = calloc(batch.drop_count = 2, sizeof *batch.drops);
+	batch.drops[0] = (struct drop){STREAM_POINTS, 3, 10, "private \"trip\"", NOW};
+	batch.drops[1] = (struct drop){STREAM_EVENTS, 1, 1, "é", NOW - 1};
 	return batch;
 }
 
@@ -135,6 +138,12 @@ static void assert_same(const struct batch *a, const struct batch *b)
 	assert_true(a->state.unsent_points == b->state.unsent_points && a->state.unsent_events == b->state.unsent_events);
 	assert_true(a->state.oldest_unsent_ms == b->state.oldest_unsent_ms);
 	assert_true(a->state.free_bytes == b->state.free_bytes && a->state.clock_ms == b->state.clock_ms);
+	assert_int_equal(a->drop_count, b->drop_count);
+	for (size_t i = 0; i < a->drop_count; i++) {
+		assert_true(a->drops[i].stream == b->drops[i].stream && a->drops[i].first == b->drops[i].first);
+		assert_true(a->drops[i].last == b->drops[i].last && a->drops[i].dropped_at_ms == b->drops[i].dropped_at_ms);
+		assert_string_equal(a->drops[i].reason, b->drops[i].reason);
+	}
 	assert_int_equal(a->has_reference, b->has_reference);
 	assert_memory_equal(a->reference, b->reference, sizeof a->reference);
 }
@@ -275,6 +284,9 @@ static void what_does_not_fit_together_is_not_written(void **state)
 	REFUSED(batch.events[0].event_type[0] = '\0', batch.events[0].event_type[0] = 's');
 	REFUSED(batch.events[0].event_at_ms = TIME_MS_MAX + 1, batch.events[0].event_at_ms = 1);
 	REFUSED(batch.events[0].session_id[8] = '+', batch.events[0].session_id[8] = '-');
+	REFUSED(batch.drops[0].last = 21, batch.drops[0].last = 20);
+	REFUSED(batch.drops[0].first = 0, batch.drops[0].first = 1);
+	REFUSED(batch.drops[1].reason[0] = '\0', batch.drops[1].reason[0] = 'x');
 	REFUSED(batch.sessions[1].session_id[35] = '1', batch.sessions[1].session_id[35] = '2');
 #undef REFUSED
 	batch_free(&batch);
@@ -403,6 +415,19 @@ static void members_are_checked(void **state)
 		{"\"clock_ms\":5", "\"clock_ms\":253402300799999", 0},
 		{"\"clock_ms\":5", "\"clock_ms\":253402300800000", -ERR_INVALID},
 		{"\"clock_ms\":5", "\"clock_ms\":-62135596800001", -ERR_INVALID},
+#define DROP(stream, first, last, reason)                                                                         \
+	"{\"clock_ms\":5},\"drops\":[{\"stream\":" stream ",\"first\":" first ",\"last\":" last ",\"reason\":" reason \
+	",\"dropped_at_ms\":5}]"
+		{"{\"clock_ms\":5}", DROP("\"points\"", "1", "20", "\"why\""), 0},
+		{"{\"clock_ms\":5}", DROP("\"events\"", "9", "9", "\"why\""), 0},
+		{"{\"clock_ms\":5}", DROP("\"events\"", "9", "10", "\"why\""), -ERR_INVALID},
+		{"{\"clock_ms\":5}", DROP("\"events\"", "9", "8", "\"why\""), -ERR_INVALID},
+		{"{\"clock_ms\":5}", DROP("\"dots\"", "1", "1", "\"why\""), -ERR_INVALID},
+		{"{\"clock_ms\":5}", DROP("\"points\"", "0", "1", "\"why\""), -ERR_INVALID},
+		{"{\"clock_ms\":5}", DROP("\"points\"", "1", "1", "\"\""), -ERR_INVALID},
+		{"{\"clock_ms\":5}", DROP("\"points\"", "1", "1", "7"), -ERR_INVALID},
+		{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"drops\":{}", -ERR_INVALID},
+#undef DROP
 		{"{\"clock_ms\":5}", "[]", -ERR_INVALID},
 		{"{\"clock_ms\":5}", "[[[[[[[[]]]]]]]]", -ERR_INVALID},
 	};

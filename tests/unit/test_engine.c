@@ -988,14 +988,16 @@ static void test_pairing(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		u->centre.fault = cases[i].fault;
-		assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &link, &centre, &e),
-		                 -(int)cases[i].code);
+		assert_int_equal(
+			engine_pair(u->store, &unit_keys, &u->centre.carrier, &link, ENGINE_SEND_UNDECIDED, &centre, &e),
+			-(int)cases[i].code);
 		assert_int_equal(store_centre_get(u->store, &centre, &found, &e), 0);
 		assert_false(found);
 	}
 	/* The same link again, and everything is well. */
 	u->centre.fault = HONEST;
-	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &link, &centre, &e), 0);
+	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &link, ENGINE_SEND_UNDECIDED, &centre, &e),
+	                 0);
 	assert_int_equal(centre.device_id, 7);
 	assert_string_equal(centre.device_name, "van");
 	assert_string_equal(centre.url, "http://centre");
@@ -1013,11 +1015,13 @@ static void test_pairing_with_another_centre(void **state)
 	assert_int_equal(run_with(u, 10, &report, &e), 0);
 	int pairings = there->pairings, exchanges = u->centre.exchanges;
 	struct pairing_link other = make_link(&stranger_keys);
-	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &other, &centre, &e), -ERR_STATE);
+	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &other, ENGINE_SEND_UNDECIDED, &centre, &e),
+	                 -ERR_STATE);
 	assert_int_equal(there->pairings, pairings);
 	assert_int_equal(u->centre.exchanges, exchanges); /* the link's token is not used up */
 	struct pairing_link same = make_link(&centre_keys);
-	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &same, &centre, &e), 0);
+	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &same, ENGINE_SEND_UNDECIDED, &centre, &e),
+	                 0);
 	assert_int_equal(run_with(u, 10, &report, &e), 0);
 	assert_int_equal(report.batches, 0); /* what was believed of this centre still is */
 }

@@ -11,6 +11,7 @@
 enum { DAY_MS = 86400000, BLOCK = 4096 };
 
 static int64_t exchange, centre_ms = T0;
+static struct range dropped; /* what the centre says to have dropped */
 
 static void pair(struct rig *rig)
 {
@@ -18,6 +19,7 @@ static void pair(struct rig *rig)
 		.url = "https://centre.example", .device_id = 1, .paired_at_ms = T0, .public_key = {1}};
 	exchange = 0;
 	centre_ms = T0;
+	dropped = (struct range){0};
 	OK(store_centre_set(rig->store, &centre, &e));
 }
 
@@ -28,11 +30,14 @@ static void receipt(struct rig *rig, int64_t first, int64_t last, int64_t later,
 	bool applied = false;
 	if (first)
 		OK(ranges_add(&said.accounted[STREAM_POINTS], first, last, &e));
+	if (dropped.first)
+		OK(ranges_add(&said.dropped[STREAM_POINTS], dropped.first, dropped.last, &e));
 	said.rejected = rejected;
 	said.rejected_count = rejected != NULL;
 	OK(store_apply_receipt(rig->store, &said, &applied, &e));
 	assert_true(applied);
 	ranges_free(&said.accounted[STREAM_POINTS]);
+	ranges_free(&said.dropped[STREAM_POINTS]);
 }
 
 static int64_t prune(struct rig *rig, int64_t keep_ms)
@@ -157,6 +162,7 @@ static void the_digest_is_that_of_the_rows(void **state)
 	memmove(points + 6, points + 9, (BLOCK - 9) * sizeof *points);
 	digest_points(points, BLOCK - 3, &session, wanted);
 	free(points);
+	dropped = (struct range){7, 9};
 	receipt(rig, 1, BLOCK, 0, NULL);
 	assert_int_equal(prune(rig, 0), BLOCK - 3);
 	OK(store_pruned_block(rig->store, STREAM_POINTS, 1, &kept, &found, &e));
@@ -193,6 +199,7 @@ static void test_drops(void **state)
 	assert_string_equal(drops[1].reason, "second");
 	free(drops);
 	pair(rig);
+	dropped = (struct range){3, 9};
 	receipt(rig, 1, 5, 0, NULL);
 	OK(store_drop_list(rig->store, true, 10, &drops, &count, &e));
 	assert_int_equal(count, 1);
@@ -209,6 +216,11 @@ static void test_drops(void **state)
 	OK(store_drop_list(rig->store, false, 1, &drops, &count, &e));
 	assert_int_equal(count, 1);
 	free(drops);
+	dropped = (struct range){4, 8}; /* it holds the others: they came by another way */
+	receipt(rig, 1, 9, 0, NULL);
+	assert_set(rig, store_dropped, "4-8");
+	OK(store_drop_undo(rig->store, "first", &e));
+	assert_set(rig, store_dropped, "6-8");
 	rig_sql(rig, "INSERT INTO drops VALUES ('points', 11, 10, 'x', 1)", message, sizeof message);
 	assert_non_null(strstr(message, "BETWEEN first_seq"));
 }

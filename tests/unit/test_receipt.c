@@ -33,6 +33,7 @@ static struct receipt some_receipt(void)
 	struct receipt_stream *points = &receipt.streams[STREAM_POINTS];
 	assert_int_equal(ranges_add(&points->accounted, 1, 5000, &e), 0);
 	assert_int_equal(ranges_add(&points->accounted, 6001, SEQ_MAX, &e), 0);
+	assert_int_equal(ranges_add(&points->dropped, 9, 12, &e), 0);
 	assert_int_equal(ranges_add(&points->missing, 5001, 6000, &e), 0);
 	points->rejected = calloc(1, sizeof *points->rejected);
 	points->rejected_count = 1;
@@ -58,6 +59,7 @@ static struct receipt some_receipt(void)
 static void assert_same_stream(const struct receipt_stream *a, const struct receipt_stream *b)
 {
 	assert_true(ranges_equal(&a->accounted, &b->accounted));
+	assert_true(ranges_equal(&a->dropped, &b->dropped));
 	assert_true(ranges_equal(&a->missing, &b->missing));
 	assert_int_equal(a->rejected_count, b->rejected_count);
 	for (size_t i = 0; i < a->rejected_count; i++) {
