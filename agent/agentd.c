@@ -15,6 +15,7 @@
 #include "hal/lock.h"
 #include "hal/log.h"
 #include "hal/notify.h"
+#include "store/identity.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -50,6 +51,7 @@ struct agent {
 	struct store *store;
 	pthread_mutex_t live_mutex; /* guards the two that follow */
 	struct live *live;          /* NULL: there is no page */
+	char live_id[UUID_TEXT];    /* of the store that it is named after */
 	struct live_facts facts;    /* as on the page: what is in sight by the reader, the rest by the other thread */
 	struct receivers receivers; /* the reader's */
 	struct capture *capture;
@@ -234,6 +236,27 @@ static void close_live(struct agent *agent)
 	pthread_mutex_unlock(&agent->live_mutex);
 }
 
+static void open_live(struct agent *agent)
+{
+	struct err minor = {0};
+	snprintf(agent->live_id, sizeof agent->live_id, "%s", store_id(agent->store));
+	if (live_open(&agent->live, agent->live_id, &minor))
+		log_warning("alzy status will not show live facts: %s", minor.text);
+}
+
+/* A fork by another process: rows go on into the same file, but whoever looks for this agent looks under the new name. */
+static void follow_fork(struct agent *agent)
+{
+	if (!strcmp(agent->live_id, store_id(agent->store)))
+		return;
+	log_warning("the store has forked: what is recorded now belongs to %s, no longer to %s; alzy store list says why",
+	            store_id(agent->store), agent->live_id);
+	close_live(agent);
+	pthread_mutex_lock(&agent->live_mutex);
+	open_live(agent);
+	pthread_mutex_unlock(&agent->live_mutex);
+}
+
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
 
 static void reload(struct agent *agent)
@@ -316,6 +339,7 @@ static void look(struct agent *agent)
 		waiting -= take_reports(agent, waiting);
 	take_overrun(agent);
 	capture_notice(agent->capture);
+	follow_fork(agent);
 	int rc = capture_tick(agent->capture, now_ms, &e);
 	tell_failing(agent, rc, &e);
 	tell_removed(agent);
@@ -435,12 +459,17 @@ static int stop(struct agent *agent, struct err *e)
 
 static int open_store(struct agent *agent, struct err *e)
 {
-	char path[CONF_TEXT_MAX + 8];
+	char path[CONF_TEXT_MAX + 8], said[ERR_TEXT_MAX];
 	snprintf(path, sizeof path, "%s.agent", agent->conf.store_path);
 	int rc = lock_take(&agent->lock, path, 0, e);
 	if (rc)
 		return rc == -ERR_BUSY ? err_wrap(e, "one agent at a time") : rc;
 	rc = store_open(&agent->store, agent->conf.store_path, STORE_CREATE, e);
+	bool forked = false;
+	if (!rc)
+		rc = store_settle(agent->store, agent->conf.store_hardware, &forked, e);
+	if (!rc && forked)
+		log_warning("%s", store_settled_text(agent->store, said));
 	if (!rc)
 		store_set_patience(agent->store, PATIENCE_MS);
 	return rc;
@@ -465,8 +494,8 @@ static int begin(struct agent *agent, struct err *e)
 	if (!rc)
 		rc = capture_open(&agent->capture, agent->store, &agent->conf, gnss_can_wait(agent->gnss), e);
 	struct err minor = {0};
-	if (!rc && live_open(&agent->live, store_id(agent->store), &minor))
-		log_warning("alzy status will not show live facts: %s", minor.text);
+	if (!rc)
+		open_live(agent);
 	if (!rc && store_watch(agent->store, &agent->watch_fd, &minor))
 		log_warning("what a person changes is noticed seconds later: %s", minor.text);
 	return rc ? rc : start_reader(agent, e);

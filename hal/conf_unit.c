@@ -1,6 +1,7 @@
 #include "hal/conf_unit.h"
 
 #include "hal/gnss.h"
+#include "hal/hardware.h"
 #include "hal/power.h"
 
 #include <stdlib.h>
@@ -66,6 +67,8 @@ static const struct conf_key keys[] = {
      .help = "so long without a fix, and another receiver is followed; without a word, and gpsd is asked anew"},
 	{"store", "path", CONF_TEXT, AT(store_path), "/var/lib/alzy/store.db", .check = check_absolute,
      .help = "the store; its key and locks lie beside it"},
+	{"store", "hardware", CONF_TEXT, AT(store_hardware), "auto", .check = hardware_check,
+     .help = "by what a copied store is noticed: auto, the machine's serial number; none; or a name for this machine"},
 	{"store", "commit_interval", CONF_DURATION, AT(commit_interval_ms), "20s", .min = 100, .max = 600000,
      .reload = true, .help = "points wait at most this long in memory: what a power cut can cost"},
 	{"store", "commit_points", CONF_COUNT, AT(commit_points), "1000", .min = 1, .max = 10000, .reload = true,

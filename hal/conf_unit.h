@@ -18,6 +18,7 @@ struct conf_unit {
 	char gnss_device[CONF_TEXT_MAX]; /* "auto", or names with commas between them */
 	int64_t fix_timeout_ms;
 	char store_path[CONF_TEXT_MAX];
+	char store_hardware[CONF_TEXT_MAX];
 	int64_t commit_interval_ms;
 	int64_t commit_points;
 	int64_t keep_ms;     /* CONF_NEVER: nothing is pruned */

@@ -55,7 +55,9 @@ static int forget_beliefs(struct store *store, struct err *e)
 	          : sql_run(store,
 	                    "UPDATE store SET former_centre = (SELECT public_key FROM centre)"
 	                    " WHERE EXISTS (SELECT 1 FROM centre);"
-	                    "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected;"
+	                    "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected; DELETE "
+	                    "FROM written;"
+	                    "UPDATE identities SET copied_rows = 0, copied_at = NULL, forks = 0;"
 	                    "DELETE FROM blocks WHERE digest IS NULL;"
 	                    "UPDATE sessions SET held_revision = 0, centre_revision = 0, told_revision = 0,"
 	                    " lost_references = NULL, account_id = NULL WHERE held_revision <> 0 OR centre_revision <> 0"

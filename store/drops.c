@@ -144,10 +144,17 @@ static int remove_drop(struct store *store, const struct drop *drop, struct err 
 	return query_run(&q, e);
 }
 
-static bool is_rejected(const struct store_receipt *receipt, const struct drop *drop)
+/* What a receipt says, in rows of this file. */
+struct said {
+	const struct ranges *accounted, *dropped; /* by stream */
+	const struct store_rejected *rejected;
+	size_t rejected_count;
+};
+
+static bool is_rejected(const struct said *said, const struct drop *drop)
 {
-	for (size_t i = 0; i < receipt->rejected_count; i++) {
-		const struct store_rejected *row = &receipt->rejected[i];
+	for (size_t i = 0; i < said->rejected_count; i++) {
+		const struct store_rejected *row = &said->rejected[i];
 		if (row->stream == drop->stream && row->seq >= drop->first && row->seq <= drop->last)
 			return true;
 	}
@@ -155,14 +162,14 @@ static bool is_rejected(const struct store_receipt *receipt, const struct drop *
 }
 
 /* The part that is accounted for, and not as dropped, is none any more. */
-static int follow(struct store *store, const struct store_receipt *receipt, const struct drop *drop, struct err *e)
+static int follow(struct store *store, const struct said *said, const struct drop *drop, struct err *e)
 {
 	struct ranges whole = {0}, held = {0}, accounted = {0}, left = {0};
 	int rc = ranges_add(&whole, drop->first, drop->last, e);
 	if (!rc)
-		rc = ranges_intersect(&accounted, &whole, &receipt->accounted[drop->stream], e);
+		rc = ranges_intersect(&accounted, &whole, &said->accounted[drop->stream], e);
 	if (!rc)
-		rc = ranges_subtract(&held, &accounted, &receipt->dropped[drop->stream], e);
+		rc = ranges_subtract(&held, &accounted, &said->dropped[drop->stream], e);
 	if (!rc && held.count)
 		rc = ranges_subtract(&left, &whole, &held, e);
 	if (!rc && held.count)
@@ -176,15 +183,18 @@ static int follow(struct store *store, const struct store_receipt *receipt, cons
 	return rc;
 }
 
-int drops_follow(struct store *store, const struct store_receipt *receipt, struct err *e)
+int drops_follow(struct store *store, const struct ranges accounted[STREAM_COUNT],
+                 const struct ranges dropped[STREAM_COUNT], const struct store_rejected *rejected, size_t count,
+                 struct err *e)
 {
+	const struct said said = {accounted, dropped, rejected, count};
 	struct drop *drops = NULL;
-	size_t count = 0;
-	int rc = store_drop_list(store, false, SIZE_MAX, &drops, &count, e);
+	size_t drop_count = 0;
+	int rc = store_drop_list(store, false, SIZE_MAX, &drops, &drop_count, e);
 	/* One of a row that is rejected is still to be told. */
-	for (size_t i = 0; i < count && !rc; i++)
-		if (!is_rejected(receipt, &drops[i]))
-			rc = follow(store, receipt, &drops[i], e);
+	for (size_t i = 0; i < drop_count && !rc; i++)
+		if (!is_rejected(&said, &drops[i]))
+			rc = follow(store, &said, &drops[i], e);
 	free(drops);
 	return rc;
 }

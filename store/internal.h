@@ -2,6 +2,7 @@
 #ifndef ALZY_STORE_INTERNAL_H
 #define ALZY_STORE_INTERNAL_H
 
+#include "store/identity.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -104,7 +105,9 @@ int blocks_follow(struct store *store, enum stream stream, const struct ranges *
                   int64_t centre_ms, struct err *e);
 
 /* Inside a change that is open already, after the rejected rows of a receipt. */
-int drops_follow(struct store *store, const struct store_receipt *receipt, struct err *e);
+int drops_follow(struct store *store, const struct ranges accounted[STREAM_COUNT],
+                 const struct ranges dropped[STREAM_COUNT], const struct store_rejected *rejected, size_t count,
+                 struct err *e);
 
 /* ERR_INVALID when `text` is no UTF-8 that Postgres would take; the message says which of `what`. */
 int check_utf8(const char *what, const char *text, struct err *e);
@@ -121,6 +124,12 @@ int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent,
 /* A receipt of this exchange is being applied: what it answers was offered again, and what it accounts for is not aside. */
 int retry_answered(struct store *store, int64_t exchange, struct err *e);
 int retry_forget(struct store *store, struct err *e);
+
+/* Inside a change that is open already: what is recorded from now on has a new identity; these rows take the next seqs of
+ * the present one. Afterwards, when it has lasted, store_name_again reads what the store is called now. */
+int fork_present(struct store *store, enum fork_cause because, struct err *e);
+int fork_move(struct store *store, enum stream stream, const struct ranges *rows, struct err *e);
+int store_name_again(struct store *store, struct err *e);
 
 /* A random (version 4) UUID, RFC 9562. */
 int uuid_make(char out[UUID_TEXT], struct err *e);

@@ -65,7 +65,7 @@ int blocks_follow(struct store *store, enum stream stream, const struct ranges *
 
 /* ---- pruning ----------------------------------------------------------------------------------------------- */
 
-/* Rejected rows stay until a person has decided, and while not all of them are known, all rows. A unit that the centre
+/* A block is of one run: its digest is of the seqs by which the centre knows it. Rejected rows stay until a person has decided, and while not all of them are known, all rows. A unit that the centre
  * has stopped deletes nothing. */
 #define MAY_GO                                                                                              \
 	"b.digest IS NULL AND c.standing IS NULL AND c.rejected_cut = 0 AND b.receipted_at <= c.centre_at - ?1" \
@@ -73,6 +73,8 @@ int blocks_follow(struct store *store, enum stream stream, const struct ranges *
 	"  ELSE (SELECT max(seq) FROM events) END"                                                              \
 	" AND NOT EXISTS (SELECT 1 FROM retry o WHERE o.stream = b.stream"                                      \
 	"  AND o.seq BETWEEN b.first_seq AND b.last_seq)"                                                       \
+	" AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.stream = b.stream"                                       \
+	"  AND r.first_row > b.first_seq AND r.first_row <= b.last_seq)"                                        \
 	" AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.stream = b.stream"                                   \
 	"  AND r.seq BETWEEN b.first_seq AND b.last_seq)"
 

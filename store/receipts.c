@@ -189,54 +189,212 @@ static int put_rejected(struct store *store, const struct store_rejected *row, s
 	return query_run(&q, e);
 }
 
-static int count_rejected(struct store *store, int64_t *out, struct err *e)
+/* How many rejected rows are in `rows`; or lets go of them. */
+static int rejected_within(struct store *store, enum stream stream, const struct ranges *rows, bool forget,
+                           int64_t *out_count, struct err *e)
 {
-	struct query q;
-	query_start(&q, store, "SELECT count(*) FROM rejected");
-	return query_one_int(&q, 0, out, e);
-}
-
-/* Receipts repeat the same few rows: they are only written when something differs. What the store has not given out
- * is no row of it. */
-static int replace_rejected(struct store *store, const struct store_rejected *rows, size_t count, struct err *e)
-{
-	int64_t last[STREAM_COUNT] = {0}, held = 0, wanted = 0;
-	int rc = count_rejected(store, &held, e);
-	for (int stream = 0; stream < STREAM_COUNT && !rc; stream++)
-		rc = store_last_seq(store, (enum stream)stream, &last[stream], e);
-	bool same = true;
-	for (size_t i = 0; i < count && !rc; i++) {
-		if (rows[i].seq > last[rows[i].stream])
-			continue;
-		wanted++;
-		if (same)
-			rc = rejected_known(store, &rows[i], &same, e);
+	int rc = 0;
+	for (size_t i = 0; i < rows->count && !rc; i++) {
+		struct query q;
+		int64_t count = 0;
+		query_start(&q, store,
+		            forget ? "DELETE FROM rejected WHERE stream = ? AND seq BETWEEN ? AND ?"
+		                   : "SELECT count(*) FROM rejected WHERE stream = ? AND seq BETWEEN ? AND ?");
+		query_text(&q, stream_name(stream));
+		query_int(&q, rows->items[i].first);
+		query_int(&q, rows->items[i].last);
+		rc = forget ? query_run(&q, e) : query_one_int(&q, 0, &count, e);
+		*out_count += count;
 	}
-	if (rc || (same && held == wanted))
-		return rc;
-	rc = sql_run(store, "DELETE FROM rejected", e);
-	for (size_t i = 0; i < count && !rc; i++)
-		if (rows[i].seq <= last[rows[i].stream])
-			rc = put_rejected(store, &rows[i], e);
 	return rc;
 }
 
-static int put_accounted(struct store *store, enum stream stream, const struct ranges *said, int64_t centre_ms,
-                         struct err *e)
+/* What a receipt says of an identity, in rows of this file. */
+struct applying {
+	struct store *store;
+	const struct store_receipt *receipt;
+	struct identity identity;
+	struct ranges mine[STREAM_COUNT]; /* rows of the identity */
+	struct ranges said[STREAM_COUNT], dropped[STREAM_COUNT];
+	struct store_rejected *rejected;
+	size_t rejected_count;
+	struct ranges held[STREAM_COUNT];  /* believed from now on, of all identities */
+	struct ranges moved[STREAM_COUNT]; /* those that take another name */
+	bool behind;                       /* the centre knows of more than this file has given out */
+};
+
+static int translate_rejected(struct applying *a, struct err *e)
 {
-	struct ranges all = {0}, wanted = {0}, held = {0};
-	int rc = given_out(store, stream, &all, e);
+	const struct store_receipt *receipt = a->receipt;
+	a->rejected = calloc(receipt->rejected_count + 1, sizeof *a->rejected);
+	if (!a->rejected)
+		return err_set(e, ERR_MEMORY, "out of memory for rejected rows");
+	for (size_t i = 0; i < receipt->rejected_count; i++) {
+		struct store_rejected *row = &a->rejected[a->rejected_count];
+		*row = receipt->rejected[i];
+		row->seq = identity_row(&a->identity, row->stream, row->seq);
+		a->rejected_count += row->seq > 0;
+	}
+	return 0;
+}
+
+/* Receipts repeat the same few rows: they are only written when something differs. Of rows that are not believed to be
+ * there, it is another copy's that were rejected. */
+static int put_all_rejected(struct applying *a, enum stream stream, struct err *e)
+{
+	int64_t known = 0, wanted = 0;
+	bool same = true;
+	int rc = rejected_within(a->store, stream, &a->mine[stream], false, &known, e);
+	for (size_t i = 0; i < a->rejected_count && !rc; i++) {
+		if (a->rejected[i].stream != stream || !ranges_contain(&a->held[stream], a->rejected[i].seq))
+			continue;
+		wanted++;
+		if (same)
+			rc = rejected_known(a->store, &a->rejected[i], &same, e);
+	}
+	if (rc || (same && known == wanted))
+		return rc;
+	rc = rejected_within(a->store, stream, &a->mine[stream], true, &known, e);
+	for (size_t i = 0; i < a->rejected_count && !rc; i++)
+		if (a->rejected[i].stream == stream && ranges_contain(&a->held[stream], a->rejected[i].seq))
+			rc = put_rejected(a->store, &a->rejected[i], e);
+	return rc;
+}
+
+/* Rows about which nothing need be confirmed any more: those that were believed before, pruned ones, for they were once, and
+ * dropped ones, of which there is nothing. */
+static int add_sure(const struct applying *a, enum stream stream, const struct ranges *believed, struct ranges *sure,
+                    struct err *e)
+{
+	struct ranges pruned = {0}, dropped = {0};
+	int rc = ranges_add_all(sure, believed, e);
 	if (!rc)
-		rc = ranges_intersect(&wanted, said, &all, e);
+		rc = store_pruned(a->store, stream, &a->said[stream], &pruned, e);
 	if (!rc)
-		rc = store_accounted(store, stream, &held, e);
+		rc = ranges_add_all(sure, &pruned, e);
 	if (!rc)
-		rc = accounted_replace(store, stream, &held, &wanted, e);
+		rc = store_dropped(a->store, stream, &dropped, e);
 	if (!rc)
-		rc = blocks_follow(store, stream, &held, &wanted, centre_ms, e);
+		rc = ranges_add_all(sure, &dropped, e);
+	ranges_free(&pruned);
+	ranges_free(&dropped);
+	return rc;
+}
+
+/* *out = what is said and sure, and all that is believed of other identities. */
+static int find_held(const struct applying *a, enum stream stream, const struct ranges *believed, struct ranges *out,
+                     struct err *e)
+{
+	struct ranges sure = {0}, now = {0};
+	int rc = identity_rows(&a->identity, stream, &a->receipt->confirmed[stream], &sure, e);
+	if (!rc)
+		rc = add_sure(a, stream, believed, &sure, e);
+	if (!rc)
+		rc = ranges_intersect(&now, &a->said[stream], &sure, e);
+	if (!rc)
+		rc = ranges_subtract(out, believed, &a->mine[stream], e);
+	if (!rc)
+		rc = ranges_add_all(out, &now, e);
+	ranges_free(&sure);
+	ranges_free(&now);
+	return rc;
+}
+
+static int find_moved(const struct applying *a, enum stream stream, const struct ranges *believed, struct ranges *out,
+                      struct err *e)
+{
+	struct ranges conflicts = {0};
+	int rc = identity_rows(&a->identity, stream, &a->receipt->conflicts[stream], &conflicts, e);
+	if (!rc)
+		rc = ranges_subtract(out, &conflicts, believed, e);
+	ranges_free(&conflicts);
+	return rc;
+}
+
+static int translate_stream(struct applying *a, enum stream stream, struct err *e)
+{
+	struct ranges all = {0};
+	int64_t last = a->identity.streams[stream].last;
+	int rc = last ? ranges_add(&all, 1, last, e) : 0;
+	if (!rc)
+		rc = identity_rows(&a->identity, stream, &all, &a->mine[stream], e);
+	if (!rc)
+		rc = identity_rows(&a->identity, stream, &a->receipt->accounted[stream], &a->said[stream], e);
+	if (!rc)
+		rc = identity_rows(&a->identity, stream, &a->receipt->dropped[stream], &a->dropped[stream], e);
+	a->behind |= a->identity.present && ranges_highest(&a->receipt->accounted[stream]) > last;
 	ranges_free(&all);
-	ranges_free(&wanted);
-	ranges_free(&held);
+	return rc;
+}
+
+static int apply_stream(struct applying *a, enum stream stream, struct err *e)
+{
+	struct ranges believed = {0};
+	int rc = translate_stream(a, stream, e);
+	if (!rc)
+		rc = store_accounted(a->store, stream, &believed, e);
+	if (!rc)
+		rc = find_held(a, stream, &believed, &a->held[stream], e);
+	if (!rc)
+		rc = find_moved(a, stream, &believed, &a->moved[stream], e);
+	if (!rc)
+		rc = accounted_replace(a->store, stream, &believed, &a->held[stream], e);
+	if (!rc)
+		rc = blocks_follow(a->store, stream, &believed, &a->held[stream], a->receipt->centre_ms, e);
+	if (!rc)
+		rc = put_all_rejected(a, stream, e);
+	ranges_free(&believed);
+	return rc;
+}
+
+/* Rows whose names are another copy's get new ones; what is recorded from now on must not meet the same fate. */
+static int fork_if_copied(struct applying *a, struct err *e)
+{
+	int64_t moved = ranges_total(&a->moved[STREAM_POINTS]) + ranges_total(&a->moved[STREAM_EVENTS]);
+	int rc = 0;
+	if (a->identity.present && (moved || a->behind))
+		rc = fork_present(a->store, moved ? FORK_CONFLICT : FORK_BEHIND, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		if (a->moved[s].count)
+			rc = fork_move(a->store, (enum stream)s, &a->moved[s], e);
+	return rc;
+}
+
+static int put_copies(struct applying *a, struct err *e)
+{
+	const struct store_receipt *r = a->receipt;
+	if (r->copied_rows == a->identity.copied_rows && r->forks == a->identity.forks)
+		return 0;
+	struct query q;
+	query_start(&q, a->store, "UPDATE identities SET copied_rows = ?, copied_at = ?, forks = ? WHERE number = ?");
+	query_int(&q, r->copied_rows);
+	query_int_unless(&q, r->copied_at_ms, 0);
+	query_int(&q, r->forks);
+	query_int(&q, a->identity.number);
+	return query_run(&q, e);
+}
+
+static int apply_rows(struct store *store, const struct store_receipt *receipt, struct err *e)
+{
+	struct applying a = {.store = store, .receipt = receipt};
+	int rc = identity_read(store, receipt->store_id[0] ? receipt->store_id : NULL, &a.identity, e);
+	if (!rc)
+		rc = translate_rejected(&a, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = apply_stream(&a, (enum stream)s, e);
+	if (!rc)
+		rc = drops_follow(store, a.said, a.dropped, a.rejected, a.rejected_count, e);
+	if (!rc)
+		rc = put_copies(&a, e);
+	if (!rc)
+		rc = fork_if_copied(&a, e);
+	for (int s = 0; s < STREAM_COUNT; s++) {
+		struct ranges *sets[] = {&a.mine[s], &a.said[s], &a.dropped[s], &a.held[s], &a.moved[s]};
+		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+			ranges_free(sets[i]);
+	}
+	free(a.rejected);
+	identity_free(&a.identity);
 	return rc;
 }
 
@@ -273,6 +431,11 @@ static int put_exchange(struct store *store, const struct store_receipt *receipt
 	query_int(&q, receipt->centre_ms);
 	query_int(&q, receipt->rejected_cut);
 	int rc = query_run(&q, e);
+	if (rc)
+		return rc;
+	query_start(&q, store, "DELETE FROM written WHERE exchange <= ?");
+	query_int(&q, receipt->exchange);
+	rc = query_run(&q, e);
 	if (rc || !receipt->device_name[0])
 		return rc;
 	query_start(
@@ -297,12 +460,7 @@ static int apply(struct store *store, const struct store_receipt *receipt, bool 
 	*out_applied = !rc && receipt->exchange > centre.exchange_applied;
 	if (rc || !*out_applied)
 		return rc;
-	for (int stream = 0; stream < STREAM_COUNT && !rc; stream++)
-		rc = put_accounted(store, (enum stream)stream, &receipt->accounted[stream], receipt->centre_ms, e);
-	if (!rc)
-		rc = replace_rejected(store, receipt->rejected, receipt->rejected_count, e);
-	if (!rc)
-		rc = drops_follow(store, receipt, e);
+	rc = apply_rows(store, receipt, e);
 	if (!rc)
 		rc = put_held_sessions(store, receipt, e);
 	if (!rc && receipt->reference)
@@ -319,8 +477,36 @@ int store_apply_receipt(struct store *store, const struct store_receipt *receipt
 	if (rc)
 		return rc;
 	rc = change_end(store, apply(store, receipt, &applied, e), e);
+	if (!rc && applied)
+		rc = store_name_again(store, e);
 	if (!rc)
 		*out_applied = applied;
+	return rc;
+}
+
+int store_note_written(struct store *store, int64_t exchange, const uint8_t digest[BATCH_DIGEST], struct err *e)
+{
+	struct query q;
+	int rc = change_begin(store, e);
+	if (rc)
+		return rc;
+	query_start(&q, store, "INSERT INTO written (exchange, digest) VALUES (?, ?)");
+	query_int(&q, exchange);
+	query_blob(&q, digest, BATCH_DIGEST);
+	return change_end(store, query_run(&q, e), e);
+}
+
+int store_is_written(struct store *store, int64_t exchange, const uint8_t digest[BATCH_DIGEST], bool *out,
+                     struct err *e)
+{
+	struct query q;
+	int64_t found = 0;
+	query_start(&q, store, "SELECT 1 FROM written WHERE exchange = ? AND digest = ?");
+	query_int(&q, exchange);
+	query_blob(&q, digest, BATCH_DIGEST);
+	int rc = query_one_int(&q, 0, &found, e);
+	if (!rc)
+		*out = found;
 	return rc;
 }
 

@@ -125,7 +125,7 @@ static int read_data_version(struct store *store, int64_t *out, struct err *e)
 	return query_one_int(&q, 0, out, e);
 }
 
-static int read_identity(struct store *store, struct err *e)
+int store_name_again(struct store *store, struct err *e)
 {
 	struct query q;
 	bool row = false;
@@ -136,7 +136,7 @@ static int read_identity(struct store *store, struct err *e)
 	if (!rc)
 		query_get_text(&q, 0, store->id, sizeof store->id);
 	query_end(&q);
-	return rc ? rc : read_data_version(store, &store->data_version, e);
+	return rc;
 }
 
 /* On a read-only file system SQLite can't make the files that reading together with a writer takes; but there nobody writes.
@@ -190,7 +190,9 @@ static int connect(struct store *store, enum store_mode mode, struct err *e)
 		rc = check_version(store, mode, e);
 	if (!rc)
 		rc = configure(store, mode, e);
-	return rc ? rc : read_identity(store, e);
+	if (!rc)
+		rc = store_name_again(store, e);
+	return rc ? rc : read_data_version(store, &store->data_version, e);
 }
 
 int store_open(struct store **out, const char *path, enum store_mode mode, struct err *e)
@@ -287,7 +289,7 @@ int store_changed(struct store *store, bool *out_changed, struct err *e)
 		return rc;
 	*out_changed = version != store->data_version;
 	store->data_version = version;
-	return 0;
+	return *out_changed ? store_name_again(store, e) : 0;
 }
 
 int store_watch(struct store *store, int *out_fd, struct err *e)

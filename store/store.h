@@ -38,7 +38,9 @@ enum store_mode {
 int store_open(struct store **out, const char *path, enum store_mode mode, struct err *e);
 void store_close(struct store *store); /* NULL is fine; an open transaction is rolled back */
 
-const char *store_id(const struct store *store); /* the UUID of this store */
+/* The UUID of this store. A fork changes it (identity.h): by this connection at once, by another one when store_changed
+ * sees that. */
+const char *store_id(const struct store *store);
 const char *store_path(const struct store *store);
 
 /* How long a change waits while another process writes, before it is ERR_BUSY: 5 s unless told otherwise. */
@@ -261,12 +263,18 @@ struct store_rejected {
 	char reason[REJECT_REASON_TEXT];
 };
 
-/* What a verified receipt says, in the store's terms. */
+/* What a verified receipt says. Its seqs are those of the store that it names (identity.h). */
 struct store_receipt {
+	char store_id[UUID_TEXT]; /* "": the present one */
 	int64_t exchange;
-	struct ranges accounted[STREAM_COUNT]; /* replaces what was believed */
+	struct ranges accounted[STREAM_COUNT]; /* replaces what was believed, see below */
 	struct ranges
 		dropped[STREAM_COUNT]; /* of these: a drop that is accounted for otherwise is void, for the row is held */
+	struct ranges
+		confirmed[STREAM_COUNT]; /* of the batch that it answers: accounted for with the content that the batch had … */
+	struct ranges conflicts[STREAM_COUNT]; /* … and held with other content */
+	/* Of copies of this store, 0 without any: rows that came under its seqs with other content, since when, and forks. */
+	int64_t copied_rows, copied_at_ms, forks;
 	const struct store_rejected *rejected; /* replaces what was known */
 	size_t rejected_count;
 	const struct store_session_held {
@@ -286,10 +294,20 @@ struct store_receipt {
 	int64_t centre_ms;     /* the centre's time */
 	int64_t applied_at_ms; /* the unit's */
 };
-/* One transaction. A receipt not newer than the last applied changes nothing and sets *out_applied false. Accounted
- * ranges and rejected rows are cut to what the store has given out. A receipt applied also clears refusal and standing.
- * ERR_STATE when not paired. */
+/* One transaction. A receipt not newer than the last applied changes nothing and sets *out_applied false. Else a row is
+ * believed to be at the centre when it is accounted for, and was believed before or is confirmed now: that the centre has
+ * something under its seq is no proof, for that may be another copy's. A row that conflicts, and was not believed, takes a
+ * new name: the store forks, when it has not done so yet. It also does when the centre accounts for seqs that it has not
+ * given out. Rejected rows are those that are believed. A receipt applied also clears refusal and standing.
+ * ERR_STATE when not paired; ERR_NOT_FOUND when it is of another store. */
 int store_apply_receipt(struct store *store, const struct store_receipt *receipt, bool *out_applied, struct err *e);
+
+/* A batch goes out as a file: only a receipt that answers it is taken for its exchange. What was noted is forgotten once
+ * a receipt of that exchange or a later one is applied. */
+enum { BATCH_DIGEST = 32 };
+int store_note_written(struct store *store, int64_t exchange, const uint8_t digest[BATCH_DIGEST], struct err *e);
+int store_is_written(struct store *store, int64_t exchange, const uint8_t digest[BATCH_DIGEST], bool *out,
+                     struct err *e);
 
 /* Of the reference data that the last receipt with some has brought, as that receipt's sender has it. */
 int store_reference_digest(struct store *store, uint8_t out[REFERENCE_DIGEST], bool *out_found, struct err *e);

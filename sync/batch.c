@@ -15,6 +15,8 @@ void batch_free(struct batch *batch)
 	if (!batch)
 		return;
 	ranges_free(&batch->point_ranges);
+	for (int s = 0; s < STREAM_COUNT; s++)
+		ranges_free(&batch->unsure[s]);
 	for (size_t i = 0; i < batch->event_count; i++)
 		event_free(&batch->events[i]);
 	free(batch->points);
@@ -102,6 +104,8 @@ static bool add_points(cJSON *root, const struct batch *batch)
 	/* Every seq that gets lost here is one point too few for the block, so that the reader refuses the batch. */
 	if (batch->point_count)
 		json_add_ranges(points, "ranges", &batch->point_ranges);
+	if (batch->unsure[STREAM_POINTS].count)
+		json_add_ranges(points, "unsure", &batch->unsure[STREAM_POINTS]);
 	return ok;
 }
 
@@ -119,6 +123,8 @@ static bool add_events(cJSON *root, const struct batch *batch)
 {
 	cJSON *events = cJSON_AddObjectToObject(root, "events");
 	bool ok = events && document_add_int(events, "last_seq", batch->last_seq[STREAM_EVENTS]);
+	if (batch->unsure[STREAM_EVENTS].count)
+		json_add_ranges(events, "unsure", &batch->unsure[STREAM_EVENTS]);
 	cJSON *rows = ok && batch->event_count ? cJSON_AddArrayToObject(events, "rows") : NULL;
 	for (size_t i = 0; i < batch->event_count && ok; i++)
 		ok = add_event(rows, &batch->events[i]);
@@ -181,6 +187,14 @@ static bool add_state(cJSON *root, const struct unit_state *state)
 }
 
 /* Everything but the points themselves; the caller deletes *out also after a failure. */
+static bool add_origin(cJSON *root, const struct batch *batch)
+{
+	cJSON *object = batch->forked_from[0] ? cJSON_AddObjectToObject(root, "forked_from") : NULL;
+	return !batch->forked_from[0] ||
+	       (object && document_add_text_unless_empty(object, "store_id", batch->forked_from) &&
+	        document_add_text_unless_empty(object, "because", batch->because));
+}
+
 static bool make_json(const struct batch *batch, cJSON **out)
 {
 	cJSON *root = *out = cJSON_CreateObject();
@@ -192,7 +206,7 @@ static bool make_json(const struct batch *batch, cJSON **out)
 	return document_add_text_unless_empty(root, "store_id", batch->store_id) &&
 	       document_add_int(root, "exchange", batch->exchange) && add_points(root, batch) && add_events(root, batch) &&
 	       add_sessions(root, batch) && add_drops(root, batch) && add_state(root, &batch->state) &&
-	       (!batch->retry || cJSON_AddTrueToObject(root, "retry")) &&
+	       add_origin(root, batch) && (!batch->retry || cJSON_AddTrueToObject(root, "retry")) &&
 	       (!batch->compare || cJSON_AddTrueToObject(root, "compare"));
 }
 
@@ -260,6 +274,17 @@ int batch_encode(const struct batch *batch, struct buffer *out, struct err *e)
 
 /* ---- decoding --------------------------------------------------------------------------------------------- */
 
+static int get_origin(const cJSON *root, struct batch *out, struct err *e)
+{
+	const cJSON *object;
+	if (!cJSON_GetObjectItemCaseSensitive(root, "forked_from"))
+		return 0;
+	int rc = json_get_object(root, "forked_from", &object, e);
+	if (!rc)
+		rc = document_get_uuid(object, "store_id", out->forked_from, e);
+	return rc ? rc : document_get_text_or_empty(object, "because", out->because, sizeof out->because, e);
+}
+
 static int get_head(const cJSON *root, struct batch *out, struct err *e)
 {
 	int rc = json_get_hex(root, "sender", out->sender, sizeof out->sender, e);
@@ -267,6 +292,8 @@ static int get_head(const cJSON *root, struct batch *out, struct err *e)
 		rc = document_get_uuid(root, "store_id", out->store_id, e);
 	if (!rc)
 		rc = json_get_int(root, "exchange", 1, DOCUMENT_INT_MAX, &out->exchange, e);
+	if (!rc)
+		rc = get_origin(root, out, e);
 	out->has_reference = cJSON_GetObjectItemCaseSensitive(root, "reference") != NULL;
 	if (!rc && out->has_reference)
 		rc = json_get_hex(root, "reference", out->reference, sizeof out->reference, e);
@@ -391,6 +418,8 @@ static int get_events(const cJSON *root, struct batch *out, struct err *e)
 	if (!rc)
 		rc = json_get_int(events, "last_seq", 0, SEQ_MAX, &out->last_seq[STREAM_EVENTS], e);
 	if (!rc)
+		rc = document_get_ranges_or_none(events, "unsure", &out->unsure[STREAM_EVENTS], e);
+	if (!rc)
 		rc = document_get_items(events, "rows", BATCH_EVENTS_MAX, &item, &count, e);
 	if (rc || !count)
 		return rc;
@@ -410,6 +439,8 @@ static int get_point_ranges(const cJSON *root, struct batch *out, struct err *e)
 		rc = json_get_int(points, "last_seq", 0, SEQ_MAX, &out->last_seq[STREAM_POINTS], e);
 	if (!rc)
 		rc = document_get_ranges_or_none(points, "ranges", &out->point_ranges, e);
+	if (!rc)
+		rc = document_get_ranges_or_none(points, "unsure", &out->unsure[STREAM_POINTS], e);
 	return rc;
 }
 

@@ -21,9 +21,10 @@ enum {
 	BATCH_EVENTS_MAX = 5000,
 	BATCH_SESSIONS_MAX = 2000,
 	BATCH_DROPS_MAX = 1000,
+	BATCH_UNSURE_MAX = 100,
 };
 
-enum { VERSION_TEXT = 32 };
+enum { VERSION_TEXT = 32, FORK_CAUSE_TEXT = 16 };
 
 struct unit_state {
 	char version[VERSION_TEXT]; /* of alzy on the unit */
@@ -37,6 +38,8 @@ struct unit_state {
 struct batch {
 	uint8_t sender[KEY_PUBLIC]; /* named again inside the seal; must be the envelope's sender */
 	char store_id[UUID_TEXT];
+	char forked_from[UUID_TEXT]; /* the store that this one was forked from; "": none, or the centre knows it */
+	char because[FORK_CAUSE_TEXT];
 	int64_t exchange;
 	int64_t last_seq[STREAM_COUNT]; /* the highest that the store has given out */
 	struct ranges point_ranges;     /* the seqs of `points`, in order */
@@ -48,6 +51,9 @@ struct batch {
 	size_t session_count;
 	struct drop *drops; /* what the unit has let go of, and the centre has not accounted for */
 	size_t drop_count;
+	/* Seqs besides those of this batch of which the unit does not know that the centre has them: the receipt proves what is
+	 * there. At most BATCH_UNSURE_MAX ranges, the first ones. */
+	struct ranges unsure[STREAM_COUNT];
 	bool retry;   /* rows that the centre has rejected are judged again */
 	bool compare; /* rows that are held are compared with the tables, whatever the centre has noted of them */
 	bool has_reference;

@@ -17,21 +17,28 @@ struct bundling {
 	const volatile bool *stop;
 	struct bundle_report *report;
 	struct store_centre centre;
+	const struct identity *identity; /* whose rows are being written */
 	struct packer packer;
 	struct parcel parcel; /* the batch that is being written */
-	struct parcel aboard; /* all that files in the folder carry */
+	struct parcel aboard; /* all of the identity that files in the folder carry */
 };
 
 /* ---- what the folder carries already --------------------------------------------------------------------- */
 
-/* A name alone proves little: the file may be cut off, or have suffered on the way. */
-static bool is_ours(const struct bundling *b, const char *name)
+/* A name alone proves little: the file may be cut off, have suffered on the way, be for another centre, or be that of a
+ * copy of this store. */
+static bool is_ours(const struct bundling *b, const char *text, int64_t exchange)
 {
 	char path[PATH_MAX];
 	struct buffer bytes = {0};
-	bool ours =
-		!folder_path(b->folder, name, path, sizeof path, NULL) && !file_read(path, ENVELOPE_MAX, &bytes, NULL) &&
-		!envelope_check(bytes.bytes, bytes.length, ENVELOPE_BATCH, b->centre.public_key, b->keys->public_key, NULL);
+	uint8_t digest[ENVELOPE_DIGEST];
+	bool ours = !folder_path(b->folder, text, path, sizeof path, NULL) && !file_read(path, ENVELOPE_MAX, &bytes, NULL);
+	ours = ours &&
+	       !envelope_check(bytes.bytes, bytes.length, ENVELOPE_BATCH, b->centre.public_key, b->keys->public_key, NULL);
+	if (ours) {
+		envelope_digest(bytes.bytes, bytes.length, digest);
+		ours = !store_is_written(b->store, exchange, digest, &ours, NULL) && ours;
+	}
 	buffer_free(&bytes);
 	return ours;
 }
@@ -57,7 +64,8 @@ static int look_at(struct bundling *b, const char *text, const struct ranges uns
 {
 	struct bundle_name name;
 	int64_t added[STREAM_COUNT];
-	if (!bundle_name_parse(text, &name) || strcmp(name.store_id, store_id(b->store)) || !is_ours(b, text))
+	if (!bundle_name_parse(text, &name) || strcmp(name.store_id, b->identity->store_id) ||
+	    !is_ours(b, text, name.exchange))
 		return 0;
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		int rc = add_part(b, (enum stream)s, &name.parts[s], &unsent[s], &added[s], e);
@@ -76,7 +84,7 @@ static int look_around(struct bundling *b, struct err *e)
 	struct ranges unsent[STREAM_COUNT] = {{0}};
 	int rc = folder_list(&files, b->folder, BUNDLE_BATCH, BUNDLE_FILES_MAX, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = store_unsent(b->store, (enum stream)s, &unsent[s], e);
+		rc = identity_unsent(b->store, b->identity, (enum stream)s, &unsent[s], e);
 	for (size_t i = 0; i < files.count && !rc; i++)
 		rc = look_at(b, files.names[i], unsent, e);
 	for (int s = 0; s < STREAM_COUNT; s++)
@@ -91,7 +99,7 @@ static int path_of_parcel(const struct bundling *b, char out[PATH_MAX], struct e
 {
 	struct bundle_name name = {.exchange = b->parcel.exchange};
 	char text[BUNDLE_NAME_TEXT];
-	memcpy(name.store_id, store_id(b->store), sizeof name.store_id);
+	memcpy(name.store_id, b->identity->store_id, sizeof name.store_id);
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		const struct ranges *sent = &b->parcel.sent[s];
 		if (sent->count)
@@ -153,7 +161,9 @@ static int write_all(struct bundling *b, struct err *e)
 		 * the next number will do. */
 		if (!access(path, F_OK))
 			continue;
-		rc = file_write(path, b->parcel.envelope.bytes, b->parcel.envelope.length, 0644, e);
+		rc = store_note_written(b->store, b->parcel.exchange, b->parcel.digest, e);
+		if (!rc)
+			rc = file_write(path, b->parcel.envelope.bytes, b->parcel.envelope.length, 0644, e);
 		if (rc)
 			return rc;
 		count_parcel(b);
@@ -163,6 +173,36 @@ static int write_all(struct bundling *b, struct err *e)
 		if (rc || !b->parcel.full)
 			return rc;
 	}
+}
+
+static int write_identity(struct bundling *b, const struct identity *identity, struct err *e)
+{
+	b->identity = identity;
+	parcel_empty(&b->aboard);
+	packer_turn_to(&b->packer, identity->store_id);
+	int rc = look_around(b, e);
+	return rc ? rc : write_all(b, e);
+}
+
+/* Sessions that have changed go with the rows of the present identity. */
+static int write_identities(struct bundling *b, struct err *e)
+{
+	struct identity *all;
+	size_t count;
+	int rc = identities_read(b->store, &all, &count, e);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < count && !rc; i++) {
+		struct ranges unsent[STREAM_COUNT] = {{0}};
+		for (int s = 0; s < STREAM_COUNT && !rc; s++)
+			rc = identity_unsent(b->store, &all[i], (enum stream)s, &unsent[s], e);
+		if (!rc && (all[i].present || unsent[STREAM_POINTS].count || unsent[STREAM_EVENTS].count))
+			rc = write_identity(b, &all[i], e);
+		for (int s = 0; s < STREAM_COUNT; s++)
+			ranges_free(&unsent[s]);
+	}
+	identities_free(all, count);
+	return rc;
 }
 
 int bundle_write(struct store *store, const struct key_pair *keys, const char *folder, int64_t batch_points,
@@ -175,11 +215,9 @@ int bundle_write(struct store *store, const struct key_pair *keys, const char *f
 	if (!rc && !paired)
 		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
 	if (!rc)
-		rc = look_around(&b, e);
-	if (!rc)
 		rc = packer_start(&b.packer, store, keys, b.centre.public_key, batch_points, e);
 	if (!rc)
-		rc = write_all(&b, e);
+		rc = write_identities(&b, e);
 	packer_end(&b.packer);
 	parcel_free(&b.parcel);
 	parcel_free(&b.aboard);

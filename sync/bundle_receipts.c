@@ -3,6 +3,7 @@
 
 #include "hal/file.h"
 #include "hal/folder.h"
+#include "store/identity.h"
 #include "sync/envelope.h"
 #include "sync/receive.h"
 
@@ -15,7 +16,9 @@ struct taking {
 	struct store *store;
 	const struct key_pair *keys;
 	const char *folder;
-	struct store_centre centre;
+	struct store_centre centre; /* exchange_applied goes on with each */
+	struct identity *identities;
+	size_t identity_count;
 	struct bundle_receipts *receipts;
 };
 
@@ -51,27 +54,54 @@ static int read_receipt(const struct taking *t, const char *name, struct receipt
 	return rc;
 }
 
+static bool is_mine(const struct taking *t, const char *store_id)
+{
+	for (size_t i = 0; i < t->identity_count; i++)
+		if (!strcmp(t->identities[i].store_id, store_id))
+			return true;
+	return false;
+}
+
+/* Of two copies of one store each makes its own exchange 17, and what the centre says of one means nothing for the
+ * other. */
+static int check_answers(const struct taking *t, const struct receipt *receipt, struct err *e)
+{
+	bool written = false;
+	if (receipt->exchange <= t->centre.exchange_applied)
+		return 0; /* and so it says nothing */
+	int rc = store_is_written(t->store, receipt->exchange, receipt->batch_digest, &written, e);
+	if (rc || written)
+		return rc;
+	if (receipt->exchange > t->centre.exchange_sent)
+		return err_set(e, ERR_STATE,
+		               "it answers exchange %" PRId64 ", and this store has made %" PRId64
+		               " so far: the store was copied, or restored from a copy",
+		               receipt->exchange, t->centre.exchange_sent);
+	return err_set(e, ERR_STATE,
+	               "it answers another batch than exchange %" PRId64
+	               " of this store: the store was copied, or restored from a copy",
+	               receipt->exchange);
+}
+
 /* Whether the file holds a receipt that this store may take; settles it when not. Another unit's can't be told from a
  * forged one but by its name, since it is sealed. */
 static bool open_receipt(struct taking *t, const char *name, struct receipt *out)
 {
 	char named[UUID_TEXT];
 	struct err why = {0};
-	if (bundle_name_store(name, named) && strcmp(named, store_id(t->store))) {
+	if (bundle_name_store(name, named) && !is_mine(t, named)) {
 		settle(t, name, BUNDLE_OTHERS, NULL);
 		return false;
 	}
 	struct receipt receipt = {0};
 	int rc = read_receipt(t, name, &receipt, &why);
-	if (!rc && !strcmp(receipt.store_id, store_id(t->store)) && receipt.exchange <= t->centre.exchange_sent) {
+	bool mine = !rc && is_mine(t, receipt.store_id);
+	if (mine)
+		rc = check_answers(t, &receipt, &why);
+	if (mine && !rc) {
 		*out = receipt;
 		return true;
 	}
-	if (!rc && !strcmp(receipt.store_id, store_id(t->store)))
-		rc = err_set(&why, ERR_STATE,
-		             "it answers exchange %" PRId64 ", and this store has made %" PRId64
-		             " so far: the store was copied, or restored from a copy",
-		             receipt.exchange, t->centre.exchange_sent);
 	settle(t, name, rc ? BUNDLE_REFUSED : BUNDLE_OTHERS, rc ? &why : NULL);
 	receipt_free(&receipt);
 	return false;
@@ -106,6 +136,8 @@ static int take_one(struct taking *t, const char *name, struct err *e)
 	int rc = receive_apply(t->store, &receipt, &applied, e);
 	if (!rc)
 		settle(t, name, applied ? BUNDLE_APPLIED : BUNDLE_OLDER, NULL);
+	if (!rc && applied)
+		t->centre.exchange_applied = receipt.exchange;
 	receipt_free(&receipt);
 	return rc;
 }
@@ -120,6 +152,8 @@ int bundle_take(struct store *store, const struct key_pair *keys, const char *fo
 	if (!rc && !paired)
 		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
 	if (!rc)
+		rc = identities_read(store, &t.identities, &t.identity_count, e);
+	if (!rc)
 		rc = folder_list(&files, folder, BUNDLE_RECEIPT, BUNDLE_FILES_MAX, e);
 	struct candidate *candidates = rc ? NULL : calloc(files.count + 1, sizeof *candidates);
 	if (!rc && !candidates)
@@ -129,6 +163,7 @@ int bundle_take(struct store *store, const struct key_pair *keys, const char *fo
 		qsort(candidates, count, sizeof *candidates, compare);
 	for (size_t i = 0; i < count && !rc; i++)
 		rc = take_one(&t, candidates[i].name, e);
+	identities_free(t.identities, t.identity_count);
 	free(candidates);
 	folder_free(&files);
 	return rc;

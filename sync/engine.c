@@ -9,11 +9,13 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
 	SHORT_BATCHES_MOST = 10, /* see run_batches */
 	SET_ASIDE_MOST = 100,    /* rows in one run */
+	FORKS_MOST = 8,          /* in one run: a centre that has something against every row would never end it */
 };
 
 struct run {
@@ -42,10 +44,9 @@ int engine_lock(struct lock **out, const char *store_path, int64_t wait_ms, stru
 
 /* ---- a receipt -------------------------------------------------------------------------------------------- */
 
-static int check_receipt(const struct run *run, const struct parcel *parcel, const struct receipt *receipt,
-                         struct err *e)
+static int check_receipt(const struct parcel *parcel, const struct receipt *receipt, struct err *e)
 {
-	if (strcmp(receipt->store_id, store_id(run->store)))
+	if (strcmp(receipt->store_id, parcel->store_id))
 		return err_set(e, ERR_FORGED, "the centre's receipt is for another store (%s)", receipt->store_id);
 	if (receipt->exchange != parcel->exchange)
 		return err_set(e, ERR_FORGED, "the centre's receipt is for exchange %" PRId64 ", not for %" PRId64,
@@ -66,17 +67,24 @@ static int count_common(const struct ranges *sent, const struct ranges *said, in
 	return rc;
 }
 
-/* What of one stream of the batch the receipt accounts for, and how much of that is rejected. */
+/* What became of one stream of the batch. */
+struct counts {
+	int64_t accounted; /* for with the content that was sent */
+	int64_t rejected, conflicts;
+};
+
 static int count_stream(const struct parcel *parcel, enum stream stream, const struct receipt *receipt,
-                        int64_t *out_accounted, int64_t *out_rejected, struct err *e)
+                        struct counts *out, struct err *e)
 {
 	const struct receipt_stream *said = &receipt->streams[stream];
 	struct ranges rejected = {0};
-	int rc = count_common(&parcel->sent[stream], &said->accounted, out_accounted, e);
+	int rc = count_common(&parcel->sent[stream], &said->confirmed, &out->accounted, e);
+	if (!rc)
+		rc = count_common(&parcel->sent[stream], &said->conflicts, &out->conflicts, e);
 	for (size_t i = 0; i < said->rejected_count && !rc; i++)
 		rc = ranges_add(&rejected, said->rejected[i].seq, said->rejected[i].seq, e);
 	if (!rc)
-		rc = count_common(&parcel->sent[stream], &rejected, out_rejected, e);
+		rc = count_common(&parcel->sent[stream], &rejected, &out->rejected, e);
 	ranges_free(&rejected);
 	return rc;
 }
@@ -94,27 +102,32 @@ static int64_t count_sessions(const struct parcel *parcel, const struct receipt 
 	return held;
 }
 
-/* Adds to the report what the receipt says of the batch. A receipt that accounts for none of what was sent would make
- * the same rows go again and again. */
+/* Adds to the report what the receipt says of the batch. A receipt by which nothing gets on would make the same rows go
+ * again and again. */
 static int count_up(struct run *run, const struct parcel *parcel, const struct receipt *receipt, struct err *e)
 {
-	int64_t accounted[STREAM_COUNT], rejected[STREAM_COUNT], sessions = count_sessions(parcel, receipt);
+	struct engine_report *report = run->report;
+	int64_t sessions = count_sessions(parcel, receipt), told = sessions;
+	struct counts counts[STREAM_COUNT] = {{0}};
 	for (int s = 0; s < STREAM_COUNT; s++) {
-		int rc = count_stream(parcel, (enum stream)s, receipt, &accounted[s], &rejected[s], e);
+		int rc = count_stream(parcel, (enum stream)s, receipt, &counts[s], e);
 		if (rc)
 			return rc;
+		told += counts[s].accounted + counts[s].conflicts;
+		report->rejected += counts[s].rejected;
+		/* Those that are sent again keep their names, whatever the centre has under them. */
+		report->renamed += run->options->again ? 0 : counts[s].conflicts;
+		/* A row that conflicts is not accounted for, also when it is kept aside. */
+		*(s == STREAM_POINTS ? &report->points : &report->events) +=
+			counts[s].accounted - (counts[s].rejected < counts[s].accounted ? counts[s].rejected : counts[s].accounted);
 	}
-	run->report->points += accounted[STREAM_POINTS] - rejected[STREAM_POINTS];
-	run->report->events += accounted[STREAM_EVENTS] - rejected[STREAM_EVENTS];
-	run->report->sessions += sessions;
-	run->report->rejected += rejected[STREAM_POINTS] + rejected[STREAM_EVENTS];
-	bool full = receipt->streams[STREAM_POINTS].left || receipt->streams[STREAM_EVENTS].left;
-	if (full && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS])
+	report->sessions += sessions;
+	if ((receipt->streams[STREAM_POINTS].left || receipt->streams[STREAM_EVENTS].left) && told == sessions)
 		return err_set(
 			e, ERR_LIMIT,
 			"the centre has too many separate ranges of this store to take these rows: they stay here and are "
 			"tried again later; see at the centre why so many rows are rejected or missing");
-	if (!parcel->asks && !parcel->drops && !accounted[STREAM_POINTS] && !accounted[STREAM_EVENTS] && !sessions)
+	if (!parcel->asks && !parcel->drops && !told)
 		return err_set(
 			e, ERR_INVALID,
 			"the centre's receipt accounts for none of the rows that were sent: they stay here and are tried "
@@ -144,17 +157,21 @@ static int take_time(struct run *run, const struct receipt *receipt, struct err 
 static int take_receipt(struct run *run, const struct parcel *parcel, struct err *e)
 {
 	struct receipt receipt = {0};
+	char before[UUID_TEXT];
 	bool applied = false;
+	snprintf(before, sizeof before, "%s", store_id(run->store));
 	int rc = receive_open(run->answer.bytes, run->answer.length, run->keys, run->centre.public_key, &receipt, e);
 	if (rc)
 		return err_wrap(e, "what %s answered is no receipt of this centre", run->centre.url);
-	rc = check_receipt(run, parcel, &receipt, e);
+	rc = check_receipt(parcel, &receipt, e);
 	if (!rc)
 		rc = receive_apply(run->store, &receipt, &applied, e);
 	if (!rc && !applied)
 		rc = err_set(e, ERR_BUSY, "another process has applied a newer receipt to this store meanwhile");
 	if (!rc)
 		run->report->batches++;
+	if (!rc && strcmp(before, store_id(run->store)))
+		run->report->forked = true;
 	if (!rc)
 		rc = take_time(run, &receipt, e);
 	if (!rc && receipt.standing)
@@ -236,7 +253,9 @@ static int set_aside(struct run *run, const struct parcel *refused, const struct
 		if (refused->sent[s].count) {
 			run->set_aside++;
 			run->report->rejected++;
-			return store_set_aside(run->store, (enum stream)s, refused->sent[s].items[0].first, why->text, e);
+			return store_set_aside(run->store, (enum stream)s,
+			                       identity_row(&run->packer.identity, (enum stream)s, refused->sent[s].items[0].first),
+			                       why->text, e);
 		}
 	return err_set(e, why->code, "%s", why->text);
 }
@@ -295,6 +314,92 @@ static int run_batches(struct run *run, struct err *e)
 	return rc;
 }
 
+/* ---- identities ------------------------------------------------------------------------------------------- */
+
+/* Whether there are rows to send, or drops to tell. */
+static int has_news(struct run *run, const struct identity *identity, bool *out, struct err *e)
+{
+	struct drop *drops = NULL;
+	size_t count = 0;
+	int rc = store_drop_list(run->store, true, SIZE_MAX, &drops, &count, e);
+	*out = false;
+	for (size_t i = 0; i < count && !*out; i++)
+		*out = identity_seq(identity, drops[i].stream, drops[i].first) ||
+		       identity_seq(identity, drops[i].stream, drops[i].last);
+	free(drops);
+	for (int s = 0; s < STREAM_COUNT && !rc && !*out; s++) {
+		struct ranges unsent = {0};
+		rc = identity_unsent(run->store, identity, (enum stream)s, &unsent, e);
+		*out = unsent.count > 0;
+		ranges_free(&unsent);
+	}
+	return rc;
+}
+
+/* The next identity behind number `after` that has something to send: one that is no longer the present one, unsent rows;
+ * the present one is always last, and so gets all that a receipt about another one has renamed. */
+static int next_identity(struct run *run, int64_t after, struct identity *out, struct err *e)
+{
+	struct identity *all;
+	size_t count;
+	int rc = identities_read(run->store, &all, &count, e);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < count && !rc && !out->number; i++) {
+		bool take = all[i].present;
+		if (all[i].number <= after)
+			continue;
+		if (run->options->store_id)
+			take = !strcmp(all[i].store_id, run->options->store_id);
+		else if (!take)
+			rc = has_news(run, &all[i], &take, e);
+		if (!rc && take) {
+			*out = all[i];
+			all[i] = (struct identity){0};
+		}
+	}
+	identities_free(all, count);
+	return rc;
+}
+
+static int run_identity(struct run *run, const struct identity *identity, struct err *e)
+{
+	bool paired;
+	int rc = store_centre_get(run->store, &run->centre, &paired, e);
+	packer_turn_to(&run->packer, identity->store_id);
+	if (!rc)
+		rc = run_batches(run, e);
+	if (rc)
+		store_centre_get(run->store, &run->centre, &paired, NULL);
+	parcel_empty(&run->parcels[0]);
+	parcel_empty(&run->parcels[1]);
+	return rc;
+}
+
+/* A centre that refuses rows of before, as those of a store that belongs to another device there, must not keep back what
+ * is recorded now. */
+static int run_identities(struct run *run, struct err *e)
+{
+	struct err refused = {0};
+	int64_t after = 0;
+	int rc = 0, forks = 0;
+	while (!rc && forks <= FORKS_MOST) {
+		struct identity identity = {0};
+		rc = next_identity(run, after, &identity, e);
+		if (rc || !identity.number)
+			break;
+		rc = run_identity(run, &identity, e);
+		if (rc == -ERR_REFUSED && !identity.present && !run->centre.standing[0]) {
+			refused = *e;
+			rc = 0;
+		}
+		forks += identity.present;
+		after = identity.number;
+		identity_free(&identity);
+	}
+	return rc || !refused.code ? rc : err_set(e, refused.code, "%s", refused.text);
+}
+
 static int begin(struct run *run, struct err *e)
 {
 	bool paired;
@@ -344,7 +449,7 @@ int engine_run(struct store *store, const struct key_pair *keys, struct carrier 
 	*report = (struct engine_report){0};
 	int rc = begin(&run, e);
 	if (!rc)
-		rc = run_batches(&run, e);
+		rc = run_identities(&run, e);
 	sum_up(&run);
 	report->elapsed_ms = clock_mono_ms() - from_ms;
 	end(&run);

@@ -20,7 +20,9 @@ struct engine_report {
 	int64_t batches;
 	int64_t bytes_sent, bytes_received; /* envelopes; what HTTP and TLS add is not in it */
 	int64_t rejected;                   /* rows newly rejected */
-	int64_t remaining;                  /* points, events and sessions still unsent */
+	int64_t renamed;   /* rows whose names are another copy's: they go on in a store of their own (store/identity.h) */
+	bool forked;       /* … which was made in this run */
+	int64_t remaining; /* points, events and sessions still unsent */
 	int64_t elapsed_ms;
 	int64_t retry_ms;                 /* what the centre asked to wait; 0: nothing */
 	int64_t held_points, held_events; /* what the centre accounts for after the last receipt */
@@ -34,11 +36,12 @@ struct engine_options {
 	/* STREAM_COUNT sets of rows that are sent although the centre has receipted them: it compares those that it has with
 	 * its tables. NULL: none. */
 	const struct ranges *again;
+	const char *store_id; /* the identity of the store whose rows are sent; NULL: all of them, one after the other */
 	bool ask; /* when nothing is unsent, sends one batch without rows, to hear what the centre has changed */
 	const volatile bool *stop; /* set by a signal: ends after the exchange under way; NULL: never */
 };
 
-/* Sends all that is unsent, one batch after the other, with the next one being made while the centre works. Rows that
+/* Sends all that is unsent, of each identity of the store the oldest first, one batch after the other, with the next one being made while the centre works. Rows that
  * are recorded meanwhile are sent too, within bounds: a run always ends. When nothing is unsent no batch is sent, but see
  * `ask`, and events that wait for the time are asked for it: what the centre then turns out to have lost is sent, too. A unit that the centre has stopped by a receipt asks
  * first, whatever is unsent, and sends rows only once a receipt lets it back in. Fills *report also on failure (what was

@@ -17,6 +17,7 @@ void verify_report_free(struct verify_report *report)
 
 struct asking {
 	struct store *store;
+	const struct identity *identity;
 	const struct key_pair *keys;
 	struct carrier *carrier;
 	struct verify_report *report;
@@ -31,9 +32,9 @@ static int begin(struct asking *asking, struct err *e)
 	if (!rc && !paired)
 		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
 	memcpy(asking->question.sender, asking->keys->public_key, KEY_PUBLIC);
-	snprintf(asking->question.store_id, sizeof asking->question.store_id, "%s", store_id(asking->store));
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = store_last_seq(asking->store, (enum stream)s, &asking->question.streams[s].last_seq, e);
+	memcpy(asking->question.store_id, asking->identity->store_id, sizeof asking->question.store_id);
+	for (int s = 0; s < STREAM_COUNT; s++)
+		asking->question.streams[s].last_seq = asking->identity->streams[s].last;
 	return rc;
 }
 
@@ -90,21 +91,30 @@ static int ask(struct asking *asking, struct answer *out, struct err *e)
 
 /* ---- a whole proof --------------------------------------------------------------------------------------------- */
 
+/* The block with this first seq, when its rows are pruned: with the digest that was kept. */
+static int find_pruned(const struct asking *asking, enum stream stream, struct verify_block *block, struct err *e)
+{
+	struct store_block kept;
+	int64_t row = identity_row(asking->identity, stream, block->first);
+	bool pruned = false;
+	int rc = row ? store_pruned_block(asking->store, stream, row, &kept, &pruned, e) : 0;
+	if (rc || !pruned)
+		return rc;
+	*block = (struct verify_block){
+		.first = block->first, .last = block->first + kept.last - kept.first, .rows = kept.rows, .pruned = true};
+	memcpy(block->digest, kept.digest, sizeof kept.digest);
+	return 0;
+}
+
 /* Of a block whose rows are pruned, the digest that was kept; of all others, that of the rows. */
-static int digest_blocks(struct store *store, enum stream stream, struct verify_block *blocks, size_t count,
+static int digest_blocks(const struct asking *asking, enum stream stream, struct verify_block *blocks, size_t count,
                          struct err *e)
 {
-	struct unit_rows rows = unit_rows(store, stream);
+	struct unit_rows rows = unit_rows(asking->store, asking->identity, stream);
 	int rc = 0;
 	for (size_t from = 0, i = 0; i < count && !rc; i++) {
-		struct store_block kept;
-		bool pruned = false;
-		rc = store_pruned_block(store, stream, blocks[i].first, &kept, &pruned, e);
-		if (!rc && pruned) {
-			blocks[i] =
-				(struct verify_block){.first = kept.first, .last = kept.last, .rows = kept.rows, .pruned = true};
-			memcpy(blocks[i].digest, kept.digest, sizeof kept.digest);
-		}
+		rc = find_pruned(asking, stream, &blocks[i], e);
+		bool pruned = blocks[i].pruned;
 		if (!rc && (pruned || i + 1 == count))
 			rc = verify_digest_blocks(&rows.source, blocks + from, i + !pruned - from, e);
 		if (pruned)
@@ -121,7 +131,7 @@ static int digest_next(struct asking *asking, struct verify_search *search, stru
 	if (!asked->blocks)
 		return err_set(e, ERR_MEMORY, "out of memory for a question");
 	verify_search_next(search, asked->blocks, &asked->block_count);
-	return digest_blocks(asking->store, search->stream, asked->blocks, asked->block_count, e);
+	return digest_blocks(asking, search->stream, asked->blocks, asked->block_count, e);
 }
 
 /* One question about both streams, and its answer. *out_more says whether there was still something to ask. */
@@ -139,9 +149,13 @@ static int round_trip(struct asking *asking, struct verify_search searches[STREA
 	if (rc || !*out_more)
 		return rc;
 	rc = ask(asking, &answer, e);
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
+		/* What others have added to a store that this unit has left is no business of its. */
+		if (!asking->identity->present)
+			ranges_free(&answer.streams[s].beyond);
 		rc = verify_search_take(&searches[s], asking->question.streams[s].blocks,
 		                        asking->question.streams[s].block_count, &answer.streams[s], e);
+	}
 	answer_free(&answer);
 	return rc;
 }
@@ -149,12 +163,15 @@ static int round_trip(struct asking *asking, struct verify_search searches[STREA
 static int finish(struct asking *asking, struct verify_search *search, struct err *e)
 {
 	struct ranges unsent = {0};
-	struct ranges aside = {0};
-	int rc = store_unsent(asking->store, search->stream, &unsent, e);
+	struct ranges rows = {0}, aside = {0};
+	int rc = identity_unsent(asking->store, asking->identity, search->stream, &unsent, e);
 	if (!rc)
-		rc = store_aside(asking->store, search->stream, &aside, e);
+		rc = store_aside(asking->store, search->stream, &rows, e);
+	if (!rc)
+		rc = identity_seqs(asking->identity, search->stream, &rows, &aside, e);
 	if (!rc)
 		rc = ranges_add_all(&unsent, &aside, e);
+	ranges_free(&rows);
 	ranges_free(&aside);
 	if (!rc)
 		rc = verify_search_end(search, &unsent, e);
@@ -166,19 +183,45 @@ static int finish(struct asking *asking, struct verify_search *search, struct er
 	return rc;
 }
 
-int engine_verify(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                  struct verify_report *report, struct err *e)
+/* What was dropped, by the seqs of the identity. */
+static int find_dropped(const struct asking *asking, enum stream stream, struct ranges *out, struct err *e)
 {
-	struct asking asking = {.store = store, .keys = keys, .carrier = carrier, .report = report};
-	struct verify_search searches[STREAM_COUNT];
+	struct ranges rows = {0};
+	int rc = store_dropped(asking->store, stream, &rows, e);
+	if (!rc)
+		rc = identity_seqs(asking->identity, stream, &rows, out, e);
+	ranges_free(&rows);
+	return rc;
+}
+
+/* All seqs that rows of the identity have: what was renamed leaves holes. */
+static int begin_search(const struct asking *asking, enum stream stream, struct verify_search *search, struct err *e)
+{
+	const struct identity_stream *rows = &asking->identity->streams[stream];
+	struct verify_piece *pieces = calloc(rows->count + 1, sizeof *pieces);
+	size_t count = 0;
+	if (!pieces)
+		return err_set(e, ERR_MEMORY, "out of memory for a proof");
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct identity_run *run = &rows->runs[i];
+		if (run->count)
+			pieces[count++] = (struct verify_piece){run->seq, run->seq + run->count - 1, run->row - run->seq};
+	}
+	int rc = verify_search_begin(search, stream, rows->last, pieces, count, e);
+	free(pieces);
+	return rc ? rc : find_dropped(asking, stream, &search->dropped, e);
+}
+
+int engine_verify(struct store *store, const struct identity *identity, const struct key_pair *keys,
+                  struct carrier *carrier, struct verify_report *report, struct err *e)
+{
+	struct asking asking = {.store = store, .identity = identity, .keys = keys, .carrier = carrier, .report = report};
+	struct verify_search searches[STREAM_COUNT] = {0};
 	bool more = true;
 	*report = (struct verify_report){0};
 	int rc = begin(&asking, e);
-	for (int s = 0; s < STREAM_COUNT; s++) {
-		verify_search_begin(&searches[s], (enum stream)s, asking.question.streams[s].last_seq);
-		if (!rc)
-			rc = store_dropped(store, (enum stream)s, &searches[s].dropped, e);
-	}
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = begin_search(&asking, (enum stream)s, &searches[s], e);
 	while (!rc && more)
 		rc = round_trip(&asking, searches, &more, e);
 	for (int s = 0; s < STREAM_COUNT; s++) {
@@ -211,36 +254,43 @@ static int mend(struct asking *asking, const struct verify_report *found, struct
 }
 
 /* What this unit still has of what is missing or differs. */
-static int to_send_again(struct store *store, enum stream stream, const struct verify_result *found, struct ranges *out,
-                         struct err *e)
+static int to_send_again(const struct asking *asking, enum stream stream, const struct verify_result *found,
+                         struct ranges *out, struct err *e)
 {
-	struct ranges wrong = {0}, pruned = {0};
+	struct ranges wrong = {0}, rows = {0}, gone = {0}, pruned = {0};
 	int rc = ranges_copy(&wrong, &found->fates[VERIFY_MISSING], e);
 	if (!rc)
 		rc = ranges_add_all(&wrong, &found->fates[VERIFY_DIFFERING], e);
 	if (!rc)
-		rc = store_pruned(store, stream, &wrong, &pruned, e);
+		rc = identity_rows(asking->identity, stream, &wrong, &rows, e);
+	if (!rc)
+		rc = store_pruned(asking->store, stream, &rows, &gone, e);
+	if (!rc)
+		rc = identity_seqs(asking->identity, stream, &gone, &pruned, e);
 	if (!rc)
 		rc = ranges_subtract(out, &wrong, &pruned, e);
 	ranges_free(&wrong);
+	ranges_free(&rows);
+	ranges_free(&gone);
 	ranges_free(&pruned);
 	return rc;
 }
 
-int engine_repair(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                  const struct verify_report *found, const struct engine_options *options, struct engine_report *report,
-                  struct err *e)
+int engine_repair(struct store *store, const struct identity *identity, const struct key_pair *keys,
+                  struct carrier *carrier, const struct verify_report *found, const struct engine_options *options,
+                  struct engine_report *report, struct err *e)
 {
 	struct verify_report asked = {0};
-	struct asking asking = {.store = store, .keys = keys, .carrier = carrier, .report = &asked};
+	struct asking asking = {.store = store, .identity = identity, .keys = keys, .carrier = carrier, .report = &asked};
 	struct ranges again[STREAM_COUNT] = {{0}};
 	struct engine_options resend = *options;
 	int rc = 0;
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = to_send_again(store, (enum stream)s, &found->results[s], &again[s], e);
+		rc = to_send_again(&asking, (enum stream)s, &found->results[s], &again[s], e);
 	if (!rc)
 		rc = mend(&asking, found, e);
 	resend.again = again;
+	resend.store_id = identity->store_id;
 	if (!rc)
 		rc = engine_run(store, keys, carrier, &resend, report, e);
 	for (int s = 0; s < STREAM_COUNT; s++)

@@ -3,6 +3,7 @@
 #define ALZY_SYNC_ENGINE_VERIFY_H
 
 #include "hal/err.h"
+#include "store/identity.h"
 #include "store/store.h"
 #include "sync/carrier.h"
 #include "sync/engine.h"
@@ -18,16 +19,16 @@ struct verify_report {
 };
 void verify_report_free(struct verify_report *report); /* leaves it zeroed */
 
-/* Compares all rows that the store has now with those of the centre. Changes nothing on either side. The caller holds
- * engine_lock, so that nobody sends meanwhile. On failure *report is empty. ERR_STATE when not paired. */
-int engine_verify(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                  struct verify_report *report, struct err *e);
+/* Compares all rows that this identity of the store has with those of the centre. Changes nothing on either side. The caller
+ * holds engine_lock, so that nobody sends meanwhile. On failure *report is empty. ERR_STATE when not paired. */
+int engine_verify(struct store *store, const struct identity *identity, const struct key_pair *keys,
+                  struct carrier *carrier, struct verify_report *report, struct err *e);
 
 /* Sends again what `found` names as missing or differing, with all that is unsent: first the centre makes its ranges
  * true, then it takes what it does not have. A row that it has with other content stays as it is, and the unit's is
- * kept aside there as a conflict. options->again is set here. */
-int engine_repair(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                  const struct verify_report *found, const struct engine_options *options, struct engine_report *report,
-                  struct err *e);
+ * kept aside there as a conflict. options->again and store_id are set here. */
+int engine_repair(struct store *store, const struct identity *identity, const struct key_pair *keys,
+                  struct carrier *carrier, const struct verify_report *found, const struct engine_options *options,
+                  struct engine_report *report, struct err *e);
 
 #endif

@@ -53,6 +53,7 @@ int packer_start(struct packer *packer, struct store *store, const struct key_pa
 		return err_set(e, ERR_INTERNAL, "a batch of %" PRId64 " points", batch_points);
 	*packer = (struct packer){.store = store, .keys = keys, .recipient = recipient, .batch_points = batch_points};
 	packer_widen(packer);
+	packer_turn_to(packer, store_id(store));
 	packer->batch.points = calloc((size_t)batch_points, sizeof *packer->batch.points);
 	packer->batch.events = calloc(EVENTS_MOST, sizeof *packer->batch.events);
 	if (!packer->batch.points || !packer->batch.events)
@@ -60,9 +61,18 @@ int packer_start(struct packer *packer, struct store *store, const struct key_pa
 	return 0;
 }
 
+void packer_turn_to(struct packer *packer, const char *store_id)
+{
+	for (int s = 0; s < STREAM_COUNT; s++)
+		ranges_free(&packer->told[s]);
+	packer_widen(packer);
+	snprintf(packer->store_id, sizeof packer->store_id, "%s", store_id);
+}
+
 void packer_end(struct packer *packer)
 {
 	let_go_of_rows(packer);
+	identity_free(&packer->identity);
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		ranges_free(&packer->again[s]);
 		ranges_free(&packer->told[s]);
@@ -78,7 +88,7 @@ static int unsent(struct packer *packer, enum stream stream, const struct parcel
                   struct err *e)
 {
 	struct ranges all = {0};
-	int rc = store_unsent(packer->store, stream, &all, e);
+	int rc = identity_unsent(packer->store, &packer->identity, stream, &all, e);
 	if (!rc)
 		rc = ranges_add_all(&all, &packer->again[stream], e);
 	if (!rc && in_flight)
@@ -149,7 +159,8 @@ static int read_points(struct packer *packer, struct ranges *todo, int64_t most,
 		struct ranges take = {0}, rest = {0};
 		int rc = ranges_take(&take, todo, most, e);
 		if (!rc)
-			rc = store_read_points(packer->store, &take, batch->points, (size_t)most, &batch->point_count, e);
+			rc = identity_read_points(packer->store, &packer->identity, &take, batch->points, (size_t)most,
+			                          &batch->point_count, e);
 		if (!rc)
 			rc = ranges_subtract(&rest, todo, &take, e);
 		ranges_free(&take);
@@ -242,7 +253,8 @@ static int gather_events(struct packer *packer, const struct parcel *in_flight, 
 		most = most < EVENTS_AT_ONCE ? most : EVENTS_AT_ONCE;
 		rc = ranges_take(&take, &todo, most, e);
 		if (!rc)
-			rc = store_read_events(packer->store, &take, batch->events + batch->event_count, (size_t)most, &count, e);
+			rc = identity_read_events(packer->store, &packer->identity, &take, batch->events + batch->event_count,
+			                          (size_t)most, &count, e);
 		if (!rc) {
 			size_t end = batch->event_count + count;
 			rc = take_events(packer, count, &bytes, limits, out, &room, e);
@@ -317,6 +329,30 @@ static int describe_unit(struct packer *packer, struct unit_state *out, struct e
 	return 0;
 }
 
+/* The parts of a drop that are of this identity, by its seqs. */
+static int add_drop(struct packer *packer, const struct drop *drop, struct parcel *out, struct err *e)
+{
+	struct batch *batch = &packer->batch;
+	struct ranges rows = {0}, seqs = {0};
+	int rc = ranges_add(&rows, drop->first, drop->last, e);
+	if (!rc)
+		rc = identity_seqs(&packer->identity, drop->stream, &rows, &seqs, e);
+	for (size_t i = 0; i < seqs.count && !rc; i++) {
+		if (ranges_contain(&packer->told[drop->stream], seqs.items[i].first))
+			continue;
+		out->full |= batch->drop_count == BATCH_DROPS_MAX;
+		if (batch->drop_count == BATCH_DROPS_MAX)
+			break;
+		struct drop *part = &batch->drops[batch->drop_count++];
+		*part = *drop;
+		part->first = seqs.items[i].first;
+		part->last = seqs.items[i].last;
+	}
+	ranges_free(&rows);
+	ranges_free(&seqs);
+	return rc;
+}
+
 /* Those of which the centre does not know, as far as there is room. */
 static int gather_drops(struct packer *packer, struct parcel *out, struct err *e)
 {
@@ -324,14 +360,12 @@ static int gather_drops(struct packer *packer, struct parcel *out, struct err *e
 	struct drop *untold = NULL;
 	size_t count = 0;
 	int rc = store_drop_list(packer->store, true, DROPS_MOST, &untold, &count, e);
-	for (size_t i = 0; i < count && !rc; i++) {
-		if (ranges_contain(&packer->told[untold[i].stream], untold[i].first))
-			continue;
-		out->full |= batch->drop_count == BATCH_DROPS_MAX;
-		if (batch->drop_count < BATCH_DROPS_MAX)
-			untold[batch->drop_count++] = untold[i];
-	}
-	batch->drops = untold;
+	batch->drops = rc || !count ? NULL : calloc(BATCH_DROPS_MAX, sizeof *batch->drops);
+	if (!rc && count && !batch->drops)
+		rc = err_set(e, ERR_MEMORY, "out of memory for what was dropped");
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = add_drop(packer, &untold[i], out, e);
+	free(untold);
 	out->drops = batch->drop_count > 0;
 	return rc;
 }
@@ -345,12 +379,22 @@ static int note_told(struct packer *packer, struct err *e)
 	return rc;
 }
 
+/* Anew for each batch: rows are recorded meanwhile, and receipts and forks give rows other names. */
+static int look_at_identity(struct packer *packer, struct parcel *out, struct err *e)
+{
+	identity_free(&packer->identity);
+	memcpy(out->store_id, packer->store_id, sizeof out->store_id);
+	return identity_read(packer->store, packer->store_id, &packer->identity, e);
+}
+
 static int gather(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
                   struct parcel *out, struct err *e)
 {
 	let_go_of_rows(packer);
 	parcel_empty(out);
-	int rc = gather_points(packer, in_flight, limits, out, e);
+	int rc = look_at_identity(packer, out, e);
+	if (!rc)
+		rc = gather_points(packer, in_flight, limits, out, e);
 	if (!rc)
 		rc = gather_events(packer, in_flight, limits, out, e);
 	if (!rc)
@@ -363,18 +407,39 @@ static int gather(struct packer *packer, const struct parcel *in_flight, const s
 
 /* ---- a batch of them ------------------------------------------------------------------------------------- */
 
+/* What the centre may have by another way, or in a batch whose receipt got lost. */
+static int name_unsure(struct packer *packer, const struct parcel *parcel, struct err *e)
+{
+	int rc = 0;
+	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
+		struct ranges unsent = {0}, *out = &packer->batch.unsure[s];
+		ranges_free(out);
+		rc = identity_unsent(packer->store, &packer->identity, (enum stream)s, &unsent, e);
+		if (!rc)
+			rc = ranges_subtract(out, &unsent, &parcel->sent[s], e);
+		if (out->count > BATCH_UNSURE_MAX)
+			out->count = BATCH_UNSURE_MAX;
+		ranges_free(&unsent);
+	}
+	return rc;
+}
+
 static int seal(struct packer *packer, struct parcel *out, struct err *e)
 {
 	struct batch *batch = &packer->batch;
 	memcpy(batch->sender, packer->keys->public_key, KEY_PUBLIC);
-	snprintf(batch->store_id, sizeof batch->store_id, "%s", store_id(packer->store));
+	memcpy(batch->store_id, packer->store_id, sizeof batch->store_id);
+	memcpy(batch->forked_from, packer->identity.forked_from, sizeof batch->forked_from);
+	snprintf(batch->because, sizeof batch->because, "%s", fork_cause_name(packer->identity.because));
 	batch->exchange = out->exchange;
 	batch->point_ranges = out->sent[STREAM_POINTS]; /* borrowed */
 	int rc = describe_unit(packer, &batch->state, e);
 	if (!rc)
+		rc = name_unsure(packer, out, e);
+	if (!rc)
 		rc = store_reference_digest(packer->store, batch->reference, &batch->has_reference, e);
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = store_last_seq(packer->store, (enum stream)s, &batch->last_seq[s], e);
+	for (int s = 0; s < STREAM_COUNT; s++)
+		batch->last_seq[s] = packer->identity.streams[s].last;
 	packer->document.length = 0;
 	if (!rc)
 		rc = batch_encode(batch, &packer->document, e);
@@ -392,11 +457,14 @@ static int look_for_retries(struct packer *packer, const struct parcel *parcel, 
 {
 	int rc = 0;
 	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
-		struct ranges retries = {0}, aboard = {0};
-		rc = store_retries(packer->store, (enum stream)s, &retries, e);
+		struct ranges rows = {0}, retries = {0}, aboard = {0};
+		rc = store_retries(packer->store, (enum stream)s, &rows, e);
+		if (!rc)
+			rc = identity_seqs(&packer->identity, (enum stream)s, &rows, &retries, e);
 		if (!rc)
 			rc = ranges_intersect(&aboard, &retries, &parcel->sent[s], e);
 		packer->batch.retry |= aboard.count > 0;
+		ranges_free(&rows);
 		ranges_free(&retries);
 		ranges_free(&aboard);
 	}
@@ -406,8 +474,13 @@ static int look_for_retries(struct packer *packer, const struct parcel *parcel, 
 int packer_sent(struct packer *packer, const struct parcel *parcel, struct err *e)
 {
 	int rc = 0;
-	for (int s = 0; s < STREAM_COUNT && parcel->retries && !rc; s++)
-		rc = store_retry_packed(packer->store, (enum stream)s, &parcel->sent[s], parcel->exchange, e);
+	for (int s = 0; s < STREAM_COUNT && parcel->retries && !rc; s++) {
+		struct ranges rows = {0};
+		rc = identity_rows(&packer->identity, (enum stream)s, &parcel->sent[s], &rows, e);
+		if (!rc)
+			rc = store_retry_packed(packer->store, (enum stream)s, &rows, parcel->exchange, e);
+		ranges_free(&rows);
+	}
 	return rc;
 }
 
@@ -530,7 +603,9 @@ int packer_next(struct packer *packer, const struct parcel *in_flight, struct pa
 int packer_ask(struct packer *packer, struct parcel *out, struct err *e)
 {
 	parcel_empty(out);
-	int rc = store_next_exchange(packer->store, &out->exchange, e);
+	int rc = look_at_identity(packer, out, e);
+	if (!rc)
+		rc = store_next_exchange(packer->store, &out->exchange, e);
 	if (!rc)
 		rc = seal(packer, out, e);
 	out->loaded = out->asks = !rc;

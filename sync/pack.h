@@ -5,6 +5,7 @@
 #include "hal/buffer.h"
 #include "hal/err.h"
 #include "hal/ranges.h"
+#include "store/identity.h"
 #include "store/store.h"
 #include "sync/batch.h"
 #include "sync/envelope.h"
@@ -17,11 +18,12 @@
 /* A batch that is sealed: all that must be remembered of it until its receipt is there. Zero-initialised it is empty;
  * parcel_free. */
 struct parcel {
-	bool loaded;  /* there is something to send */
-	bool full;    /* … and not all that was unsent found room */
-	bool retries; /* … some of which the centre has rejected before */
-	bool bare;    /* … with no session but those that its rows are of */
-	bool asks;    /* … without rows: it asks the centre what it holds, and how this unit stands */
+	char store_id[UUID_TEXT]; /* whose seqs these are */
+	bool loaded;              /* there is something to send */
+	bool full;                /* … and not all that was unsent found room */
+	bool retries;             /* … some of which the centre has rejected before */
+	bool bare;                /* … with no session but those that its rows are of */
+	bool asks;                /* … without rows: it asks the centre what it holds, and how this unit stands */
 	int64_t exchange;
 	struct buffer envelope;
 	uint8_t digest[ENVELOPE_DIGEST];
@@ -50,7 +52,9 @@ struct packer {
 	const uint8_t *recipient; /* the centre's public key */
 	int64_t batch_points;
 	struct pack_limits limits;
-	int passed; /* parcels since the limits were last narrowed, or widened */
+	int passed;               /* parcels since the limits were last narrowed, or widened */
+	char store_id[UUID_TEXT]; /* the identity whose rows are packed … */
+	struct identity identity; /* … as it is now */
 	/* Rows that are sent although the centre has receipted them, to be compared there: those that are not packed yet.
 	 * Filled by the caller after packer_start. */
 	struct ranges again[STREAM_COUNT];
@@ -61,6 +65,9 @@ struct packer {
 };
 int packer_start(struct packer *packer, struct store *store, const struct key_pair *keys, const uint8_t *recipient,
                  int64_t batch_points, struct err *e);
+/* From now on the rows of this identity of the store are packed: a run sends what is unsent of each. At first it is the
+ * present one. */
+void packer_turn_to(struct packer *packer, const char *store_id);
 void packer_end(struct packer *packer); /* a zeroed one is fine */
 
 /* The next rows that are neither receipted nor in `in_flight` (NULL: nothing is under way). out->loaded is false when

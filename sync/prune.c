@@ -8,17 +8,38 @@
 
 enum { PAUSE_MS = 20 };
 
-static int digest_block(struct store *store, enum stream stream, struct store_block *block, struct err *e)
+/* Its rows are all of one identity. */
+static int digest_as(struct store *store, const struct identity *identity, enum stream stream,
+                     struct store_block *block, struct err *e)
 {
-	struct unit_rows rows = unit_rows(store, stream);
-	struct verify_block digested = {.first = block->first, .last = block->last};
+	struct unit_rows rows = unit_rows(store, identity, stream);
+	struct ranges dropped = {0};
+	int64_t first = identity_seq(identity, stream, block->first);
+	struct verify_block digested = {.first = first, .last = first + block->last - block->first};
 	/* The centre does not have them. */
-	int rc = store_dropped(store, stream, &rows.without, e);
+	int rc = store_dropped(store, stream, &dropped, e);
+	if (!rc)
+		rc = identity_seqs(identity, stream, &dropped, &rows.without, e);
 	if (!rc)
 		rc = verify_digest_blocks(&rows.source, &digested, 1, e);
 	block->rows = digested.rows;
 	memcpy(block->digest, digested.digest, sizeof block->digest);
+	ranges_free(&dropped);
 	ranges_free(&rows.without);
+	return rc;
+}
+
+static int digest_block(struct store *store, enum stream stream, struct store_block *block, struct err *e)
+{
+	struct identity *all;
+	size_t count, i = 0;
+	int rc = identities_read(store, &all, &count, e);
+	if (rc)
+		return rc;
+	while (i + 1 < count && !identity_seq(&all[i], stream, block->first))
+		i++;
+	rc = digest_as(store, &all[i], stream, block, e);
+	identities_free(all, count);
 	return rc;
 }
 

@@ -1,5 +1,6 @@
 #include "sync/receipt.h"
 
+#include "sync/batch.h"
 #include "sync/document.h"
 #include "sync/reference.h"
 
@@ -20,8 +21,11 @@ void receipt_free(struct receipt *receipt)
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		ranges_free(&receipt->streams[s].accounted);
 		ranges_free(&receipt->streams[s].dropped);
+		ranges_free(&receipt->streams[s].confirmed);
+		ranges_free(&receipt->streams[s].conflicts);
 		ranges_free(&receipt->streams[s].missing);
 		free(receipt->streams[s].rejected);
+		free(receipt->streams[s].proofs);
 	}
 	free(receipt->sessions);
 	reference_free(&receipt->reference);
@@ -46,6 +50,19 @@ static bool add_rejected(cJSON *object, const struct receipt_stream *stream)
 	return ok;
 }
 
+static bool add_proofs(cJSON *object, const struct receipt_stream *stream)
+{
+	cJSON *array = stream->proof_count ? cJSON_AddArrayToObject(object, "proofs") : NULL;
+	for (size_t i = 0; i < stream->proof_count && array; i++) {
+		const struct receipt_proof *proof = &stream->proofs[i];
+		cJSON *item = document_add_item(array);
+		if (!item || !document_add_int(item, "first", proof->first) || !document_add_int(item, "last", proof->last))
+			return false;
+		json_add_hex(item, "digest", proof->digest, sizeof proof->digest);
+	}
+	return !stream->proof_count || array;
+}
+
 static bool add_stream(cJSON *root, const char *name, const struct receipt_stream *stream)
 {
 	cJSON *object = cJSON_AddObjectToObject(root, name);
@@ -55,9 +72,13 @@ static bool add_stream(cJSON *root, const char *name, const struct receipt_strea
 	json_add_ranges(object, "accounted", &stream->accounted);
 	if (stream->dropped.count)
 		json_add_ranges(object, "dropped", &stream->dropped);
+	if (stream->confirmed.count)
+		json_add_ranges(object, "confirmed", &stream->confirmed);
+	if (stream->conflicts.count)
+		json_add_ranges(object, "conflicts", &stream->conflicts);
 	if (stream->missing.count)
 		json_add_ranges(object, "missing", &stream->missing);
-	return add_rejected(object, stream) &&
+	return add_rejected(object, stream) && add_proofs(object, stream) &&
 	       document_add_int_unless(object, "rejected_total", stream->rejected_total, 0) &&
 	       document_add_int_unless(object, "fresh", stream->fresh, 0) &&
 	       document_add_int_unless(object, "known", stream->known, 0) &&
@@ -124,6 +145,16 @@ static bool add_device(cJSON *root, const struct receipt *receipt)
 	       cJSON_AddBoolToObject(device, "active", receipt->device_active);
 }
 
+static bool add_copied(cJSON *root, const struct receipt *receipt)
+{
+	if (!receipt->copied_rows && !receipt->forks)
+		return true;
+	cJSON *object = cJSON_AddObjectToObject(root, "copied");
+	return object && document_add_int_unless(object, "rows", receipt->copied_rows, 0) &&
+	       document_add_int_unless(object, "since_ms", receipt->copied_ms, 0) &&
+	       document_add_int_unless(object, "forks", receipt->forks, 0);
+}
+
 static bool add_reference(cJSON *root, const struct receipt *receipt)
 {
 	cJSON *object = receipt->has_reference ? cJSON_AddObjectToObject(root, "reference") : NULL;
@@ -144,6 +175,7 @@ static bool make_json(const struct receipt *receipt, cJSON **out)
 	for (int s = 0; s < STREAM_COUNT && ok; s++)
 		ok = add_stream(root, stream_name((enum stream)s), &receipt->streams[s]);
 	return ok && add_sessions(root, receipt) && add_device(root, receipt) && add_reference(root, receipt) &&
+	       add_copied(root, receipt) &&
 	       document_add_text_unless_empty(root, "standing", receipt_standing_name(receipt->standing)) &&
 	       document_add_text_unless_empty(root, "url", receipt->url);
 }
@@ -191,6 +223,30 @@ static int get_all_rejected(const cJSON *object, struct receipt_stream *out, str
 	return rc;
 }
 
+/* Rising, and none longer than a batch. */
+static int get_proofs(const cJSON *object, struct receipt_stream *out, struct err *e)
+{
+	const cJSON *item;
+	size_t count;
+	int64_t before = 0;
+	int rc = document_get_items(object, "proofs", RECEIPT_PROOFS_MAX, &item, &count, e);
+	if (rc || !count)
+		return rc;
+	out->proofs = calloc(count, sizeof *out->proofs);
+	if (!out->proofs)
+		return err_set(e, ERR_MEMORY, "out of memory for %zu proofs", count);
+	for (; item && !rc; item = item->next) {
+		struct receipt_proof *proof = &out->proofs[out->proof_count++];
+		rc = json_get_int(item, "first", before + 1, SEQ_MAX, &proof->first, e);
+		if (!rc)
+			rc = json_get_int(item, "last", proof->first, proof->first + BATCH_POINTS_MAX - 1, &proof->last, e);
+		if (!rc)
+			rc = json_get_hex(item, "digest", proof->digest, sizeof proof->digest, e);
+		before = proof->last;
+	}
+	return rc;
+}
+
 static int get_stream(const cJSON *root, const char *name, struct receipt_stream *out, struct err *e)
 {
 	const cJSON *object;
@@ -200,7 +256,13 @@ static int get_stream(const cJSON *root, const char *name, struct receipt_stream
 	if (!rc)
 		rc = document_get_ranges_or_none(object, "dropped", &out->dropped, e);
 	if (!rc)
+		rc = document_get_ranges_or_none(object, "confirmed", &out->confirmed, e);
+	if (!rc)
+		rc = document_get_ranges_or_none(object, "conflicts", &out->conflicts, e);
+	if (!rc)
 		rc = document_get_ranges_or_none(object, "missing", &out->missing, e);
+	if (!rc)
+		rc = get_proofs(object, out, e);
 	if (!rc)
 		rc = get_all_rejected(object, out, e);
 	if (!rc)
@@ -312,6 +374,21 @@ static int get_announcements(const cJSON *root, struct receipt *out, struct err 
 	return rc;
 }
 
+static int get_copied(const cJSON *root, struct receipt *out, struct err *e)
+{
+	const cJSON *object;
+	if (!cJSON_GetObjectItemCaseSensitive(root, "copied"))
+		return 0;
+	int rc = json_get_object(root, "copied", &object, e);
+	if (!rc)
+		rc = document_get_int_or(object, "rows", 0, DOCUMENT_INT_MAX, 0, &out->copied_rows, e);
+	if (!rc)
+		rc = document_get_int_or(object, "since_ms", TIME_MS_MIN, TIME_MS_MAX, 0, &out->copied_ms, e);
+	if (!rc)
+		rc = document_get_int_or(object, "forks", 0, DOCUMENT_INT_MAX, 0, &out->forks, e);
+	return rc;
+}
+
 static int get_reference(const cJSON *root, struct receipt *out, struct err *e)
 {
 	const cJSON *object;
@@ -341,6 +418,8 @@ static int get_all(const cJSON *root, struct receipt *out, struct err *e)
 		rc = get_device(root, out, e);
 	if (!rc)
 		rc = get_reference(root, out, e);
+	if (!rc)
+		rc = get_copied(root, out, e);
 	if (!rc)
 		rc = get_standing(root, out, e);
 	if (!rc)

@@ -17,6 +17,7 @@
 
 enum {
 	RECEIPT_REJECTED_MAX = 1000, /* in each stream */
+	RECEIPT_PROOFS_MAX = 500,    /* in each stream */
 	RECEIPT_SESSIONS_MAX = 2000, /* as many as a batch may have */
 	RECEIPT_CODE_TEXT = 16,
 	RECEIPT_REASON_TEXT = 256,
@@ -33,9 +34,20 @@ struct receipt_rejected {
 	char reason[RECEIPT_REASON_TEXT];
 };
 
+/* What the centre received under first..last: the beginning of the digest of its content (digest.h). */
+enum { RECEIPT_PROOF = 16 };
+struct receipt_proof {
+	int64_t first, last;
+	uint8_t digest[RECEIPT_PROOF];
+};
+
 struct receipt_stream {
-	struct ranges accounted;           /* held, rejected, dropped or expired: nothing of it is to be sent again */
-	struct ranges dropped;             /* … of these, what it does not hold because the unit has let go of it */
+	struct ranges accounted;      /* held, rejected, dropped or expired: nothing of it is to be sent again */
+	struct ranges dropped;        /* … of these, what it does not hold because the unit has let go of it */
+	struct ranges confirmed;      /* rows of the batch: accounted for with the content that they have there */
+	struct ranges conflicts;      /* … and rows of it that are held with other content */
+	struct receipt_proof *proofs; /* what is held of the seqs of which the unit is not sure, rising */
+	size_t proof_count;
 	struct ranges missing;             /* below the highest seq that the centre has heard of */
 	struct receipt_rejected *rejected; /* all rejected rows that the centre has of this store, newest first, capped */
 	size_t rejected_count;
@@ -70,6 +82,9 @@ struct receipt {
 	enum receipt_standing standing;
 	bool announces_key; /* centre_key is the key to know the centre by from now on */
 	uint8_t centre_key[KEY_PUBLIC];
+	/* Copies of this store: rows that came under its seqs with other content, since when, and stores that were forked from
+	 * it. 0: none that the centre knows of. */
+	int64_t copied_rows, copied_ms, forks;
 	char url[NAME_TEXT]; /* where to reach the centre from now on; "" as before */
 };
 

@@ -3,6 +3,8 @@
 #include "hal/clock.h"
 #include "sync/envelope.h"
 #include "sync/reference.h"
+#include "sync/unit_rows.h"
+#include "sync/verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +36,18 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	                              .session_count = receipt->session_count,
 	                              .centre_ms = receipt->centre_ms,
 	                              .applied_at_ms = clock_wall_ms()};
+	memcpy(out->store_id, receipt->store_id, sizeof out->store_id);
+	out->copied_rows = receipt->copied_rows;
+	out->copied_at_ms = receipt->copied_ms;
+	out->forks = receipt->forks;
 	snprintf(out->device_name, sizeof out->device_name, "%s", receipt->device_name);
 	snprintf(out->device_color, sizeof out->device_color, "%s", receipt->device_color);
 	out->device_active = receipt->device_active;
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		const struct receipt_stream *said = &receipt->streams[s];
-		out->accounted[s] = said->accounted; /* borrowed, as is the next */
+		/* Borrowed, as all lists but that of what is confirmed. */
+		out->accounted[s] = said->accounted;
+		out->conflicts[s] = said->conflicts;
 		out->dropped[s] = said->dropped;
 		out->rejected_cut |= said->rejected_total > (int64_t)said->rejected_count;
 		for (size_t i = 0; i < said->rejected_count; i++) {
@@ -63,14 +71,52 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	return 0;
 }
 
+/* Adds to `out` what the centre has proved to have as this store has it. */
+static int take_proofs(struct store *store, const struct identity *identity, enum stream stream,
+                       const struct receipt_stream *said, struct ranges *out, struct err *e)
+{
+	struct unit_rows unit = unit_rows(store, identity, stream);
+	struct verify_block *blocks = calloc(said->proof_count + 1, sizeof *blocks);
+	if (!blocks)
+		return err_set(e, ERR_MEMORY, "out of memory for proofs");
+	for (size_t i = 0; i < said->proof_count; i++)
+		blocks[i] = (struct verify_block){.first = said->proofs[i].first, .last = said->proofs[i].last};
+	int rc = verify_digest_blocks(&unit.source, blocks, said->proof_count, e);
+	for (size_t i = 0; i < said->proof_count && !rc; i++)
+		if (blocks[i].rows == blocks[i].last - blocks[i].first + 1 && !blocks[i].odd &&
+		    !memcmp(blocks[i].digest, said->proofs[i].digest, RECEIPT_PROOF))
+			rc = ranges_add(out, blocks[i].first, blocks[i].last, e);
+	free(blocks);
+	return rc;
+}
+
+/* What is sure: rows of the batch that the receipt confirms, and those that it proves. */
+static int find_confirmed(struct store *store, const struct receipt *receipt, struct store_receipt *out, struct err *e)
+{
+	struct identity identity = {0};
+	int rc = identity_read(store, receipt->store_id, &identity, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
+		const struct receipt_stream *said = &receipt->streams[s];
+		rc = ranges_copy(&out->confirmed[s], &said->confirmed, e);
+		if (!rc && said->proof_count)
+			rc = take_proofs(store, &identity, (enum stream)s, said, &out->confirmed[s], e);
+	}
+	identity_free(&identity);
+	return rc;
+}
+
 static int apply_rows(struct store *store, const struct receipt *receipt, bool *out_applied, struct err *e)
 {
-	struct store_receipt said;
+	struct store_receipt said = {0};
 	struct store_rejected *rejected = NULL;
 	struct store_session_held *held = NULL;
 	int rc = translate(receipt, &said, &rejected, &held, e);
 	if (!rc)
+		rc = find_confirmed(store, receipt, &said, e);
+	if (!rc)
 		rc = store_apply_receipt(store, &said, out_applied, e);
+	for (int s = 0; s < STREAM_COUNT; s++)
+		ranges_free(&said.confirmed[s]);
 	free(rejected);
 	free(held);
 	return rc;

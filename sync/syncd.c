@@ -5,6 +5,7 @@
 #include "hal/conf_unit.h"
 #include "hal/log.h"
 #include "hal/notify.h"
+#include "store/identity.h"
 #include "store/store.h"
 #include "sync/engine.h"
 #include "sync/network.h"
@@ -71,6 +72,18 @@ static void leave_store(struct syncd *d)
 	d->store = NULL;
 }
 
+static int settle(struct syncd *d, struct err *e)
+{
+	char said[ERR_TEXT_MAX];
+	bool forked = false;
+	int rc = store_settle(d->store, d->conf.store_hardware, &forked, e);
+	if (!rc && forked)
+		log_warning("%s", store_settled_text(d->store, said));
+	if (rc)
+		leave_store(d);
+	return rc;
+}
+
 /* Opens the store when it is there, and again when another file has taken its place. */
 static int look_for_store(struct syncd *d, struct err *e)
 {
@@ -91,7 +104,7 @@ static int look_for_store(struct syncd *d, struct err *e)
 	}
 	d->store_device = info.st_dev;
 	d->store_inode = info.st_ino;
-	return 0;
+	return settle(d, e);
 }
 
 /* ---- a run ----------------------------------------------------------------------------------------------- */

@@ -33,9 +33,9 @@ static int read_rows(struct verify_source *source, int64_t first, int64_t last, 
 	if (!rc && !out->points && !out->events)
 		rc = err_set(e, ERR_MEMORY, "out of memory for %zu rows", most);
 	if (!rc && out->points)
-		rc = store_read_points(unit->store, &wanted, out->points, most, &out->count, e);
+		rc = identity_read_points(unit->store, unit->identity, &wanted, out->points, most, &out->count, e);
 	else if (!rc)
-		rc = store_read_events(unit->store, &wanted, out->events, most, &out->count, e);
+		rc = identity_read_events(unit->store, unit->identity, &wanted, out->events, most, &out->count, e);
 	for (size_t i = 0; i < out->count && out->points && !rc; i++)
 		rc = name_session(unit, out, &out->points[i], e);
 	ranges_free(&all);
@@ -43,7 +43,7 @@ static int read_rows(struct verify_source *source, int64_t first, int64_t last, 
 	return rc;
 }
 
-struct unit_rows unit_rows(struct store *store, enum stream stream)
+struct unit_rows unit_rows(struct store *store, const struct identity *identity, enum stream stream)
 {
-	return (struct unit_rows){.source = {stream, read_rows}, .store = store};
+	return (struct unit_rows){.source = {stream, read_rows}, .store = store, .identity = identity};
 }

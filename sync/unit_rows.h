@@ -1,7 +1,8 @@
-/* The rows of a unit's store as a verify_source (verify.h). */
+/* The rows that a unit's store really has as a verify_source (verify.h), by the seqs of one of its identities. */
 #ifndef ALZY_SYNC_UNIT_ROWS_H
 #define ALZY_SYNC_UNIT_ROWS_H
 
+#include "store/identity.h"
 #include "store/store.h"
 #include "sync/verify.h"
 
@@ -9,11 +10,12 @@
 
 struct unit_rows {
 	struct verify_source source; /* first: a source is handed on as this */
-	struct store *store;
+	struct store *store;         /* borrowed, as is the identity */
+	const struct identity *identity;
 	int32_t session; /* the store's number of the session that was looked up last */
 	char session_id[UUID_TEXT];
-	struct ranges without; /* rows that are passed over; empty unless the caller fills it, who then frees it */
+	struct ranges without; /* seqs that are passed over; empty unless the caller fills it, who then frees it */
 };
-struct unit_rows unit_rows(struct store *store, enum stream stream);
+struct unit_rows unit_rows(struct store *store, const struct identity *identity, enum stream stream);
 
 #endif

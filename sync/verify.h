@@ -120,23 +120,33 @@ enum verify_fate {
 const char *verify_fate_name(enum verify_fate fate); /* "held", "rejected", … */
 
 struct verify_result {
-	int64_t last; /* what was recorded is 1..last */
+	int64_t last;           /* the highest seq given out */
+	struct ranges recorded; /* 1..last, without those that are not of this store any more */
 	struct ranges fates[VERIFY_FATES];
 };
 void verify_result_free(struct verify_result *result);
 /* Whether all that was recorded is held, or accounted for by name, and nothing else is there. */
 bool verify_whole(const struct verify_result *result);
 
-/* One stream of one store. Zero-initialised; verify_search_free. */
+/* Seqs that the unit has under other numbers: that of first is first + shift. Its blocks (stream_block) are of these. */
+struct verify_piece {
+	int64_t first, last, shift;
+};
+
+/* One stream of one store. verify_search_free. */
 struct verify_search {
 	struct range *todo; /* pieces of blocks that differ, the next one last */
 	size_t todo_count, todo_capacity;
+	struct verify_piece *pieces; /* what there is to ask about */
+	size_t piece_count;
 	int64_t next; /* no block has covered this seq and those behind it */
 	enum stream stream;
 	struct ranges dropped; /* by the unit; the caller fills it */
 	struct verify_result result;
 };
-void verify_search_begin(struct verify_search *search, enum stream stream, int64_t last);
+/* `pieces` rise and are copied; NULL: all of 1..last, not shifted. ERR_MEMORY, ERR_LIMIT; to be freed all the same. */
+int verify_search_begin(struct verify_search *search, enum stream stream, int64_t last,
+                        const struct verify_piece *pieces, size_t count, struct err *e);
 void verify_search_free(struct verify_search *search);
 
 /* The next blocks to ask about, rising, without digests; *out_count is 0 when all is known. */

@@ -18,6 +18,7 @@ void verify_result_free(struct verify_result *result)
 {
 	for (int i = 0; i < VERIFY_FATES; i++)
 		ranges_free(&result->fates[i]);
+	ranges_free(&result->recorded);
 	*result = (struct verify_result){0};
 }
 
@@ -29,32 +30,60 @@ bool verify_whole(const struct verify_result *result)
 	return true;
 }
 
-void verify_search_begin(struct verify_search *search, enum stream stream, int64_t last)
+int verify_search_begin(struct verify_search *search, enum stream stream, int64_t last,
+                        const struct verify_piece *pieces, size_t count, struct err *e)
 {
-	*search = (struct verify_search){.next = 1, .stream = stream, .result.last = last};
+	const struct verify_piece all = {1, last, 0};
+	if (!pieces) {
+		pieces = &all;
+		count = last > 0;
+	}
+	*search = (struct verify_search){.next = 1, .stream = stream, .result.last = last, .piece_count = count};
+	search->pieces = calloc(count + 1, sizeof *search->pieces);
+	if (!search->pieces)
+		return err_set(e, ERR_MEMORY, "out of memory for a proof");
+	int rc = 0;
+	for (size_t i = 0; i < count && !rc; i++) {
+		search->pieces[i] = pieces[i];
+		rc = ranges_add(&search->result.recorded, pieces[i].first, pieces[i].last, e);
+	}
+	return rc;
 }
 
 void verify_search_free(struct verify_search *search)
 {
 	free(search->todo);
+	free(search->pieces);
 	ranges_free(&search->dropped);
 	verify_result_free(&search->result);
 	*search = (struct verify_search){0};
 }
 
+/* The next block that nobody has looked at; its first is behind its last when there is none. */
+static struct range next_block(const struct verify_search *search)
+{
+	int64_t size = stream_block(search->stream);
+	for (size_t i = 0; i < search->piece_count; i++) {
+		const struct verify_piece *piece = &search->pieces[i];
+		int64_t first = piece->first > search->next ? piece->first : search->next;
+		int64_t last = first + size - 1 - (first + piece->shift - 1) % size;
+		if (first <= piece->last)
+			return (struct range){first, last < piece->last ? last : piece->last};
+	}
+	return (struct range){1, 0};
+}
+
 /* Pieces come before blocks that nobody has looked at, so that what waits stays little. */
 void verify_search_next(struct verify_search *search, struct verify_block blocks[VERIFY_BLOCKS_MAX], size_t *out_count)
 {
-	int64_t room = verify_question_seqs(search->stream), most = stream_block(search->stream);
+	int64_t room = verify_question_seqs(search->stream);
 	size_t count = 0;
 	while (count < VERIFY_BLOCKS_MAX) {
 		struct range block;
 		if (search->todo_count)
 			block = search->todo[search->todo_count - 1];
 		else
-			block = (struct range){search->next, search->next + most - 1};
-		if (block.last > search->result.last)
-			block.last = search->result.last;
+			block = next_block(search);
 		if (block.first > block.last || block.last - block.first + 1 > room)
 			break;
 		room -= block.last - block.first + 1;
@@ -255,8 +284,8 @@ int verify_search_end(struct verify_search *search, const struct ranges *unsent,
 		rc = ranges_intersect(&fates[VERIFY_UNSENT], &fates[VERIFY_MISSING], unsent, e);
 	if (!rc)
 		rc = keep(&fates[VERIFY_MISSING], unsent, false, e);
-	if (!rc && search->result.last)
-		rc = ranges_add(&fates[VERIFY_HELD], 1, search->result.last, e);
+	if (!rc)
+		rc = ranges_add_all(&fates[VERIFY_HELD], &search->result.recorded, e);
 	for (int other = VERIFY_HELD + 1; other < VERIFY_FATES && !rc; other++)
 		rc = keep(&fates[VERIFY_HELD], &fates[other], false, e);
 	return rc;
@@ -283,14 +312,19 @@ static void __attribute__((format(printf, 2, 3))) say(struct text *text, const c
 static void say_recorded(struct text *text, const struct verify_result results[STREAM_COUNT])
 {
 	const char *between = "";
-	for (int s = 0; s < STREAM_COUNT; s++)
-		if (results[s].last) {
+	for (int s = 0; s < STREAM_COUNT; s++) {
+		const struct ranges *recorded = &results[s].recorded;
+		char ranges[96];
+		if (recorded->count == 1 && recorded->items[0].first == 1)
 			say(text, "%s%s 1..%" PRId64, between, stream_name((enum stream)s), results[s].last);
+		else if (recorded->count)
+			say(text, "%s%s %s", between, stream_name((enum stream)s), ranges_format(recorded, ranges, sizeof ranges));
+		if (recorded->count)
 			between = " and ";
-		}
+	}
 	say(text, " of this store");
 	for (int s = 0; s < STREAM_COUNT; s++)
-		if (!results[s].last)
+		if (!results[s].recorded.count)
 			say(text, ", which has no %s", stream_name((enum stream)s));
 }
 
@@ -316,8 +350,8 @@ const char *verify_sentence(const struct verify_result results[STREAM_COUNT], ch
 	int64_t recorded = 0;
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		whole &= verify_whole(&results[s]);
-		all_held &= ranges_total(&results[s].fates[VERIFY_HELD]) == results[s].last;
-		recorded += results[s].last;
+		all_held &= ranges_equal(&results[s].fates[VERIFY_HELD], &results[s].recorded);
+		recorded += ranges_total(&results[s].recorded);
 	}
 	out[0] = '\0';
 	if (whole && !recorded) {

@@ -20,6 +20,8 @@ static const struct verb verbs[] = {
 	{"queue", cli_queue, "show what is unsent, dropped or lost, or was rejected and why"},
 	{"queue retry", cli_queue_retry, "offer rows that were rejected to the centre again"},
 	{"queue drop", cli_queue_drop, "let go of unsent, rejected or lost rows, knowingly"},
+	{"store list", cli_store_list, "list the stores to which the rows of this file belong"},
+	{"store fork", cli_store_fork, "begin a new store in the same file, for a unit whose card was copied"},
 	{"verify", cli_verify, "prove what the centre holds of this store"},
 	{"gaps", cli_gaps, "list when nothing was recorded, and why"},
 	{"export", cli_export, "write points as GPX, GeoJSON, CSV or an SVG picture"},

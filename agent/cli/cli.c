@@ -3,10 +3,21 @@
 #include "hal/boot.h"
 #include "hal/clock.h"
 #include "hal/json.h"
+#include "store/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+
+static int settle(struct cli *cli, struct err *e)
+{
+	char said[ERR_TEXT_MAX];
+	bool forked = false;
+	int rc = store_settle(cli->store, cli->conf.store_hardware, &forked, e);
+	if (!rc && forked)
+		fprintf(stderr, "alzy: %s\n", store_settled_text(cli->store, said));
+	return rc;
+}
 
 int cli_open(struct cli *cli, enum store_mode mode, struct err *e)
 {
@@ -20,7 +31,7 @@ int cli_open(struct cli *cli, enum store_mode mode, struct err *e)
 		               "there is no store at %s yet: alzy-agentd makes it when it starts, and so do alzy pair and alzy "
 		               "session start",
 		               cli->conf.store_path);
-	return rc;
+	return rc || mode == STORE_READ ? rc : settle(cli, e);
 }
 
 void cli_close(struct cli *cli)

@@ -46,6 +46,10 @@ void cli_add_seq(cJSON *object, const char *name, int64_t seq);
 /* A session as every verb shows it; the caller frees it. */
 cJSON *cli_session_json(const struct session *session);
 
+/* An identity of the store as every verb shows it; the caller frees it. */
+struct identity;
+cJSON *cli_identity_json(struct store *store, const struct identity *identity);
+
 /* The verbs; table in alzy.c. */
 int cli_status(int argc, char **argv, struct err *e);
 int cli_session_start(int argc, char **argv, struct err *e);
@@ -62,6 +66,8 @@ int cli_sync(int argc, char **argv, struct err *e);
 int cli_queue(int argc, char **argv, struct err *e);
 int cli_queue_retry(int argc, char **argv, struct err *e);
 int cli_queue_drop(int argc, char **argv, struct err *e);
+int cli_store_list(int argc, char **argv, struct err *e);
+int cli_store_fork(int argc, char **argv, struct err *e);
 int cli_verify(int argc, char **argv, struct err *e);
 int cli_gaps(int argc, char **argv, struct err *e);
 int cli_export(int argc, char **argv, struct err *e);

@@ -8,14 +8,32 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { LOCK_WAIT_MS = 10000 };
 
-struct verifying {
+/* One identity of the store, and what is proved of it. */
+struct proof {
+	struct identity identity;
 	struct verify_report report;
+};
+
+struct verifying {
+	struct proof *proofs; /* the present identity is the last */
+	size_t count;
 	struct engine_report sent; /* by a repair */
 	bool repaired;
 };
+
+static void free_proofs(struct verifying *done)
+{
+	for (size_t i = 0; i < done->count; i++) {
+		identity_free(&done->proofs[i].identity);
+		verify_report_free(&done->proofs[i].report);
+	}
+	free(done->proofs);
+}
 
 static int64_t named(const struct verify_report *report, enum verify_fate fate)
 {
@@ -25,10 +43,69 @@ static int64_t named(const struct verify_report *report, enum verify_fate fate)
 	return rows;
 }
 
-static int verify_and_repair(struct cli *cli, bool repair, struct verifying *out, struct err *e)
+static int64_t named_in_all(const struct verifying *done, enum verify_fate fate)
+{
+	int64_t rows = 0;
+	for (size_t i = 0; i < done->count; i++)
+		rows += named(&done->proofs[i].report, fate);
+	return rows;
+}
+
+/* The identities that have rows, and the present one. */
+static int list_proofs(struct cli *cli, struct verifying *out, struct err *e)
+{
+	struct identity *all;
+	size_t count;
+	int rc = identities_read(cli->store, &all, &count, e);
+	if (rc)
+		return rc;
+	out->proofs = calloc(count, sizeof *out->proofs);
+	if (!out->proofs)
+		rc = err_set(e, ERR_MEMORY, "out of memory for a proof");
+	for (size_t i = 0; i < count && !rc; i++) {
+		if (!all[i].present && !all[i].streams[STREAM_POINTS].last && !all[i].streams[STREAM_EVENTS].last)
+			continue;
+		out->proofs[out->count++].identity = all[i];
+		all[i] = (struct identity){0};
+	}
+	identities_free(all, count);
+	return rc;
+}
+
+static void add_report(struct engine_report *sum, const struct engine_report *one)
+{
+	sum->points += one->points;
+	sum->events += one->events;
+	sum->bytes_sent += one->bytes_sent;
+	sum->bytes_received += one->bytes_received;
+}
+
+static int prove(struct cli *cli, struct proof *proof, const struct key_pair *keys, struct carrier *carrier,
+                 bool repair, struct verifying *out, struct err *e)
 {
 	struct engine_options options = {.batch_points = cli->conf.batch_points};
-	struct verify_report *report = &out->report;
+	struct verify_report *report = &proof->report;
+	struct engine_report sent;
+	int rc = engine_verify(cli->store, &proof->identity, keys, carrier, report, e);
+	if (rc || !repair ||
+	    !(named(report, VERIFY_MISSING) + named(report, VERIFY_LOST) + named(report, VERIFY_DIFFERING)))
+		return rc;
+	rc = engine_repair(cli->store, &proof->identity, keys, carrier, report, &options, &sent, e);
+	verify_report_free(report);
+	if (rc)
+		return rc;
+	add_report(&out->sent, &sent);
+	out->repaired = true;
+	/* It may have been found that rows are another copy's, and they have other names now. */
+	char store_id[UUID_TEXT];
+	memcpy(store_id, proof->identity.store_id, sizeof store_id);
+	identity_free(&proof->identity);
+	rc = identity_read(cli->store, store_id, &proof->identity, e);
+	return rc ? rc : engine_verify(cli->store, &proof->identity, keys, carrier, report, e);
+}
+
+static int verify_and_repair(struct cli *cli, bool repair, struct verifying *out, struct err *e)
+{
 	struct key_pair keys;
 	struct carrier *carrier;
 	struct store_centre centre;
@@ -41,25 +118,20 @@ static int verify_and_repair(struct cli *cli, bool repair, struct verifying *out
 		return rc;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	rc = engine_verify(cli->store, &keys, carrier, report, e);
-	if (!rc && repair && named(report, VERIFY_MISSING) + named(report, VERIFY_LOST) + named(report, VERIFY_DIFFERING)) {
-		rc = engine_repair(cli->store, &keys, carrier, report, &options, &out->sent, e);
-		verify_report_free(report);
-		out->repaired = !rc;
-		if (!rc)
-			rc = engine_verify(cli->store, &keys, carrier, report, e);
-	}
+	rc = list_proofs(cli, out, e);
+	for (size_t i = 0; i < out->count && !rc; i++)
+		rc = prove(cli, &out->proofs[i], &keys, carrier, repair, out, e);
 	carrier->close(carrier);
 	keys_wipe(&keys);
 	return rc;
 }
 
 /* What the exit status says. */
-static int judge(const struct verify_report *report, struct err *e)
+static int judge(const struct verifying *done, struct err *e)
 {
-	int64_t unsent = named(report, VERIFY_UNSENT), others = 0;
+	int64_t unsent = named_in_all(done, VERIFY_UNSENT), others = 0;
 	for (int fate = VERIFY_UNSENT + 1; fate < VERIFY_FATES; fate++)
-		others += named(report, (enum verify_fate)fate);
+		others += named_in_all(done, (enum verify_fate)fate);
 	if (others)
 		return err_set(e, ERR_DIFFERS, "%" PRId64 " rows are not at the centre as they were recorded", others);
 	return unsent ? err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent", unsent) : 0;
@@ -87,9 +159,14 @@ static void print_text(const struct verifying *done)
 	if (done->repaired)
 		printf("sent %s and %s again\n", text_counted(done->sent.points, "point", points),
 		       text_counted(done->sent.events, "event", events));
-	puts(verify_sentence(done->report.results, sentence));
+	for (size_t i = 0; i < done->count; i++) {
+		const struct proof *proof = &done->proofs[i];
+		if (!proof->identity.present)
+			printf("store %s, which this unit has left: ", proof->identity.store_id);
+		puts(verify_sentence(proof->report.results, sentence));
+	}
 	for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
-		if (named(&done->report, advices[i].fate))
+		if (named_in_all(done, advices[i].fate))
 			printf("%-9s %s\n", verify_fate_name(advices[i].fate), advices[i].advice);
 }
 
@@ -101,21 +178,41 @@ static void add_stream(cJSON *object, enum stream stream, const struct verify_re
 		json_add_ranges(one, verify_fate_name((enum verify_fate)fate), &result->fates[fate]);
 }
 
-static void print_json(const struct cli *cli, const struct verifying *done, int rc, const struct err *e)
+static void add_proof(cJSON *object, const struct proof *proof)
 {
 	char sentence[VERIFY_SENTENCE_TEXT];
+	json_add_text_or_null(object, "sentence", verify_sentence(proof->report.results, sentence));
+	for (int s = 0; s < STREAM_COUNT; s++)
+		add_stream(object, (enum stream)s, &proof->report.results[s]);
+}
+
+static void print_json(const struct cli *cli, const struct verifying *done, int rc, const struct err *e)
+{
 	bool known = !rc || e->code == ERR_DIFFERS || e->code == ERR_UNSENT;
-	cJSON *object = cJSON_CreateObject();
+	int64_t exchanges = 0, bytes_sent = done->sent.bytes_sent, bytes_received = done->sent.bytes_received;
+	cJSON *object = cJSON_CreateObject(), *left = cJSON_CreateArray();
 	cJSON_AddStringToObject(object, "store_id", store_id(cli->store));
 	cJSON_AddBoolToObject(object, "whole", !rc);
-	json_add_text_or_null(object, "sentence", known ? verify_sentence(done->report.results, sentence) : "");
-	for (int s = 0; s < STREAM_COUNT && known; s++)
-		add_stream(object, (enum stream)s, &done->report.results[s]);
+	for (size_t i = 0; i < done->count; i++) {
+		const struct proof *proof = &done->proofs[i];
+		cJSON *one = object;
+		if (known && !proof->identity.present) {
+			cJSON_AddItemToArray(left, one = cJSON_CreateObject());
+			cJSON_AddStringToObject(one, "store_id", proof->identity.store_id);
+		}
+		if (known)
+			add_proof(one, proof);
+		exchanges += proof->report.exchanges;
+		bytes_sent += proof->report.bytes_sent;
+		bytes_received += proof->report.bytes_received;
+	}
+	if (!known)
+		cJSON_AddNullToObject(object, "sentence");
+	cJSON_AddItemToObject(object, "left", left);
 	cJSON_AddNumberToObject(object, "sent_again", (double)(done->sent.points + done->sent.events));
-	cJSON_AddNumberToObject(object, "exchanges", (double)done->report.exchanges);
-	cJSON_AddNumberToObject(object, "bytes_sent", (double)(done->report.bytes_sent + done->sent.bytes_sent));
-	cJSON_AddNumberToObject(object, "bytes_received",
-	                        (double)(done->report.bytes_received + done->sent.bytes_received));
+	cJSON_AddNumberToObject(object, "exchanges", (double)exchanges);
+	cJSON_AddNumberToObject(object, "bytes_sent", (double)bytes_sent);
+	cJSON_AddNumberToObject(object, "bytes_received", (double)bytes_received);
 	json_add_text_or_null(object, "error", rc ? err_name(e->code) : "");
 	cli_print_json(object);
 }
@@ -143,13 +240,13 @@ int cli_verify(int argc, char **argv, struct err *e)
 		rc = verify_and_repair(&cli, repair, &done, e);
 		bool known = !rc;
 		if (known)
-			rc = judge(&done.report, e);
+			rc = judge(&done, e);
 		if (json)
 			print_json(&cli, &done, rc, e);
 		else if (known)
 			print_text(&done);
 	}
-	verify_report_free(&done.report);
+	free_proofs(&done);
 	lock_free(lock);
 	cli_close(&cli);
 	return rc;

@@ -114,6 +114,10 @@ static int handle_batch(struct request *request, struct pg *pg, struct err *e)
 		            " events were left to the unit: store %s has too many separate ranges, or "
 		            "too many rows had to be judged one by one",
 		            points->left, events->left, receipt.store_id);
+	if (points->conflicts.count || events->conflicts.count)
+		log_warning("store %s is in use in more than one copy: %" PRId64 " points and %" PRId64
+		            " events of this batch have other content than is held, and go on in a store of their own",
+		            receipt.store_id, ranges_total(&points->conflicts), ranges_total(&events->conflicts));
 	receipt_free(&receipt);
 	return 0;
 }

@@ -118,6 +118,7 @@ static void add_json(cJSON *files, const char *name, const char *wrote, const st
 		cJSON *stream = cJSON_AddObjectToObject(object, stream_name((enum stream)s));
 		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 			cJSON_AddNumberToObject(stream, counts[i].name, (double)count_of(receipt, s, i));
+		cJSON_AddNumberToObject(stream, "conflicts", (double)ranges_total(&receipt->streams[s].conflicts));
 	}
 	json_add_text_or_null(object, "receipt", folder_shown(wrote, shown, sizeof shown));
 	json_add_text_or_null(object, "error", why ? err_name(why->code) : "");
@@ -136,6 +137,15 @@ static void print_counts(const char *before, int64_t points, int64_t events, con
 	       behind);
 }
 
+/* They stay with the unit, which sends them again in a store of its own. */
+static void print_conflicts(const struct receipt *receipt)
+{
+	int64_t points = ranges_total(&receipt->streams[STREAM_POINTS].conflicts);
+	int64_t events = ranges_total(&receipt->streams[STREAM_EVENTS].conflicts);
+	if (points || events)
+		print_counts(",", points, events, "not taken, for another copy of this store has sent others as these");
+}
+
 static void print_line(const char *name, const struct receipt *receipt, const struct err *why)
 {
 	printf("%s:", name);
@@ -143,6 +153,7 @@ static void print_line(const char *name, const struct receipt *receipt, const st
 		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 			print_counts(i ? "," : "", count_of(receipt, STREAM_POINTS, i), count_of(receipt, STREAM_EVENTS, i),
 			             counts[i].name);
+	print_conflicts(receipt);
 	if (why)
 		printf("%s: %s",
 		       receipt->standing          ? " refused"

@@ -42,13 +42,17 @@ static const char select_store_sql[] = "SELECT number, device_id, floor(extract(
 static int add_store(struct ingest *in, struct err *e)
 {
 	char device[24];
-	const char *store_id = in->batch->store_id;
+	const struct batch *batch = in->batch;
+	const char *store_id = batch->store_id;
 	struct pg_result *found = NULL;
 	in->changed = true;
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
 	int rc = pg_query(in->pg, NULL, e,
-	                  "INSERT INTO alzy.stores (store_id, device_id) VALUES ($1::uuid, $2::int) ON CONFLICT DO NOTHING",
-	                  2, (const char *const[]){store_id, device});
+	                  "INSERT INTO alzy.stores (store_id, device_id, forked_from, forked_because)"
+	                  " VALUES ($1::uuid, $2::int, $3::uuid, $4) ON CONFLICT DO NOTHING",
+	                  4,
+	                  (const char *const[]){store_id, device, batch->forked_from[0] ? batch->forked_from : NULL,
+	                                        batch->because[0] ? batch->because : NULL});
 	if (!rc)
 		rc = pg_query(in->pg, &found, e, select_store_sql, 1, &store_id);
 	if (!rc)
@@ -150,9 +154,13 @@ static const char finish_sql[] =
 	" events_last = $10::bigint, exchange = greatest(exchange, $11::bigint),"
 	" points_dropped = $13::int8multirange, points_expired = $14::int8multirange,"
 	" events_dropped = $15::int8multirange, events_expired = $16::int8multirange,"
-	" unit_state = CASE WHEN $11::bigint >= exchange THEN $12::jsonb ELSE unit_state END, last_batch_at = now()"
+	" unit_state = CASE WHEN $11::bigint >= exchange THEN $12::jsonb ELSE unit_state END, last_batch_at = now(),"
+	" points_copied = points_copied + $17::int8multirange, events_copied = events_copied + $18::int8multirange,"
+	" copied_at = CASE WHEN $19::bool THEN coalesce(copied_at, now()) ELSE copied_at END"
 	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"
-	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int)";
+	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"
+	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id),"
+	" alzy.members(points_copied) + alzy.members(events_copied), floor(extract(epoch FROM copied_at) * 1000)::bigint";
 
 static int read_device(struct ingest *in, const struct pg_result *found, struct err *e)
 {
@@ -163,6 +171,9 @@ static int read_device(struct ingest *in, const struct pg_result *found, struct 
 	snprintf(receipt->device_color, sizeof receipt->device_color, "%s", pg_text(found, 0, 1));
 	receipt->device_active = !strcmp(pg_text(found, 0, 2), "t");
 	in->rejected_total = pg_int(found, 0, 3);
+	receipt->forks = pg_int(found, 0, 4);
+	receipt->copied_rows = pg_int(found, 0, 5);
+	receipt->copied_ms = pg_int(found, 0, 6);
 	return 0;
 }
 
@@ -171,27 +182,40 @@ enum { JSON_STRETCHES, JSON_POSITION, JSON_STATE, JSON_COUNT };
 static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct err *e)
 {
 	const struct ingest_stream *s = in->streams;
-	enum { SETS = 8 };
+	const struct ranges none = {0};
+	/* A unit that asks for a comparison asks about a table that somebody has changed: that tells of no copy. */
+	bool copied = !in->batch->compare && (s[0].conflicts.count || s[1].conflicts.count);
+	enum { SETS = 10 };
 	struct buffer sets[SETS] = {{0}};
-	const struct ranges *of[SETS] = {&s[0].held,    &s[0].rejected, &s[1].held,    &s[1].rejected,
-	                                 &s[0].dropped, &s[0].expired,  &s[1].dropped, &s[1].expired};
+	const struct ranges *of[SETS] = {&s[0].held,
+	                                 &s[0].rejected,
+	                                 &s[1].held,
+	                                 &s[1].rejected,
+	                                 &s[0].dropped,
+	                                 &s[0].expired,
+	                                 &s[1].dropped,
+	                                 &s[1].expired,
+	                                 copied ? &s[0].conflicts : &none,
+	                                 copied ? &s[1].conflicts : &none};
 	char number[24], device[24], last[STREAM_COUNT][24], exchange[24];
 	struct pg_result *found = NULL;
 	int rc = 0;
 	for (size_t i = 0; i < SETS && !rc; i++)
 		rc = seq_ranges_format(of[i], &sets[i], e);
+	in->changed |= copied;
 	snprintf(number, sizeof number, "%" PRId64, in->store_number);
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
 	snprintf(exchange, sizeof exchange, "%" PRId64, in->batch->exchange);
 	for (int i = 0; i < STREAM_COUNT; i++)
 		snprintf(last[i], sizeof last[i], "%" PRId64, s[i].last);
 	if (!rc)
-		rc = pg_query(in->pg, &found, e, finish_sql, 16,
+		rc = pg_query(in->pg, &found, e, finish_sql, 19,
 		              (const char *const[]){number, device, json[JSON_STRETCHES], json[JSON_POSITION],
 		                                    (char *)sets[0].bytes, (char *)sets[1].bytes, last[0],
 		                                    (char *)sets[2].bytes, (char *)sets[3].bytes, last[1], exchange,
 		                                    json[JSON_STATE], (char *)sets[4].bytes, (char *)sets[5].bytes,
-		                                    (char *)sets[6].bytes, (char *)sets[7].bytes});
+		                                    (char *)sets[6].bytes, (char *)sets[7].bytes, (char *)sets[8].bytes,
+		                                    (char *)sets[9].bytes, copied ? "t" : "f"});
 	if (!rc)
 		rc = read_device(in, found, e);
 	pg_result_free(found);
@@ -263,7 +287,7 @@ static void ingest_free(struct ingest *in)
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		struct ingest_stream *stream = &in->streams[s];
 		struct ranges *sets[] = {&stream->given,   &stream->held,  &stream->rejected, &stream->dropped,
-		                         &stream->expired, &stream->taken, &stream->refused};
+		                         &stream->expired, &stream->taken, &stream->refused,  &stream->conflicts};
 		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
 			ranges_free(sets[i]);
 		buffer_free(&stream->firsts);

@@ -23,11 +23,12 @@ struct ingest_stream {
 	struct pg_result *stretches_found;              /* what came of it */
 	struct ranges held, rejected, dropped, expired; /* as in alzy.stores, and as they become */
 	struct ranges taken;                            /* rows of this batch that are now in the table */
-	struct ranges refused; /* rows of this batch that are now in alzy.rejected for their data */
-	int64_t last;          /* the highest seq that the centre has heard of */
-	int64_t known;         /* rows of the batch that were accounted for before */
-	int64_t room;          /* for so many more separate ranges of what is held or rejected */
-	int64_t left;          /* rows of the batch that found no room: they stay with the unit */
+	struct ranges refused;   /* rows of this batch that are now in alzy.rejected for their data */
+	struct ranges conflicts; /* rows of this batch whose seq has other content here, which stays */
+	int64_t last;            /* the highest seq that the centre has heard of */
+	int64_t known;           /* rows of the batch that were accounted for before */
+	int64_t room;            /* for so many more separate ranges of what is held or rejected */
+	int64_t left;            /* rows of the batch that found no room: they stay with the unit */
 };
 
 struct ingest_session {

@@ -6,6 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What of the batch is accounted for as it is there, which is all that the unit may let go of by this receipt. */
+static int confirm(const struct ingest_stream *stream, struct receipt_stream *out, struct err *e)
+{
+	struct ranges good = {0};
+	int rc = ranges_copy(&out->conflicts, &stream->conflicts, e);
+	if (!rc)
+		rc = ranges_subtract(&good, &stream->given, &stream->conflicts, e);
+	if (!rc)
+		rc = ranges_intersect(&out->confirmed, &good, &out->accounted, e);
+	ranges_free(&good);
+	return rc;
+}
+
 static int account(const struct ingest_stream *stream, struct receipt_stream *out, struct err *e)
 {
 	struct ranges heard = {0};
@@ -25,11 +38,12 @@ static int account(const struct ingest_stream *stream, struct receipt_stream *ou
 		rc = ranges_add(&heard, 1, highest, e);
 	if (!rc)
 		rc = ranges_subtract(&out->missing, &heard, &out->accounted, e);
+	if (!rc)
+		rc = confirm(stream, out, e);
 	ranges_free(&heard);
 	out->fresh = ranges_total(&stream->taken);
 	out->left = stream->left;
-	/* Those that are held with other content were set aside. */
-	out->known = stream->known - (out->refused - ranges_total(&stream->refused));
+	out->known = stream->known - ranges_total(&out->conflicts);
 	return rc;
 }
 

@@ -92,11 +92,15 @@ int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row,
 	return cJSON_GetArraySize(in->rejects) < REJECTS_AT_ONCE ? 0 : ingest_rejects_flush(in, e);
 }
 
-/* The row is held with other content: kept in alzy.rejected, and nothing is overwritten. */
+/* What is there under the row's seq has other content, and stays. The unit keeps the row: when it is news to it, the row
+ * goes on in a store of its own. When it asks for a comparison it knows that, and has the row kept here for people. */
 static int conflict(struct ingest *in, const struct ingest_rows *rows, size_t row, struct err *e)
 {
-	return ingest_reject(in, rows, row, "conflict",
-	                     "held with other content, which was kept: two units with one store?", e);
+	int64_t seq = rows->seq(in->batch, row);
+	int rc = ranges_add(&in->streams[rows->stream].conflicts, seq, seq, e);
+	if (rc || !in->batch->compare)
+		return rc;
+	return ingest_reject(in, rows, row, "conflict", "held with other content, which was kept", e);
 }
 
 /* ---- new rows ----------------------------------------------------------------------------------------------- */
@@ -193,7 +197,32 @@ static const char stretches_sql[] =
 	"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex') FROM alzy.stores t"
 	" CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last) JOIN alzy.stretches s"
 	" ON s.store_number = t.number AND s.stream = $2 AND s.first_seq BETWEEN r.first AND r.last"
-	" AND s.last_seq <= r.last WHERE t.store_id = $1::uuid";
+	" AND s.last_seq <= r.last WHERE t.store_id = $1::uuid ORDER BY s.first_seq LIMIT 25000";
+
+/* Whether all of first..last is in the set. */
+static bool covers(const struct ranges *set, int64_t first, int64_t last)
+{
+	size_t low = 0, high = set->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (set->items[middle].last < first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < set->count && set->items[low].first <= first && last <= set->items[low].last;
+}
+
+static bool has_digest(const struct ingest *in, const struct ingest_rows *rows, int64_t first, int64_t last,
+                       const char *hex)
+{
+	uint8_t digest[ROWS_DIGEST];
+	char text[2 * ROWS_DIGEST + 1];
+	rows->digest(in->batch, ingest_find(rows, in->batch, first), (size_t)(last - first + 1), digest);
+	for (size_t k = 0; k < sizeof digest; k++)
+		snprintf(text + 2 * k, 3, "%02x", digest[k]);
+	return !strcmp(text, hex);
+}
 
 /* Of the stretches inside the batch's rows, those whose digest is that of the rows: they need no further look. */
 static int match_stretches(struct ingest *in, const struct ingest_rows *rows, struct ranges *matched, struct err *e)
@@ -201,16 +230,43 @@ static int match_stretches(struct ingest *in, const struct ingest_rows *rows, st
 	const struct pg_result *found = in->streams[rows->stream].stretches_found;
 	int rc = 0;
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
-		uint8_t digest[ROWS_DIGEST];
-		char hex[KEY_HASH_TEXT];
 		int64_t first = pg_int(found, i, 0), last = pg_int(found, i, 1);
-		rows->digest(in->batch, ingest_find(rows, in->batch, first), (size_t)(last - first + 1), digest);
-		for (size_t k = 0; k < sizeof digest; k++)
-			snprintf(hex + 2 * k, 3, "%02x", digest[k]);
-		if (!strcmp(hex, pg_text(found, i, 2)))
+		if (covers(&in->streams[rows->stream].given, first, last) &&
+		    has_digest(in, rows, first, last, pg_text(found, i, 2)))
 			rc = ranges_add(matched, first, last, e);
 	}
 	return rc;
+}
+
+static bool read_hex(const char *hex, uint8_t *out, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sscanf(hex + 2 * i, "%2hhx", &out[i]) != 1)
+			return false;
+	return true;
+}
+
+/* What is held of seqs of which the unit is not sure: by the digests it sees whether these are its rows. */
+static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+{
+	const struct ingest_stream *stream = &in->streams[rows->stream];
+	const struct pg_result *found = stream->stretches_found;
+	struct receipt_stream *out = &in->receipt->streams[rows->stream];
+	if (!in->batch->unsure[rows->stream].count || !pg_rows(found))
+		return 0;
+	out->proofs = calloc(RECEIPT_PROOFS_MAX, sizeof *out->proofs);
+	if (!out->proofs)
+		return err_set(e, ERR_MEMORY, "out of memory for proofs");
+	for (size_t i = 0; i < pg_rows(found) && out->proof_count < RECEIPT_PROOFS_MAX; i++) {
+		struct receipt_proof *proof = &out->proofs[out->proof_count];
+		*proof = (struct receipt_proof){.first = pg_int(found, i, 0), .last = pg_int(found, i, 1)};
+		int64_t before = out->proof_count ? out->proofs[out->proof_count - 1].last : 0;
+		out->proof_count += proof->first > before && !covers(&stream->given, proof->first, proof->last) &&
+		                    covers(&stream->held, proof->first, proof->last) &&
+		                    proof->last - proof->first < BATCH_POINTS_MAX &&
+		                    read_hex(pg_text(found, i, 2), proof->digest, sizeof proof->digest);
+	}
+	return 0;
 }
 
 /* Reads the rows of `overlap` from the table; those of other content are conflicts. */
@@ -230,6 +286,53 @@ static int compare(struct ingest *in, const struct ingest_rows *rows, const stru
 	pg_result_free(found);
 	buffer_free(&firsts);
 	buffer_free(&lasts);
+	return rc;
+}
+
+static const char aside_sql[] =
+	"SELECT j.seq, encode(j.digest, 'hex') FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last)"
+	" JOIN alzy.rejected j ON j.store_number = $1::int AND j.stream = $2 AND j.seq BETWEEN r.first AND r.last";
+
+/* Rows that were rejected before: another copy's row may have been, under the same seq. Those whose content is there are
+ * taken out of *doubtful. */
+static int match_aside(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,
+                       struct ranges *matched, struct err *e)
+{
+	struct buffer firsts = {0}, lasts = {0};
+	struct pg_result *found = NULL;
+	char number[24];
+	snprintf(number, sizeof number, "%" PRId64, in->store_number);
+	int rc = seq_ranges_arrays(overlap, 0, &firsts, &lasts, e);
+	if (!rc)
+		rc = pg_query(
+			in->pg, &found, e, aside_sql, 4,
+			(const char *const[]){number, stream_name(rows->stream), (char *)firsts.bytes, (char *)lasts.bytes});
+	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
+		int64_t seq = pg_int(found, i, 0);
+		if (has_digest(in, rows, seq, seq, pg_text(found, i, 1)))
+			rc = ranges_add(matched, seq, seq, e);
+	}
+	pg_result_free(found);
+	buffer_free(&firsts);
+	buffer_free(&lasts);
+	return rc;
+}
+
+static int check_aside(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+{
+	const struct ingest_stream *stream = &in->streams[rows->stream];
+	struct ranges overlap = {0}, matched = {0}, others = {0};
+	int rc = ranges_intersect(&overlap, &stream->given, &stream->rejected, e);
+	if (!rc && overlap.count)
+		rc = match_aside(in, rows, &overlap, &matched, e);
+	if (!rc)
+		rc = ranges_subtract(&others, &overlap, &matched, e);
+	for (size_t i = 0; i < others.count && !rc; i++)
+		for (int64_t seq = others.items[i].first; seq <= others.items[i].last && !rc; seq++)
+			rc = conflict(in, rows, ingest_find(rows, in->batch, seq), e);
+	ranges_free(&overlap);
+	ranges_free(&matched);
+	ranges_free(&others);
 	return rc;
 }
 
@@ -260,8 +363,6 @@ static int find_fresh(const struct ingest_stream *stream, bool again, struct ran
 	if (!rc && !again)
 		rc = ranges_add_all(&accounted, &stream->rejected, e);
 	if (!rc)
-		rc = ranges_add_all(&accounted, &stream->dropped, e);
-	if (!rc)
 		rc = ranges_add_all(&accounted, &stream->expired, e);
 	if (!rc)
 		rc = ranges_subtract(out, &stream->given, &accounted, e);
@@ -288,14 +389,34 @@ static int find_given(const struct ingest_rows *rows, const struct batch *batch,
 int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct pg_call *out, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
+	struct ranges about = {0};
 	int rc = find_given(rows, in->batch, &stream->given, e);
 	if (!rc)
-		rc = seq_ranges_arrays(&stream->given, 0, &stream->firsts, &stream->lasts, e);
+		rc = ranges_copy(&about, &stream->given, e);
+	if (!rc)
+		rc = ranges_add_all(&about, &in->batch->unsure[rows->stream], e);
+	if (!rc)
+		rc = seq_ranges_arrays(&about, 0, &stream->firsts, &stream->lasts, e);
+	ranges_free(&about);
 	stream->asked[0] = in->batch->store_id;
 	stream->asked[1] = stream_name(rows->stream);
 	stream->asked[2] = (const char *)stream->firsts.bytes;
 	stream->asked[3] = (const char *)stream->lasts.bytes;
 	*out = (struct pg_call){.sql = stretches_sql, .count = 4, .values = stream->asked};
+	return rc;
+}
+
+/* What comes after all beats what was dropped: it was on its way, or it is another copy of the store that has let go. */
+static int beat_drops(struct ingest_stream *stream, struct err *e)
+{
+	const struct ranges *there[] = {&stream->taken, &stream->refused};
+	int rc = 0;
+	for (size_t i = 0; i < 2 && stream->dropped.count && there[i]->count && !rc; i++) {
+		struct ranges left = {0};
+		rc = ranges_subtract(&left, &stream->dropped, there[i], e);
+		ranges_free(&stream->dropped);
+		stream->dropped = left;
+	}
 	return rc;
 }
 
@@ -306,6 +427,10 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 	int rc = find_fresh(stream, in->batch->retry, &fresh, e);
 	if (!rc)
 		rc = check_overlap(in, rows, e);
+	if (!rc && !in->batch->retry)
+		rc = check_aside(in, rows, e);
+	if (!rc)
+		rc = add_proofs(in, rows, e);
 	if (!rc)
 		rc = find_room(stream, &fresh, &fitting, e);
 	if (!rc)
@@ -318,6 +443,8 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 		rc = ranges_add_all(&stream->held, &stream->taken, e);
 	if (!rc)
 		rc = ranges_add_all(&stream->rejected, &stream->refused, e);
+	if (!rc)
+		rc = beat_drops(stream, e);
 	stream->known = ranges_total(&stream->given) - ranges_total(&fresh);
 	int64_t last = in->batch->last_seq[rows->stream];
 	if (ranges_highest(&stream->given) > last)

@@ -21,6 +21,7 @@ EMBED(migration_0011_summaries, FOLDER "0011_summaries.sql");
 EMBED(migration_0012_refused, FOLDER "0012_refused.sql");
 EMBED(migration_0013_retry, FOLDER "0013_retry.sql");
 EMBED(migration_0014_let_go, FOLDER "0014_let_go.sql");
+EMBED(migration_0015_copies, FOLDER "0015_copies.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -37,6 +38,7 @@ const struct migration migrations[] = {
 	{12, "refused", migration_0012_refused},
 	{13, "retry", migration_0013_retry},
 	{14, "let_go", migration_0014_let_go},
+	{15, "copies", migration_0015_copies},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

@@ -115,8 +115,18 @@ static void take_rows(struct centre *c, const struct batch *batch)
 	}
 }
 
-static void fill_stream(struct receipt_stream *out, enum stream stream)
+static void confirm(struct receipt_stream *out, enum stream stream, int64_t seq)
 {
+	if (there->held[stream][seq])
+		assert_int_equal(ranges_add(&out->confirmed, seq, seq, NULL), 0);
+}
+
+static void fill_stream(const struct batch *batch, struct receipt_stream *out, enum stream stream)
+{
+	for (size_t i = 0; i < batch->point_count && stream == STREAM_POINTS; i++)
+		confirm(out, stream, batch->points[i].seq);
+	for (size_t i = 0; i < batch->event_count && stream == STREAM_EVENTS; i++)
+		confirm(out, stream, batch->events[i].seq);
 	out->rejected = calloc(RECEIPT_REJECTED_MAX, sizeof *out->rejected);
 	for (int64_t seq = 1; seq <= ROWS_MAX; seq++) {
 		if (there->held[stream][seq])
@@ -146,7 +156,7 @@ static void fill_receipt(struct centre *c, const struct batch *batch, struct rec
 	if (c->announced)
 		memcpy(out->centre_key, c->announced->public_key, KEY_PUBLIC);
 	for (int s = 0; s < STREAM_COUNT && !c->standing; s++)
-		fill_stream(&out->streams[s], (enum stream)s);
+		fill_stream(batch, &out->streams[s], (enum stream)s);
 	out->sessions = calloc(batch->session_count + 1, sizeof *out->sessions);
 	for (size_t i = 0; i < batch->session_count && !c->standing; i++) {
 		strcpy(out->sessions[i].session_id, batch->sessions[i].session_id);
@@ -160,6 +170,8 @@ static void fill_receipt(struct centre *c, const struct batch *batch, struct rec
 	if (c->fault == ACCOUNT_NOTHING) {
 		ranges_free(&out->streams[STREAM_POINTS].accounted);
 		ranges_free(&out->streams[STREAM_EVENTS].accounted);
+		ranges_free(&out->streams[STREAM_POINTS].confirmed);
+		ranges_free(&out->streams[STREAM_EVENTS].confirmed);
 		out->session_count = 0;
 	}
 }

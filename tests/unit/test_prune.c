@@ -32,6 +32,7 @@ static void receipt(struct rig *rig, int64_t first, int64_t last, int64_t later,
 		OK(ranges_add(&said.accounted[STREAM_POINTS], first, last, &e));
 	if (dropped.first)
 		OK(ranges_add(&said.dropped[STREAM_POINTS], dropped.first, dropped.last, &e));
+	memcpy(said.confirmed, said.accounted, sizeof said.confirmed);
 	said.rejected = rejected;
 	said.rejected_count = rejected != NULL;
 	OK(store_apply_receipt(rig->store, &said, &applied, &e));

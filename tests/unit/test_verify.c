@@ -110,7 +110,7 @@ static struct verify_search search_world(struct world *w)
 	struct verify_search search;
 	struct verify_block *blocks = calloc(VERIFY_BLOCKS_MAX, sizeof *blocks);
 	size_t count;
-	verify_search_begin(&search, w->stream, w->last);
+	assert_int_equal(verify_search_begin(&search, w->stream, w->last, NULL, 0, &e), 0);
 	w->questions = 0;
 	do {
 		struct answer answer;
@@ -358,6 +358,8 @@ static void blocks_of_any_length_have_the_digest_of_their_rows(void **state)
 static struct verify_result result_of(int64_t last, enum verify_fate fate, int64_t from)
 {
 	struct verify_result result = {.last = last};
+	if (last)
+		ranges_add(&result.recorded, 1, last, NULL);
 	if (from > 1)
 		ranges_add(&result.fates[VERIFY_HELD], 1, from - 1, NULL);
 	if (from <= last)

@@ -1,0 +1,265 @@
+/* Forks: a file takes another identity (identity.h). Everything is a change of a few rows in one transaction: whoever has
+ * the file open goes on recording, and there is no moment at which a row has two names or none. */
+#include "hal/clock.h"
+#include "hal/hardware.h"
+#include "store/identity.h"
+#include "store/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- runs ------------------------------------------------------------------------------------------------------ */
+
+struct run {
+	int64_t row, identity, seq; /* it ends where the next one begins */
+};
+
+/* All of one stream, in order of row. */
+struct runs {
+	struct run *items;
+	size_t count, capacity;
+	int64_t last; /* row; what comes behind it is still to be recorded */
+};
+
+static int runs_read(struct store *store, enum stream stream, struct runs *out, struct err *e)
+{
+	struct query q;
+	bool row = true;
+	int rc = store_last_seq(store, stream, &out->last, e);
+	if (rc)
+		return rc;
+	query_start(&q, store, "SELECT first_row, identity, first_seq FROM runs WHERE stream = ? ORDER BY first_row");
+	query_text(&q, stream_name(stream));
+	while (!rc && !(rc = query_next(&q, &row, e)) && row)
+		if (!(rc = grow(&out->items, out->count, &out->capacity, sizeof *out->items, e)))
+			out->items[out->count++] =
+				(struct run){query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), query_get_int(&q, 2, 0)};
+	query_end(&q);
+	return rc;
+}
+
+static int runs_write(struct store *store, enum stream stream, const struct runs *runs, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "DELETE FROM runs WHERE stream = ?");
+	query_text(&q, stream_name(stream));
+	int rc = query_run(&q, e);
+	for (size_t i = 0; i < runs->count && !rc; i++) {
+		query_start(&q, store, "INSERT INTO runs (stream, first_row, identity, first_seq) VALUES (?, ?, ?, ?)");
+		query_text(&q, stream_name(stream));
+		query_int(&q, runs->items[i].row);
+		query_int(&q, runs->items[i].identity);
+		query_int(&q, runs->items[i].seq);
+		rc = query_run(&q, e);
+	}
+	return rc;
+}
+
+/* Where run i ends. */
+static int64_t run_end(const struct runs *runs, size_t i)
+{
+	return i + 1 < runs->count ? runs->items[i + 1].row - 1 : runs->last;
+}
+
+/* Adds one that goes on where the last one ends, unless it is the same. */
+static int runs_add(struct runs *runs, struct run run, struct err *e)
+{
+	const struct run *before = runs->count ? &runs->items[runs->count - 1] : NULL;
+	if (before && before->identity == run.identity && run.seq - before->seq == run.row - before->row)
+		return 0;
+	int rc = grow(&runs->items, runs->count, &runs->capacity, sizeof *runs->items, e);
+	if (!rc)
+		runs->items[runs->count++] = run;
+	return rc;
+}
+
+static int64_t highest_seq(const struct runs *runs, int64_t identity)
+{
+	int64_t highest = 0;
+	for (size_t i = 0; i < runs->count; i++) {
+		const struct run *run = &runs->items[i];
+		int64_t seq = run->seq + run_end(runs, i) - run->row;
+		if (run->identity == identity && seq > highest)
+			highest = seq;
+	}
+	return highest;
+}
+
+/* One run, of which the rows in `moved` go to `to` with the seqs behind *seq. */
+static int divide(const struct runs *runs, size_t i, const struct ranges *moved, int64_t to, int64_t *seq,
+                  struct runs *out, struct err *e)
+{
+	struct run run = runs->items[i];
+	int64_t at = run.row, end = run_end(runs, i);
+	int rc = 0;
+	for (size_t m = 0; m < moved->count && !rc; m++) {
+		int64_t first = moved->items[m].first > at ? moved->items[m].first : at;
+		int64_t last = moved->items[m].last < end ? moved->items[m].last : end;
+		if (first > last)
+			continue;
+		if (first > at)
+			rc = runs_add(out, (struct run){at, run.identity, run.seq + at - run.row}, e);
+		if (!rc)
+			rc = runs_add(out, (struct run){first, to, *seq + 1}, e);
+		*seq += last - first + 1;
+		at = last + 1;
+	}
+	return rc || at > end ? rc : runs_add(out, (struct run){at, run.identity, run.seq + at - run.row}, e);
+}
+
+/* The rows in `moved`, and all that are still to be recorded, are of identity `to`, and take its next seqs. */
+static int give(struct store *store, enum stream stream, const struct ranges *moved, int64_t to, struct err *e)
+{
+	struct runs before = {0}, after = {0};
+	int rc = runs_read(store, stream, &before, e);
+	int64_t seq = highest_seq(&before, to);
+	for (size_t i = 0; i < before.count && !rc; i++)
+		rc = divide(&before, i, moved, to, &seq, &after, e);
+	if (!rc)
+		rc = runs_add(&after, (struct run){before.last + 1, to, seq + 1}, e);
+	if (!rc)
+		rc = runs_write(store, stream, &after, e);
+	free(before.items);
+	free(after.items);
+	return rc;
+}
+
+/* ---- a new identity -------------------------------------------------------------------------------------------- */
+
+static int add_identity(struct store *store, enum fork_cause because, int64_t from, struct err *e)
+{
+	char id[UUID_TEXT];
+	struct query q;
+	int rc = uuid_make(id, e);
+	if (rc)
+		return rc;
+	query_start(&q, store,
+	            "INSERT INTO identities (number, store_id, since, forked_from, because)"
+	            " VALUES ((SELECT max(number) + 1 FROM identities), ?, ?, ?, ?)");
+	query_text(&q, id);
+	query_int(&q, clock_wall_ms());
+	query_int(&q, from);
+	query_text(&q, fork_cause_name(because));
+	rc = query_run(&q, e);
+	if (rc)
+		return rc;
+	query_start(&q, store, "UPDATE store SET store_id = ?");
+	query_text(&q, id);
+	return query_run(&q, e);
+}
+
+static int present_number(struct store *store, int64_t *out, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "SELECT max(number) FROM identities");
+	return query_one_int(&q, 0, out, e);
+}
+
+int fork_present(struct store *store, enum fork_cause because, struct err *e)
+{
+	const struct ranges none = {0};
+	int64_t from = 0;
+	int rc = present_number(store, &from, e);
+	if (!rc)
+		rc = add_identity(store, because, from, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = give(store, (enum stream)s, &none, from + 1, e);
+	return rc;
+}
+
+int fork_move(struct store *store, enum stream stream, const struct ranges *rows, struct err *e)
+{
+	int64_t present = 0;
+	int rc = present_number(store, &present, e);
+	return rc ? rc : give(store, stream, rows, present, e);
+}
+
+int store_fork(struct store *store, enum fork_cause because, struct err *e)
+{
+	int rc = change_begin(store, e);
+	if (!rc)
+		rc = change_end(store, fork_present(store, because, e), e);
+	return rc ? rc : store_name_again(store, e);
+}
+
+/* ---- other hardware -------------------------------------------------------------------------------------------- */
+
+enum likeness { UNKNOWN, SAME, OTHER, SAME_AND_MORE };
+
+/* One mark that is the same is enough: a new firmware may change one. */
+static int compare(struct store *store, const struct hardware *here, enum likeness *out, struct err *e)
+{
+	struct query q;
+	bool row = true;
+	size_t common = 0, same = 0;
+	query_start(&q, store, "SELECT source, hash FROM hardware");
+	int rc = 0;
+	while (!(rc = query_next(&q, &row, e)) && row)
+		for (size_t i = 0; i < here->count; i++) {
+			char source[HARDWARE_NAME_MAX], hash[HARDWARE_HASH_TEXT];
+			query_get_text(&q, 0, source, sizeof source);
+			query_get_text(&q, 1, hash, sizeof hash);
+			if (strcmp(source, here->marks[i].source))
+				continue;
+			common++;
+			same += !strcmp(hash, here->marks[i].hash);
+		}
+	query_end(&q);
+	*out = common && !same ? OTHER : common < here->count ? SAME_AND_MORE : here->count ? SAME : UNKNOWN;
+	return rc;
+}
+
+static int put_hardware(struct store *store, const struct hardware *here, bool other, struct err *e)
+{
+	int rc = other ? sql_run(store, "DELETE FROM hardware", e) : 0;
+	for (size_t i = 0; i < here->count && !rc; i++) {
+		struct query q;
+		query_start(&q, store, "INSERT INTO hardware (source, hash) VALUES (?, ?) ON CONFLICT DO NOTHING");
+		query_text(&q, here->marks[i].source);
+		query_text(&q, here->marks[i].hash);
+		rc = query_run(&q, e);
+	}
+	return rc;
+}
+
+/* Inside a change: another process may have done it while this one waited. */
+static int settle(struct store *store, const struct hardware *here, bool *out_forked, struct err *e)
+{
+	enum likeness likeness = UNKNOWN;
+	int rc = compare(store, here, &likeness, e);
+	*out_forked = !rc && likeness == OTHER;
+	if (*out_forked)
+		rc = fork_present(store, FORK_HARDWARE, e);
+	return rc ? rc : put_hardware(store, here, likeness == OTHER, e);
+}
+
+int store_settle(struct store *store, const char *hardware, bool *out_forked, struct err *e)
+{
+	struct hardware here;
+	enum likeness likeness = UNKNOWN;
+	bool forked = false;
+	hardware_look(hardware, "", &here);
+	int rc = here.count ? compare(store, &here, &likeness, e) : 0;
+	*out_forked = false;
+	if (rc || likeness == UNKNOWN || likeness == SAME)
+		return rc;
+	rc = change_begin(store, e);
+	if (!rc)
+		rc = change_end(store, settle(store, &here, &forked, e), e);
+	if (!rc && forked)
+		rc = store_name_again(store, e);
+	if (!rc)
+		*out_forked = forked;
+	return rc;
+}
+
+const char *store_settled_text(const struct store *store, char out[ERR_TEXT_MAX])
+{
+	snprintf(
+		out, ERR_TEXT_MAX,
+		"the store %s was last used on other hardware: it was copied, or its card was moved. What is recorded from "
+		"now on belongs to a store of its own, %s; what was recorded before is sent as what it was",
+		store->path, store->id);
+	return out;
+}
