@@ -84,3 +84,40 @@ void sight_feed(struct live_sight *sight, const struct gnss_report *report)
 		break;
 	}
 }
+
+enum sight_state sight_state(const struct live_sight *sight)
+{
+	static const enum sight_state silences[] = {[GNSS_SILENT_GPSD] = SIGHT_GPSD_SILENT,
+	                                            [GNSS_SILENT_NONE] = SIGHT_NO_RECEIVER,
+	                                            [GNSS_SILENT_RECEIVER] = SIGHT_RECEIVER_SILENT};
+	if (sight->silence != GNSS_HEARD)
+		return silences[sight->silence];
+	if (!sight->gnss_connected)
+		return SIGHT_GPSD_GONE;
+	if (!sight->device[0] && !sight->mode)
+		return SIGHT_WAITING;
+	return sight->mode == 3 ? SIGHT_3D : sight->mode == 2 ? SIGHT_2D : SIGHT_NO_FIX;
+}
+
+static const struct {
+	const char *name, *text;
+} states[] = {
+	[SIGHT_GPSD_GONE] = {"gpsd_gone", "gpsd can't be reached"},
+	[SIGHT_GPSD_SILENT] = {"gpsd_silent", "gpsd does not answer: it hangs"},
+	[SIGHT_NO_RECEIVER] = {"no_receiver", "gpsd has no receiver"},
+	[SIGHT_RECEIVER_SILENT] = {"receiver_silent", "the receiver says nothing"},
+	[SIGHT_WAITING] = {"waiting", "nothing was heard of a receiver yet"},
+	[SIGHT_NO_FIX] = {"no_fix", "no fix"},
+	[SIGHT_2D] = {"2d", "2D only"},
+	[SIGHT_3D] = {"3d", "3D"},
+};
+
+const char *sight_state_name(enum sight_state state)
+{
+	return states[state].name;
+}
+
+const char *sight_state_text(enum sight_state state)
+{
+	return states[state].text;
+}

@@ -10,6 +10,24 @@
 /* Nothing is known yet. */
 void sight_clear(struct live_sight *sight);
 
+/* What there is to see, and when nothing, why not. */
+enum sight_state {
+	SIGHT_GPSD_GONE,
+	SIGHT_GPSD_SILENT,
+	SIGHT_NO_RECEIVER,
+	SIGHT_RECEIVER_SILENT,
+	SIGHT_WAITING, /* nothing was heard yet */
+	SIGHT_NO_FIX,
+	SIGHT_2D,
+	SIGHT_3D,
+};
+
+enum sight_state sight_state(const struct live_sight *sight);
+
+/* "gpsd_gone", "gpsd_silent", "no_receiver", "receiver_silent", "waiting", "no_fix", "2d", "3d"; and the same in words. */
+const char *sight_state_name(enum sight_state state);
+const char *sight_state_text(enum sight_state state);
+
 /* Takes one report of the receiver that is followed, or about the source. */
 void sight_feed(struct live_sight *sight, const struct gnss_report *report);
 

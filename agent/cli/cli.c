@@ -93,6 +93,14 @@ int cli_live(struct store *store, struct live_facts *out, bool *out_found, struc
 	return live_read(store_id(store), info.st_uid, out, out_found, e);
 }
 
+int cli_live_sky(struct store *store, struct live_sky *out, bool *out_found, struct err *e)
+{
+	struct stat info;
+	if (stat(store_path(store), &info))
+		return err_errno(e, ERR_IO, "can't look at %s", store_path(store));
+	return live_read_sky(store_id(store), info.st_uid, out, out_found, e);
+}
+
 void cli_print_json(cJSON *value)
 {
 	char *text = value ? json_print(value) : NULL;

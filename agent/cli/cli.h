@@ -34,6 +34,9 @@ int cli_centre(const struct cli *cli, struct store_centre *out, struct key_pair 
 /* What the agent of this store knows at the moment; *out_found is false when none is running. */
 int cli_live(struct store *store, struct live_facts *out, bool *out_found, struct err *e);
 
+/* The satellites that the agent of this store sees; as above. */
+int cli_live_sky(struct store *store, struct live_sky *out, bool *out_found, struct err *e);
+
 /* Prints one line of JSON on stdout and frees the tree. */
 void cli_print_json(cJSON *value);
 

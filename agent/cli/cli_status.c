@@ -1,6 +1,9 @@
 /* The state of a unit at a glance. */
 #include "agent/cli/cli.h"
+#include "agent/cli/sky.h"
 #include "agent/cli/time_shown.h"
+#include "agent/cli/watch.h"
+#include "agent/sight.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/json.h"
@@ -197,12 +200,14 @@ static void add_agent(cJSON *object, const struct status *s)
 		{"reports", live->reports},
 		{"epochs", live->epochs},
 		{"kept", live->kept},
+		{"refused_receiver", live->refused_receiver},
 		{"refused_no_time", live->refused_no_time},
 		{"refused_bad", live->refused_bad},
 		{"refused_late", live->refused_late},
 		{"overrun", live->overrun},
 	};
 	cJSON_AddBoolToObject(agent, "gnss_connected", live->sight.gnss_connected);
+	cJSON_AddStringToObject(agent, "gnss", sight_state_name(sight_state(&live->sight)));
 	json_add_text_or_null(agent, "receiver", live->sight.device);
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 		cJSON_AddNumberToObject(agent, counts[i].name, (double)counts[i].value);
@@ -235,6 +240,22 @@ static void add_fix(cJSON *object, const struct status *s)
 	json_add_time(fix, "recorded_at", p->recorded_at_ms + (fix_is_live(s) ? s->live.time.shift * ERA_MS : 0));
 }
 
+/* None when the receiver does not see them now, whatever it saw before. */
+static size_t read_sky(struct store *store, const struct status *s, struct satellite out[SKY_SATELLITES_MAX])
+{
+	static struct live_sky sky;
+	bool found = false;
+	if (s->running && s->live.sight.satellites_seen > 0 && !cli_live_sky(store, &sky, &found, NULL) && found)
+		return sky_read(sky.json, sky.length, out);
+	return 0;
+}
+
+static void add_sky(cJSON *object, struct store *store, const struct status *s)
+{
+	struct satellite satellites[SKY_SATELLITES_MAX];
+	cJSON_AddItemToObject(object, "satellites", sky_json(satellites, read_sky(store, s, satellites)));
+}
+
 static cJSON *status_json(struct store *store, const struct status *s)
 {
 	cJSON *object = cJSON_CreateObject();
@@ -245,6 +266,7 @@ static cJSON *status_json(struct store *store, const struct status *s)
 	add_agent(object, s);
 	cJSON_AddItemToObject(object, "session", s->session_open ? cli_session_json(&s->session) : cJSON_CreateNull());
 	add_fix(object, s);
+	add_sky(object, store, s);
 	cJSON_AddItemToObject(object, "time", time_json(&s->time));
 	const int64_t unsent[STREAM_COUNT] = {s->backlog.points, s->backlog.events};
 	for (int stream = 0; stream < STREAM_COUNT; stream++) {
@@ -286,36 +308,45 @@ static void print_head(struct store *store, const struct status *s)
 		       *s->live.sight.device ? ", receiver " : "", s->live.sight.device);
 	else
 		printf("Agent     not running: nothing is being recorded\n");
-	if (s->running && !s->live.sight.gnss_connected)
-		printf("          gpsd can't be reached\n");
+	if (s->running && sight_state(&s->live.sight) < SIGHT_NO_FIX)
+		printf("          %s\n", sight_state_text(sight_state(&s->live.sight)));
 }
 
-static void print_fix(const struct status *s)
+/* How old the fix is, and by how many satellites. */
+static void print_fix_age(const struct status *s, FILE *out)
+{
+	const struct live_sight *sight = &s->live.sight;
+	char a[SHORT_TEXT];
+	fprintf(out, "          %s", text_age(-fix_age_ms(s), 0, a));
+	if (!fix_is_live(s))
+		fprintf(out, ": the last recorded point");
+	else
+		fprintf(out, sight->mode >= 2 ? ", %s" : ": %s since then", sight_state_text(sight_state(sight)));
+	if (fix_is_live(s) && sight->satellites_used >= 0 && sight->satellites_seen >= 0)
+		fprintf(out, ", %d of %d satellites", sight->satellites_used, sight->satellites_seen);
+	if (fix_is_live(s) && sight->hdop_centi != ROW_ABSENT)
+		fprintf(out, ", HDOP %s", text_decimal(sight->hdop_centi, 2, a));
+	fputc('\n', out);
+}
+
+static void print_fix(const struct status *s, FILE *out)
 {
 	const struct point *p = fix_of(s);
 	char a[SHORT_TEXT], b[SHORT_TEXT];
 	if (!p) {
-		printf("Fix       none%s\n", s->running ? " yet" : "");
+		fprintf(out, "Fix       none%s\n", s->running ? " yet" : "");
 		return;
 	}
-	printf("Fix       %s, %s", text_decimal(p->lat_e7, 7, a), text_decimal(p->lng_e7, 7, b));
+	fprintf(out, "Fix       %s, %s", text_decimal(p->lat_e7, 7, a), text_decimal(p->lng_e7, 7, b));
 	if (p->accuracy_dm != ROW_ABSENT)
-		printf(" ± %s m", text_decimal(p->accuracy_dm, 1, a));
+		fprintf(out, " ± %s m", text_decimal(p->accuracy_dm, 1, a));
 	/* cm/s × 3.6 / 100 = km/h */
 	if (p->speed_cmps != ROW_ABSENT)
-		printf(", %s km/h", text_decimal((int64_t)p->speed_cmps * 36 / 100, 1, a));
+		fprintf(out, ", %s km/h", text_decimal((int64_t)p->speed_cmps * 36 / 100, 1, a));
 	if (p->altitude_dm != ROW_ABSENT)
-		printf(", %s m high", text_decimal(p->altitude_dm, 1, a));
-	printf("\n          %s", text_age(-fix_age_ms(s), 0, a));
-	if (!fix_is_live(s))
-		printf(": the last recorded point");
-	else if (s->live.sight.mode >= 2)
-		printf(", %dD", s->live.sight.mode);
-	else
-		printf(": no fix since then");
-	if (fix_is_live(s) && s->live.sight.satellites_used >= 0 && s->live.sight.satellites_seen >= 0)
-		printf(", %d of %d satellites", s->live.sight.satellites_used, s->live.sight.satellites_seen);
-	putchar('\n');
+		fprintf(out, ", %s m high", text_decimal(p->altitude_dm, 1, a));
+	fputc('\n', out);
+	print_fix_age(s, out);
 }
 
 static void print_session_line(const struct status *s)
@@ -404,23 +435,58 @@ static int show(const struct cli *cli, bool json, struct err *e)
 		return 0;
 	}
 	print_head(cli->store, &s);
-	print_fix(&s);
+	print_fix(&s, stdout);
 	time_print(&s.time);
 	print_session_line(&s);
 	print_tail(&s);
 	return 0;
 }
 
-/* Until somebody interrupts. On a terminal each picture takes the place of the one before. */
-static int watch(const struct cli *cli, bool json, struct err *e)
+/* ---- again and again ---- */
+
+/* What matters on the way, and the sky: 24 lines of 80 columns. */
+static int watch_page_of(void *user, FILE *out, struct err *e)
 {
-	bool terminal = !json && isatty(STDOUT_FILENO);
+	const struct cli *cli = user;
+	struct status s;
+	char a[SHORT_TEXT], b[SHORT_TEXT], lines[SKY_ROWS][SKY_LINE];
+	struct satellite satellites[SKY_SATELLITES_MAX];
+	int rc = gather(cli, &s, e);
+	if (rc)
+		return rc;
+	const struct live_sight *sight = &s.live.sight;
+	if (s.running)
+		fprintf(out, "Agent     running for %s, %s%s%s\n", text_duration(s.now_mono_ms - s.live.started_mono_ms, a),
+		        sight_state_text(sight_state(sight)), *sight->device ? ", " : "", sight->device);
+	else
+		fprintf(out, "Agent     not running: nothing is being recorded\n");
+	print_fix(&s, out);
+	fprintf(out, "Session   %s\n", s.session_open ? session_status_name(s.session.status) : "none open");
+	fprintf(out, "Recorded  %s", text_counted(s.last_seq[STREAM_POINTS], "point", a));
+	if (s.running && s.live.waiting_points)
+		fprintf(out, ", %" PRId64 " to be committed", s.live.waiting_points);
+	fprintf(out, "; unsent %s", text_counted(s.backlog.points, "point", b));
+	if (s.backlog.oldest_ms)
+		fprintf(out, ", the oldest from %s", text_age(s.backlog.oldest_ms, s.now_ms, a));
+	fprintf(out, "\n\n");
+	sky_draw(satellites, read_sky(cli->store, &s, satellites), lines);
+	for (int row = 0; row < SKY_ROWS; row++)
+		fprintf(out, "%s\n", lines[row]);
+	fprintf(out, "* and capitals: used for the fix. q ends.\n");
+	return 0;
+}
+
+/* Until somebody interrupts. On a terminal each picture takes the place of the one before. */
+static int watch_status(struct cli *cli, bool json, struct err *e)
+{
+	if (!json && isatty(STDOUT_FILENO))
+		return watch(watch_page_of, cli, e);
 	for (;;) {
-		if (terminal)
-			printf("\033[H\033[2J");
 		int rc = show(cli, json, e);
 		if (rc)
 			return rc;
+		if (!json)
+			putchar('\n');
 		if (fflush(stdout))
 			return err_errno(e, ERR_IO, "can't write the output");
 		clock_sleep_ms(WATCH_MS);
@@ -432,7 +498,7 @@ int cli_status(int argc, char **argv, struct err *e)
 	struct cli cli = {0};
 	bool json = false, watching = false, help;
 	const struct arg args[] = {
-		{"--watch", ARG_FLAG, &watching, .help = "again every second, until interrupted"},
+		{"--watch", ARG_FLAG, &watching, .help = "again every second, with the sky, until q or ^C"},
 		{"--json", ARG_FLAG, &json, .help = "print JSON"},
 	};
 	int rc = args_read(argc, argv, "alzy status", "Shows the state of this unit.", args, 2, NULL, &help, e);
@@ -440,7 +506,7 @@ int cli_status(int argc, char **argv, struct err *e)
 		return rc;
 	rc = cli_open(&cli, STORE_READ, e);
 	if (!rc)
-		rc = watching ? watch(&cli, json, e) : show(&cli, json, e);
+		rc = watching ? watch_status(&cli, json, e) : show(&cli, json, e);
 	cli_close(&cli);
 	return rc;
 }
