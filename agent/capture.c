@@ -168,9 +168,10 @@ static void keep_recalled(struct capture *c, int64_t mono_ms, bool opens)
 
 static void take_fix(struct capture *c, struct gnss_report *fix)
 {
-	timekeeper_fix(&c->time, fix, &c->pending);
 	bool opens;
 	struct sampling sampling = sampling_of(c->conf);
+	if (!fix->simulated || sampling.simulated)
+		timekeeper_fix(&c->time, fix, &c->pending);
 	c->facts.epochs++;
 	event_fix_regained(c, fix);
 	enum verdict verdict = sampler_feed(&c->sampler, &sampling, &fix->fix, fix->simulated);

@@ -98,7 +98,9 @@ void timebase_resume(struct timebase *t, enum time_basis basis, int64_t offset_m
 static bool sustained(struct timebase *t, int64_t mono_ms, int64_t offset_ms)
 {
 	struct timebase_way *run = &t->run;
-	t->seen++;
+	if (!t->seen++)
+		t->seen_from_ms = mono_ms;
+	t->seen_to_ms = mono_ms;
 	if (run->there && close_to(offset_ms, run->offset_ms, TIMEBASE_JITTER_MS + drift_ms(mono_ms - run->mono_ms))) {
 		t->run_count++;
 	} else {
@@ -146,6 +148,11 @@ bool timebase_known(const struct timebase *t)
 	return t->basis >= TIME_SYSTEM;
 }
 
+bool timebase_strange(const struct timebase *t, int64_t mono_ms, int64_t fix_ms)
+{
+	return timebase_known(t) && !t->era.none && !close_to(fix_ms - mono_ms, t->offset_ms, TIMEBASE_DOUBT_MS);
+}
+
 int64_t timebase_at(const struct timebase *t, int64_t mono_ms)
 {
 	int64_t at_ms = mono_ms + t->offset_ms;
@@ -154,5 +161,6 @@ int64_t timebase_at(const struct timebase *t, int64_t mono_ms)
 
 bool timebase_hopeless(const struct timebase *t)
 {
-	return !timebase_known(t) && t->broken > 0;
+	bool long_enough = t->seen_to_ms - t->seen_from_ms >= TIMEBASE_HOPE_MS;
+	return !timebase_known(t) && t->broken > 0 && (long_enough || t->broken == t->seen - 1);
 }

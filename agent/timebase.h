@@ -19,6 +19,7 @@ enum {
 	TIMEBASE_DRIFT_PPM = 200,
 	TIMEBASE_MOVE_MS = 1000,   /* what is known changes only by more than this */
 	TIMEBASE_STEP_MS = 2000,   /* more than this between two looks is a step of the system clock */
+	TIMEBASE_HOPE_MS = 10000,  /* a receiver that has had so long, and has disagreed with itself, is given up */
 	TIMEBASE_DOUBT_MS = 60000, /* a receiver further than this from what NTP or the centre say is doubtful */
 };
 
@@ -42,9 +43,10 @@ struct timebase {
 	struct timebase_way run;
 	int64_t run_from_ms;
 	int run_count;
-	int64_t seen, broken; /* fixes, and how often one did not agree with the one before */
-	int shift;            /* of the last fix, in 1024 weeks */
-	bool doubtful;        /* the last fix contradicts what is known otherwise */
+	int64_t seen, broken; /* fixes, and how often one did not agree with those before */
+	int64_t seen_from_ms, seen_to_ms;
+	int shift;     /* of the last fix, in 1024 weeks */
+	bool doubtful; /* the last fix contradicts what is known otherwise */
 };
 
 /* What a look or a fix has brought. */
@@ -74,10 +76,13 @@ void timebase_fix(struct timebase *timebase, int64_t mono_ms, int64_t *fix_ms, s
 
 bool timebase_known(const struct timebase *timebase);
 
+/* Whether a fix that says fix_ms at mono_ms is far from what is known. Never without a floor. */
+bool timebase_strange(const struct timebase *timebase, int64_t mono_ms, int64_t fix_ms);
+
 /* UTC at mono_ms, or the best guess. */
 int64_t timebase_at(const struct timebase *timebase, int64_t mono_ms);
 
-/* Fixes were seen that never kept up with the monotonic clock, so that nothing but they will ever tell the time. */
+/* Fixes were seen that do not keep up with the monotonic clock, for long or each time, so that waiting for more is in vain. */
 bool timebase_hopeless(const struct timebase *timebase);
 
 #endif

@@ -113,6 +113,8 @@ struct moment timekeeper_at(const struct timekeeper *k, int64_t mono_ms)
 
 struct moment timekeeper_of_fix(const struct timekeeper *k, const struct gnss_report *fix)
 {
+	if (timebase_strange(&k->base, fix->mono_ms, fix->fix.recorded_at_ms))
+		return timekeeper_at(k, fix->mono_ms);
 	return (struct moment){fix->fix.recorded_at_ms, fix->mono_ms, timebase_known(&k->base)};
 }
 

@@ -32,7 +32,7 @@ void timekeeper_look(struct timekeeper *keeper, struct pending *pending);
 /* Learns from a fix, and repairs its time. */
 void timekeeper_fix(struct timekeeper *keeper, struct gnss_report *fix, struct pending *pending);
 
-/* Now, by the monotonic clock; the time of a fix. */
+/* Now, by the monotonic clock; when a fix was: by its own time, unless that is far from what is known. */
 struct moment timekeeper_at(const struct timekeeper *keeper, int64_t mono_ms);
 struct moment timekeeper_of_fix(const struct timekeeper *keeper, const struct gnss_report *fix);
 

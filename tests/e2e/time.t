@@ -254,18 +254,36 @@ postgres_start
 central_init
 central_start || die "no gateway"
 for name in told stick lost; do
-	unit $name clock.floor=auto sync.interval=1h
+	unit $name clock.floor=auto
 	pair $name
 done
+says nofix
+live_gpsd
 set_clock told -800000000
+start_ready agent-told bash -c 'EXEC=exec clocked "$@"' - told "$BUILD/alzy-agentd" || die "no agent: $(log_of agent-told)"
 clocked told "$BUILD/alzy" event bell >/dev/null
 bell_ms=$(now_ms)
 ok "a sync of a unit that does not know the time" clocked told bash -c '"$0" sync' "$BUILD/alzy"
 is "$(sql "SELECT count(*) FROM public.events WHERE event_type = 'bell'")" 1 "… sends the event in the same run"
 near "$(sql "SELECT round(extract(epoch FROM event_at) * 1000)::bigint FROM public.events WHERE event_type = 'bell'")" "$bell_ms" 3000 \
 	"… with the centre's time"
-is "$(on told status --json | json time.basis)" receipt "status says so"
-like "$(clocked told "$BUILD/alzy" event bell)" "event 2 recorded" "the next event needs not wait"
+await basis_is told receipt
+tap $? "the agent takes it over, and says so"
+like "$(clocked told "$BUILD/alzy" event bell)" "event 3 recorded" "the next event needs not wait"
+says fix $((3 * 365 * 86400))
+await eval '[ "$(on told status --json | json time.doubtful)" = true ]'
+tap $? "a receiver that contradicts the centre by years is doubtful"
+await points_wait_for told 6
+near "$(lite told 'SELECT max(recorded_at) FROM points')" $(($(now_ms) + 3 * 365 * 86400000)) 15000 "… its points are as it says"
+like "$(lite told "SELECT payload FROM events WHERE event_type = 'time_doubtful'")" '^\{"said":"[0-9-]+T[0-9:.]+Z","basis":"receipt"\}$' \
+	"… it is told, once"
+near "$(event_at told time_doubtful)" "$(now_ms)" 20000 "… at the time that is known"
+is "$(on told status --json | json time.basis)" receipt "… which stays what it was"
+says fix 0
+await basis_is told gnss
+tap $? "once it tells the truth it is believed"
+is "$(on told status --json | json time.doubtful)" false "… and not doubtful any more"
+stop agent-told
 on stick event bell >/dev/null
 mkdir "$SCRATCH/usb"
 ok "rows for a stick" on stick sync --to "$SCRATCH/usb"

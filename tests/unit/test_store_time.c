@@ -3,6 +3,9 @@
 #include "tests/unit/random.h"
 #include "tests/unit/store_rig.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 /* Three boots; in the first, the monotonic clock has begun 1000 s before T0. */
 #define BOOT_A   "aaaaaaaa-0000-4000-8000-000000000000"
 #define BOOT_B   "bbbbbbbb-0000-4000-8000-000000000000"
@@ -298,6 +301,67 @@ static void property(void **state)
 	                    "0");
 }
 
+/* Lets events wait, and learns the time now and then; tells how many it has added. */
+static void learn_until_killed(const struct rig *rig, int pipe_end, int64_t added)
+{
+	struct store *store;
+	struct err e = {0};
+	if (store_open(&store, rig->path, STORE_WRITE, &e))
+		_exit(1);
+	for (int64_t b = added + 1;; b++) {
+		char boot[UUID_TEXT], text[64];
+		snprintf(boot, sizeof boot, "%08x-0000-4000-8000-000000000000", (uint32_t)b);
+		unknown(store, boot);
+		for (int64_t i = b % 7; i > 0; i--) {
+			struct event event = {.event_at_ms = 1000 - i, .event_type = "x", .payload = text};
+			snprintf(text, sizeof text, "{\"n\":%lld}", (long long)++added);
+			if (store_append_event(store, &event, &e))
+				_exit(2);
+			if (write(pipe_end, &added, sizeof added) != sizeof added)
+				_exit(3);
+		}
+		if (b % 3 == 0 && store_boot_learn(store, boot, TIME_GNSS, T0 + b * HOUR, 1000, &e))
+			_exit(4);
+	}
+}
+
+static void kill_9_at_any_moment_loses_and_doubles_nothing(void **state)
+{
+	struct rig *rig = *state;
+	int64_t acknowledged = 0, said;
+	random_start();
+	store_close(rig->store);
+	rig->store = NULL;
+	for (int round = 0; round < 20; round++) {
+		int ends[2], status, most = (int)random_in(1, 60);
+		assert_int_equal(pipe(ends), 0);
+		pid_t child = fork();
+		if (!child)
+			learn_until_killed(rig, ends[1], acknowledged);
+		close(ends[1]);
+		while (read(ends[0], &said, sizeof said) == sizeof said) {
+			acknowledged = said;
+			if (--most == 0)
+				kill(child, SIGKILL);
+		}
+		close(ends[0]);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		/* One more may have been written, and not acknowledged. */
+		int64_t written =
+			atoll(rig_ask(rig, "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM waiting_events)"));
+		assert_true(written == acknowledged || written == acknowledged + 1);
+		acknowledged = written;
+	}
+	assert_true(atoi(rig_ask(rig, "SELECT count(*) FROM events")) > 20);
+	assert_string_equal(
+		rig_ask(rig, "SELECT count(*) FROM (SELECT payload ->> 'n' AS n, seq AS at FROM events UNION ALL"
+	                 " SELECT payload ->> 'n', number + 1000000 FROM waiting_events) GROUP BY n HAVING count(*) > 1"),
+		"(none)");
+	assert_string_equal(rig_ask(rig, "SELECT count(*) FROM events WHERE seq <> payload ->> 'n'"), "0");
+	OK(store_open(&rig->store, rig->path, STORE_WRITE, &e));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
@@ -313,6 +377,7 @@ int main(void)
 		TEST(what_was_known_moves_the_floor),
 		TEST(a_payload_that_could_not_be_marked_is_refused),
 		TEST(property),
+		TEST(kill_9_at_any_moment_loses_and_doubles_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

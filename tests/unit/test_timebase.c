@@ -90,6 +90,39 @@ static void it_is_believed_when_it_keeps_up(void **state)
 	}
 }
 
+/* What needs only more time is waited for, and what disagrees with itself each time, or for long, is not. */
+static void when_there_is_no_hope(void **state)
+{
+	(void)state;
+	assert_false(timebase_hopeless(&tb));
+	fixes(0, 1000, 3, 0);
+	assert_false(timebase_hopeless(&tb));
+	fix(3000, YEAR); /* one that is wrong */
+	fix(4000, 0);
+	assert_false(timebase_hopeless(&tb));
+	for (int i = 5; i < 12; i++)
+		fix(i * 1000, i % 2 * YEAR);
+	assert_true(timebase_hopeless(&tb));
+	fixes(12000, 1000, 6, 0);
+	assert_false(timebase_hopeless(&tb));
+	begin(NULL);
+	fix(0, 0); /* a recording of two fixes */
+	assert_false(timebase_hopeless(&tb));
+	fix(1, 1000);
+	assert_true(timebase_hopeless(&tb));
+}
+
+static void what_is_far_from_what_is_known_is_strange(void **state)
+{
+	(void)state;
+	assert_false(timebase_strange(&tb, 0, 0));
+	fixes(0, 1000, 5, 0);
+	assert_false(timebase_strange(&tb, 9000, boot_ms + 9000 + 59000));
+	assert_true(timebase_strange(&tb, 9000, boot_ms + 9000 - 61000));
+	start("none", 5000);
+	assert_false(timebase_strange(&tb, 0, 0));
+}
+
 static void then_time_goes_on_by_the_monotonic_clock(void **state)
 {
 	(void)state;
@@ -276,6 +309,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, begin)
 	const struct CMUnitTest tests[] = {
 		TEST(it_is_believed_when_it_keeps_up),
+		TEST(when_there_is_no_hope),
+		TEST(what_is_far_from_what_is_known_is_strange),
 		TEST(then_time_goes_on_by_the_monotonic_clock),
 		TEST(one_wrong_fix_changes_nothing),
 		TEST(a_rollover_is_repaired_and_told_once),
