@@ -12,11 +12,11 @@ gpsd_up() {
 newest() { lite "$1" 'SELECT coalesce(max(seq), 0) FROM points'; }
 events() { lite "$1" "SELECT count(*) FROM events WHERE event_type = '$2'"; }
 more_than() { [ "$("${@:2}")" -gt "$1" ]; }
-goes_on() { # NAME: eight more points
+goes_on() { # NAME: four more points
 	local before
-	before=$(newest "$1") && await more_than $((before + 8)) newest "$1" || die "$1 records nothing: $(log_of "agent-$1")"
+	before=$(newest "$1") && await more_than $((before + 4)) newest "$1" || die "$1 records nothing: $(log_of "agent-$1")"
 }
-hole() { sleep 3.5; } # what is looked for is longer than 2 s
+hole() { sleep 2.8; } # what is looked for is longer than 2 s
 causes() { # JSON of gaps on stdin: "no_fix agent_stopped+no_fix …"
 	perl -MJSON::PP -0777 -ne 'print join " ", map { join "+", map { $_->{cause} } @{$_->{parts}} } @{decode_json($_)->{gaps}}'
 }
@@ -35,11 +35,15 @@ adds_up() { # JSON on stdin: "" when parts follow each other, fill their gap, an
 		print "other causes\n" if keys %sum != keys %{$all->{seconds}}'
 }
 
+receiver_up() {
+	rm -f "$SCRATCH/receiver.log"
+	start receiver perl "$RIG/receiver.pl" "$RECEIVER_PORT" "$SCRATCH/mode"
+	await log_has receiver listening || die "no receiver: $(log_of receiver)"
+}
 receive drive
-start receiver perl "$RIG/receiver.pl" "$RECEIVER_PORT" "$SCRATCH/mode"
-await log_has receiver listening || die "no receiver: $(log_of receiver)"
+receiver_up
 gpsd_up
-unit car capture.sampling=all
+unit car capture.sampling=all gnss.fix_timeout=1s
 is "$(on car gaps 2>&1)" "alzy: there is no store at $SCRATCH/car/store.db yet: alzy-agentd makes it when it starts, and so do alzy pair and alzy session start" \
 	"without a store there is nothing to tell of"
 agent_start car || die "no agent: $(log_of agent-car)"
@@ -64,6 +68,27 @@ goes_on car
 
 kill9 gpsd
 hole
+gpsd_up
+goes_on car
+
+silent() { await more_than 0 lite car "SELECT count(*) FROM events WHERE event_type = 'gnss_silent' AND payload ->> '\$.cause' = '$1'" || die "no silence: $1"; }
+receive mute
+silent receiver
+hole
+receive drive
+goes_on car
+
+kill -STOP "$(pid_of gpsd)"
+silent gpsd
+hole
+kill -CONT "$(pid_of gpsd)"
+goes_on car
+
+kill9 receiver
+silent no_receiver
+hole
+kill9 gpsd
+receiver_up
 gpsd_up
 goes_on car
 
@@ -104,12 +129,12 @@ until_at=$(date -u -d "@$((until_ms / 1000)).$((until_ms % 1000))" +%FT%T.%3NZ)
 # ---- the unit
 told=$(on car gaps --longer 2s --to "$until_at" --json)
 like "$(causes <<<"$told")" \
-	"^no_fix agent_stopped(\+no_fix)? agent_killed(\+no_fix)? gpsd_gone(\+no_fix)? paused $off${cut:+ $cut}\$" "each cause in its turn"
+	"^no_fix agent_stopped(\+no_fix)? agent_killed(\+no_fix)? gpsd_gone(\+no_fix)? receiver_silent(\+no_fix)? gpsd_silent(\+[a-z_+]*)? (receiver_silent\+)?no_receiver(\+[a-z_+]*)? paused $off${cut:+ $cut}\$" "each cause in its turn"
 is "$(adds_up <<<"$told")" "" "the parts of each gap add up"
-is "$(json gaps.4.parts.0.detail <<<"$told")" "by a person" "who paused is told"
+is "$(json gaps.7.parts.0.detail <<<"$told")" "by a person" "who paused is told"
 like "$(json gaps.1.parts.0.detail <<<"$told")" SIGTERM "… and what stopped the agent"
 if [ "$cut" ]; then
-	is "$(json gaps.5.parts.0.detail <<<"$told"), $(json gaps.6.parts.0.detail <<<"$told")" "shut down, cut off" "… and how the unit went off"
+	is "$(json gaps.8.parts.0.detail <<<"$told"), $(json gaps.9.parts.0.detail <<<"$told")" "shut down, cut off" "… and how the unit went off"
 fi
 like "$(on car gaps --longer 2s --to "$until_at")" 'the session was paused: by a person' "as a table"
 like "$(on car gaps --longer 2s --to "$until_at")" '^  paused +[0-9]+ s, 1 time$' "… with sums by cause"
