@@ -302,6 +302,18 @@ int store_sessions_unsent(struct store *store, size_t limit, struct session **ou
 	return read_all(&q, out, out_count, e);
 }
 
+/* From its first seq to before that of the next session, each seq was given to a point. */
+static int count_pruned(struct store *store, const struct session *session, int64_t *out, struct err *e)
+{
+	struct query q;
+	query_start(&q, store,
+	            "WITH span AS (SELECT first_seq AS low, coalesce((SELECT min(first_seq) FROM sessions WHERE id > ?1),"
+	            " (SELECT max(seq) + 1 FROM points)) AS high FROM sessions WHERE id = ?1)"
+	            " SELECT max(0, high - low) - (SELECT count(*) FROM points WHERE seq >= low AND seq < high) FROM span");
+	query_int(&q, session->id);
+	return query_one_int(&q, 0, out, e);
+}
+
 int store_session_content(struct store *store, const struct session *session, struct session_content *out,
                           struct err *e)
 {
@@ -328,6 +340,8 @@ int store_session_content(struct store *store, const struct session *session, st
 		query_int(&q, last);
 		rc = query_one_int(&q, 0, &content.last_point_ms, e);
 	}
+	if (!rc)
+		rc = count_pruned(store, session, &content.pruned, e);
 	if (!rc)
 		*out = content;
 	return rc;

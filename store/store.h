@@ -187,6 +187,7 @@ int store_session_list(struct store *store, size_t limit, struct session **out, 
 /* How many points and events a session has, and the times of its first and last point (0 when it has none). */
 struct session_content {
 	int64_t points, events, first_point_ms, last_point_ms;
+	int64_t pruned; /* so many points of its time are not here any more, most likely its own */
 };
 int store_session_content(struct store *store, const struct session *session, struct session_content *out,
                           struct err *e);

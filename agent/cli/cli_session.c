@@ -273,6 +273,7 @@ static void print_show_json(const struct shown *shown)
 	cJSON *object = cli_session_json(session);
 	cJSON_AddNumberToObject(object, "duration_s", (double)(duration_ms(session) / 1000));
 	cJSON_AddNumberToObject(object, "points", (double)content->points);
+	cJSON_AddNumberToObject(object, "pruned", (double)content->pruned);
 	cJSON_AddNumberToObject(object, "events", (double)content->events);
 	json_add_time(object, "first_point_at", content->first_point_ms);
 	json_add_time(object, "last_point_at", content->last_point_ms);
@@ -305,6 +306,9 @@ static void print_show_text(const struct shown *shown)
 	if (content->points)
 		printf("             first %s, last %s\n", text_time(content->first_point_ms, a),
 		       text_time(content->last_point_ms, b));
+	if (content->pruned)
+		printf("             %" PRId64 " more of that time are pruned here: what follows is of those that are left\n",
+		       content->pruned);
 	summary_print(&shown->summary);
 	printf("Events       %" PRId64 "\n", content->events);
 	if (s->centre_revision)

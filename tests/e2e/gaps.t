@@ -71,22 +71,23 @@ hole
 gpsd_up
 goes_on car
 
-silent() { await more_than 0 lite car "SELECT count(*) FROM events WHERE event_type = 'gnss_silent' AND payload ->> '\$.cause' = '$1'" || die "no silence: $1"; }
+silent() { await more_than "$1" events car gnss_silent || die "no silence after $1"; }
 receive mute
-silent receiver
+silent 0
 hole
 receive drive
 goes_on car
 
 kill -STOP "$(pid_of gpsd)"
-silent gpsd
+silent 1
 hole
 kill -CONT "$(pid_of gpsd)"
 goes_on car
 
+before=$(events car gnss_silent)
 kill9 receiver
-silent no_receiver
-hole
+silent "$before"
+hole # that it is gone, or that it is mute: what gpsd says of it
 kill9 gpsd
 receiver_up
 gpsd_up
@@ -129,7 +130,7 @@ until_at=$(date -u -d "@$((until_ms / 1000)).$((until_ms % 1000))" +%FT%T.%3NZ)
 # ---- the unit
 told=$(on car gaps --longer 2s --to "$until_at" --json)
 like "$(causes <<<"$told")" \
-	"^no_fix agent_stopped(\+no_fix)? agent_killed(\+no_fix)? gpsd_gone(\+no_fix)? receiver_silent(\+no_fix)? gpsd_silent(\+[a-z_+]*)? (receiver_silent\+)?no_receiver(\+[a-z_+]*)? paused $off${cut:+ $cut}\$" "each cause in its turn"
+	"^no_fix agent_stopped(\+no_fix)? agent_killed(\+no_fix)? gpsd_gone(\+no_fix)? receiver_silent(\+no_fix)? gpsd_silent(\+[a-z_+]*)? (no_receiver|receiver_silent)(\+[a-z_+]*)? paused $off${cut:+ $cut}\$" "each cause in its turn"
 is "$(adds_up <<<"$told")" "" "the parts of each gap add up"
 is "$(json gaps.7.parts.0.detail <<<"$told")" "by a person" "who paused is told"
 like "$(json gaps.1.parts.0.detail <<<"$told")" SIGTERM "… and what stopped the agent"
@@ -140,6 +141,19 @@ like "$(on car gaps --longer 2s --to "$until_at")" 'the session was paused: by a
 like "$(on car gaps --longer 2s --to "$until_at")" '^  paused +[0-9]+ s, 1 time$' "… with sums by cause"
 is "$(on car gaps --longer 1h)" "no gap longer than 1 h 00 min" "no gap"
 like "$(sleep 2.2; on car gaps --longer 2s --json | causes)" 'agent_stopped$' "the silence until now"
+
+# ---- a unit that does not know what time it is
+unit dark gnss.source=gpsd://127.0.0.1:1 clock.floor=auto
+agent_start dark || die "no agent: $(log_of agent-dark)"
+waiting() { sqlite3 -readonly "$SCRATCH/dark/store.db" "SELECT count(*) FROM waiting_events WHERE event_type = 'gnss_gone'"; }
+if await more_than 0 waiting; then
+	sleep 2.2
+	like "$(on dark gaps --longer 2s --json | causes)" '^(no_fix\+)?gpsd_gone$' "events that wait for their time are evidence, too"
+else
+	tap 0 "the system clock is known to be right here # SKIP nothing waits"
+fi
+stop agent-dark
+
 refuses "a duration that is none" 2 'longer' on car gaps --longer soon
 refuses "a time that is none" 2 'no time' on car gaps --from yesterday
 refuses "a time that ends before it begins" 2 'before' on car gaps --from 2026-01-02 --to 2026-01-01
