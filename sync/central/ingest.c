@@ -67,7 +67,7 @@ static int add_store(struct ingest *in, struct err *e)
  * that waits serves nobody. alzy.ingest tells triggers that what is written is the unit's, and no change by the centre. */
 static int begin(struct ingest *in, struct err *e)
 {
-	enum { BEGIN, BOUNDS, STORE, SESSIONS, POINTS, EVENTS, CALLS };
+	enum { BEGIN, BOUNDS, STORE, SESSIONS, POINTS, EVENTS, UNSEEN, REFERENCE, CALLS };
 	struct pg_call calls[CALLS] = {
 		[BEGIN] = {.sql = "BEGIN"},
 		[BOUNDS] = {.sql =
@@ -80,6 +80,8 @@ static int begin(struct ingest *in, struct err *e)
 		rc = ingest_stream_ask(in, &ingest_points, &calls[POINTS], e);
 	if (!rc)
 		rc = ingest_stream_ask(in, &ingest_events, &calls[EVENTS], e);
+	ingest_unseen_ask(in, &calls[UNSEEN]);
+	ingest_reference_ask(in, &calls[REFERENCE]);
 	if (!rc)
 		rc = pg_queries(in->pg, calls, CALLS, e);
 	if (!rc)
@@ -87,6 +89,8 @@ static int begin(struct ingest *in, struct err *e)
 	for (int i = BEGIN; i <= STORE; i++)
 		pg_result_free(calls[i].result);
 	in->sessions_found = calls[SESSIONS].result;
+	in->unseen_found = calls[UNSEEN].result;
+	in->reference_found = calls[REFERENCE].result;
 	in->streams[STREAM_POINTS].stretches_found = calls[POINTS].result;
 	in->streams[STREAM_EVENTS].stretches_found = calls[EVENTS].result;
 	return rc;
@@ -177,7 +181,35 @@ static int read_device(struct ingest *in, const struct pg_result *found, struct 
 	return 0;
 }
 
-enum { JSON_STRETCHES, JSON_POSITION, JSON_STATE, JSON_COUNT };
+enum { JSON_STRETCHES, JSON_POSITION, JSON_STATE, JSON_COUNT, FINISH_VALUES = 19 };
+
+/* A batch of what is held already, from a unit whose receipt got lost: what its receipt says was made durable by those
+ * who brought it, so that there is no disk to wait for. What else such a batch changes is only for people to look at. */
+static bool brings_nothing(const struct ingest *in)
+{
+	bool any = in->changed;
+	for (int s = 0; s < STREAM_COUNT; s++)
+		any = any || in->streams[s].taken.count || in->streams[s].refused.count;
+	return !any;
+}
+
+/* Runs finish_sql with these values; when nothing is waited for, commits in the same breath. */
+static int finish_with(struct ingest *in, const char *const values[FINISH_VALUES], struct err *e)
+{
+	enum { FINISH, UNSYNCED, COMMIT, CALLS };
+	struct pg_call calls[CALLS] = {
+		[FINISH] = {.sql = finish_sql, .count = FINISH_VALUES, .values = values},
+		[UNSYNCED] = {.sql = "SELECT set_config('synchronous_commit', 'off', true)"},
+		[COMMIT] = {.sql = "COMMIT"},
+	};
+	in->committed = brings_nothing(in);
+	int rc = pg_queries(in->pg, calls, in->committed ? CALLS : FINISH + 1, e);
+	if (!rc)
+		rc = read_device(in, calls[FINISH].result, e);
+	for (int i = 0; i < CALLS; i++)
+		pg_result_free(calls[i].result);
+	return rc;
+}
 
 static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct err *e)
 {
@@ -198,7 +230,6 @@ static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct er
 	                                 copied ? &s[0].conflicts : &none,
 	                                 copied ? &s[1].conflicts : &none};
 	char number[24], device[24], last[STREAM_COUNT][24], exchange[24];
-	struct pg_result *found = NULL;
 	int rc = 0;
 	for (size_t i = 0; i < SETS && !rc; i++)
 		rc = seq_ranges_format(of[i], &sets[i], e);
@@ -208,17 +239,27 @@ static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct er
 	snprintf(exchange, sizeof exchange, "%" PRId64, in->batch->exchange);
 	for (int i = 0; i < STREAM_COUNT; i++)
 		snprintf(last[i], sizeof last[i], "%" PRId64, s[i].last);
+	const char *const values[FINISH_VALUES] = {number,
+	                                           device,
+	                                           json[JSON_STRETCHES],
+	                                           json[JSON_POSITION],
+	                                           (char *)sets[0].bytes,
+	                                           (char *)sets[1].bytes,
+	                                           last[0],
+	                                           (char *)sets[2].bytes,
+	                                           (char *)sets[3].bytes,
+	                                           last[1],
+	                                           exchange,
+	                                           json[JSON_STATE],
+	                                           (char *)sets[4].bytes,
+	                                           (char *)sets[5].bytes,
+	                                           (char *)sets[6].bytes,
+	                                           (char *)sets[7].bytes,
+	                                           (char *)sets[8].bytes,
+	                                           (char *)sets[9].bytes,
+	                                           copied ? "t" : "f"};
 	if (!rc)
-		rc = pg_query(in->pg, &found, e, finish_sql, 19,
-		              (const char *const[]){number, device, json[JSON_STRETCHES], json[JSON_POSITION],
-		                                    (char *)sets[0].bytes, (char *)sets[1].bytes, last[0],
-		                                    (char *)sets[2].bytes, (char *)sets[3].bytes, last[1], exchange,
-		                                    json[JSON_STATE], (char *)sets[4].bytes, (char *)sets[5].bytes,
-		                                    (char *)sets[6].bytes, (char *)sets[7].bytes, (char *)sets[8].bytes,
-		                                    (char *)sets[9].bytes, copied ? "t" : "f"});
-	if (!rc)
-		rc = read_device(in, found, e);
-	pg_result_free(found);
+		rc = finish_with(in, values, e);
 	for (size_t i = 0; i < SETS; i++)
 		buffer_free(&sets[i]);
 	return rc;
@@ -257,16 +298,6 @@ static int work(struct ingest *in, struct err *e)
 	return rc ? rc : ingest_receipt(in, e);
 }
 
-/* A batch of what is held already, from a unit whose receipt got lost: what its receipt says was made durable by those
- * who brought it, so that there is no disk to wait for. What else such a batch changes is only for people to look at. */
-static bool brings_nothing(const struct ingest *in)
-{
-	bool any = in->changed;
-	for (int s = 0; s < STREAM_COUNT; s++)
-		any = any || in->streams[s].taken.count || in->streams[s].refused.count;
-	return !any;
-}
-
 static int run(struct ingest *in, struct err *e)
 {
 	in->sessions = calloc(in->batch->session_count + 1, sizeof *in->sessions);
@@ -275,9 +306,9 @@ static int run(struct ingest *in, struct err *e)
 	if (!in->sessions || !in->stretches || !in->rejects)
 		return err_set(e, ERR_MEMORY, "out of memory for a batch");
 	int rc = work(in, e);
-	if (!rc)
-		rc = pg_script(in->pg, brings_nothing(in) ? "SET LOCAL synchronous_commit = off; COMMIT" : "COMMIT", e);
-	else
+	if (!rc && !in->committed)
+		rc = pg_script(in->pg, "COMMIT", e);
+	else if (rc)
 		pg_script(in->pg, "ROLLBACK", NULL); /* on a connection that is gone the server has done it */
 	return rc;
 }
@@ -296,6 +327,8 @@ static void ingest_free(struct ingest *in)
 	}
 	buffer_free(&in->session_names);
 	pg_result_free(in->sessions_found);
+	pg_result_free(in->unseen_found);
+	pg_result_free(in->reference_found);
 	cJSON_Delete(in->stretches);
 	cJSON_Delete(in->rejects);
 	free(in->sessions);

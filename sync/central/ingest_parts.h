@@ -36,6 +36,8 @@ struct ingest_session {
 	struct receipt_session said;
 };
 
+enum { REFERENCE_VALUES = 5 };
+
 struct ingest {
 	struct pg *pg;
 	int64_t device_id;
@@ -48,11 +50,18 @@ struct ingest {
 	struct buffer session_names;     /* what ingest_sessions_ask gives to Postgres */
 	const char *sessions_asked;
 	struct pg_result *sessions_found; /* what came of it */
-	cJSON *stretches;                 /* rows of alzy.stretches to be */
-	cJSON *rejects;                   /* rows of alzy.rejected not yet written */
-	bool changed;                     /* something besides new rows was written that must not be lost */
-	int64_t rejected_total;           /* rows of this store in alzy.rejected, once written */
-	struct receipt *receipt;          /* to be filled */
+	char unseen_most[24];             /* … and ingest_unseen_ask */
+	const char *unseen_asked[3];
+	struct pg_result *unseen_found;
+	char reference_limits[REFERENCE_VALUES][24]; /* … and ingest_reference_ask */
+	const char *reference_asked[REFERENCE_VALUES];
+	struct pg_result *reference_found;
+	cJSON *stretches;        /* rows of alzy.stretches to be */
+	cJSON *rejects;          /* rows of alzy.rejected not yet written */
+	bool committed;          /* already, since nothing new is to be waited for */
+	bool changed;            /* something besides new rows was written that must not be lost */
+	int64_t rejected_total;  /* rows of this store in alzy.rejected, once written */
+	struct receipt *receipt; /* to be filled */
 };
 
 /* The name of a row for ever: points.id, events.event_id. */
@@ -81,12 +90,15 @@ int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
 
 /* What there is of the batch's sessions. */
 int ingest_sessions_ask(struct ingest *in, struct pg_call *out, struct err *e);
+/* Which others the centre has changed. After ingest_sessions_ask. */
+void ingest_unseen_ask(struct ingest *in, struct pg_call *out);
 /* The batch's sessions into both tables. ERR_REFUSED when one belongs to another device. */
 int ingest_sessions(struct ingest *in, struct err *e);
 
 /* Puts into in->receipt what is held of the batch's sessions, and sessions that the centre has changed. */
 int ingest_sessions_say(struct ingest *in, struct err *e);
 
+void ingest_reference_ask(struct ingest *in, struct pg_call *out);
 /* Puts the reference data of the device into in->receipt, when the unit has other. */
 int ingest_reference(struct ingest *in, struct err *e);
 

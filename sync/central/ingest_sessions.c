@@ -319,40 +319,43 @@ static void forget_seen(struct receipt_session *said)
 			said->edits.changed[field] = 0;
 }
 
-static int list_unseen(struct ingest *in, size_t room, struct err *e)
+static size_t unseen_room(const struct ingest *in)
+{
+	size_t room = RECEIPT_SESSIONS_MAX - in->batch->session_count;
+	return room < UNSEEN_MAX ? room : UNSEEN_MAX;
+}
+
+void ingest_unseen_ask(struct ingest *in, struct pg_call *out)
+{
+	snprintf(in->unseen_most, sizeof in->unseen_most, "%zu", unseen_room(in));
+	in->unseen_asked[0] = in->batch->store_id;
+	in->unseen_asked[1] = in->sessions_asked;
+	in->unseen_asked[2] = in->unseen_most;
+	*out = (struct pg_call){.sql = unseen_sql, .count = 3, .values = in->unseen_asked};
+}
+
+static void list_unseen(struct ingest *in)
 {
 	struct receipt *receipt = in->receipt;
-	struct buffer names = {0};
-	struct pg_result *found = NULL;
-	char most[24];
-	snprintf(most, sizeof most, "%zu", room);
-	int rc = names_of(in->batch, &names, e);
-	if (!rc)
-		rc = pg_query(in->pg, &found, e, unseen_sql, 3,
-		              (const char *const[]){in->batch->store_id, (char *)names.bytes, most});
-	for (size_t i = 0; !rc && i < pg_rows(found) && i < room; i++) {
+	const struct pg_result *found = in->unseen_found;
+	for (size_t i = 0; i < pg_rows(found) && i < unseen_room(in); i++) {
 		struct receipt_session *said = &receipt->sessions[receipt->session_count++];
 		snprintf(said->session_id, sizeof said->session_id, "%s", pg_text(found, i, 0));
 		read_edits(found, i, 1, said);
 	}
-	pg_result_free(found);
-	buffer_free(&names);
-	return rc;
 }
 
 int ingest_sessions_say(struct ingest *in, struct err *e)
 {
-	size_t count = in->batch->session_count, room = RECEIPT_SESSIONS_MAX - count;
-	if (room > UNSEEN_MAX)
-		room = UNSEEN_MAX;
-	in->receipt->sessions = calloc(count + room + 1, sizeof *in->receipt->sessions);
+	size_t count = in->batch->session_count;
+	in->receipt->sessions = calloc(count + unseen_room(in) + 1, sizeof *in->receipt->sessions);
 	if (!in->receipt->sessions)
 		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
 	for (size_t i = 0; i < count; i++)
 		in->receipt->sessions[i] = in->sessions[i].said;
 	in->receipt->session_count = count;
-	int rc = list_unseen(in, room, e);
-	for (size_t i = 0; i < in->receipt->session_count && !rc; i++)
+	list_unseen(in);
+	for (size_t i = 0; i < in->receipt->session_count; i++)
 		forget_seen(&in->receipt->sessions[i]);
-	return rc;
+	return 0;
 }

@@ -22,6 +22,7 @@ EMBED(migration_0012_refused, FOLDER "0012_refused.sql");
 EMBED(migration_0013_retry, FOLDER "0013_retry.sql");
 EMBED(migration_0014_let_go, FOLDER "0014_let_go.sql");
 EMBED(migration_0015_copies, FOLDER "0015_copies.sql");
+EMBED(migration_0016_reference_plan, FOLDER "0016_reference_plan.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -39,6 +40,7 @@ const struct migration migrations[] = {
 	{13, "retry", migration_0013_retry},
 	{14, "let_go", migration_0014_let_go},
 	{15, "copies", migration_0015_copies},
+	{16, "reference_plan", migration_0016_reference_plan},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 
