@@ -14,6 +14,8 @@ static const struct verb verbs[] = {
 	{"status", central_status, "list the stores: what of them is held, and when they were last heard of"},
 	{"check", central_check, "prove that the tables hold what was received, and what is said to be held"},
 	{"verify", central_verify, "prove the same for the stores of one device"},
+	{"expire", central_expire, "delete points and events that are older than a time, for good"},
+	{"erase", central_erase, "delete all that a device has recorded, for good"},
 	{"show", central_show, "print a batch as JSON"},
 	{"gaps", central_gaps, "list when nothing of a device was recorded, and why"},
 	{"session list", central_session_list, "list the newest sessions, and how far they went"},

@@ -21,6 +21,7 @@ static int read_store(struct ingest *in, const struct pg_result *found, struct e
 		               in->batch->store_id, pg_int(found, 0, 1));
 	in->store_number = pg_int(found, 0, 0);
 	in->now_ms = pg_int(found, 0, 2);
+	in->erased_ms = pg_is_null(found, 0, 13) ? TIME_MS_MIN : pg_int(found, 0, 13);
 	int rc = 0;
 	for (size_t s = 0; s < STREAM_COUNT && !rc; s++) {
 		struct ingest_stream *stream = &in->streams[s];
@@ -35,7 +36,8 @@ static int read_store(struct ingest *in, const struct pg_result *found, struct e
 
 static const char select_store_sql[] = "SELECT number, device_id, floor(extract(epoch FROM now()) * 1000)::bigint,"
 									   " points_held, points_rejected, points_dropped, points_expired, points_last,"
-									   " events_held, events_rejected, events_dropped, events_expired, events_last"
+									   " events_held, events_rejected, events_dropped, events_expired, events_last,"
+									   " floor(extract(epoch FROM erased_at) * 1000)::bigint"
 									   " FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE";
 
 /* Makes the row of a store that is new here. */
@@ -48,8 +50,9 @@ static int add_store(struct ingest *in, struct err *e)
 	in->changed = true;
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
 	int rc = pg_query(in->pg, NULL, e,
-	                  "INSERT INTO alzy.stores (store_id, device_id, forked_from, forked_because)"
-	                  " VALUES ($1::uuid, $2::int, $3::uuid, $4) ON CONFLICT DO NOTHING",
+	                  "INSERT INTO alzy.stores (store_id, device_id, erased_at, forked_from, forked_because)"
+	                  " SELECT $1::uuid, d.id, v.erased_at, $3::uuid, $4 FROM alzy.devices d"
+	                  " LEFT JOIN alzy.erasures v ON v.device_id = d.id WHERE d.id = $2::int ON CONFLICT DO NOTHING",
 	                  4,
 	                  (const char *const[]){store_id, device, batch->forked_from[0] ? batch->forked_from : NULL,
 	                                        batch->because[0] ? batch->because : NULL});

@@ -18,6 +18,11 @@ static int64_t seq_of(const struct batch *batch, size_t row)
 	return batch->events[row].seq;
 }
 
+static int64_t time_of(const struct batch *batch, size_t row)
+{
+	return batch->events[row].event_at_ms;
+}
+
 static void digest(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST])
 {
 	digest_events(batch->events + row, count, out);
@@ -100,6 +105,7 @@ const struct ingest_rows ingest_events = {
 	.stream = STREAM_EVENTS,
 	.count = count_events,
 	.seq = seq_of,
+	.time_ms = time_of,
 	.copy = copy,
 	.digest = digest,
 	.compare_sql = compare_sql,

@@ -43,8 +43,9 @@ struct ingest {
 	int64_t device_id;
 	const struct batch *batch;
 	int64_t store_number;
-	bool careful;   /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
-	int64_t now_ms; /* of Postgres, at the start of the transaction */
+	bool careful;      /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
+	int64_t now_ms;    /* of Postgres, at the start of the transaction */
+	int64_t erased_ms; /* what was recorded before is not taken any more; TIME_MS_MIN: all is */
 	struct ingest_stream streams[STREAM_COUNT];
 	struct ingest_session *sessions; /* one for each of the batch */
 	struct buffer session_names;     /* what ingest_sessions_ask gives to Postgres */
@@ -72,6 +73,7 @@ struct ingest_rows {
 	enum stream stream;
 	size_t (*count)(const struct batch *batch);
 	int64_t (*seq)(const struct batch *batch, size_t row);
+	int64_t (*time_ms)(const struct batch *batch, size_t row);
 	/* COPY of rows[0..count) as one statement, behind a savepoint "rows". */
 	int (*copy)(struct ingest *in, const size_t *rows, size_t count, struct err *e);
 	/* Content digest of `count` rows from `row` on (digest.h). */

@@ -18,6 +18,11 @@ static int64_t seq_of(const struct batch *batch, size_t row)
 	return batch->points[row].seq;
 }
 
+static int64_t time_of(const struct batch *batch, size_t row)
+{
+	return batch->points[row].recorded_at_ms;
+}
+
 static void digest(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST])
 {
 	digest_points(batch->points + row, count, batch->sessions, out);
@@ -135,6 +140,7 @@ const struct ingest_rows ingest_points = {
 	.stream = STREAM_POINTS,
 	.count = count_points,
 	.seq = seq_of,
+	.time_ms = time_of,
 	.copy = copy,
 	.digest = digest,
 	.compare_sql = compare_sql,

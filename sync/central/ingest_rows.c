@@ -370,6 +370,30 @@ static int find_fresh(const struct ingest_stream *stream, bool again, struct ran
 	return rc;
 }
 
+/* Of a device that was erased: rows that were recorded before, whatever brings them, have expired as they come. */
+static int expire_old(struct ingest *in, const struct ingest_rows *rows, struct ranges *fresh, struct err *e)
+{
+	struct ranges old = {0}, left = {0};
+	int rc = 0;
+	if (in->erased_ms == TIME_MS_MIN)
+		return 0;
+	for (size_t i = 0; i < fresh->count && !rc; i++) {
+		size_t row = ingest_find(rows, in->batch, fresh->items[i].first);
+		for (int64_t seq = fresh->items[i].first; seq <= fresh->items[i].last && !rc; seq++, row++)
+			if (rows->time_ms(in->batch, row) < in->erased_ms)
+				rc = ranges_add(&old, seq, seq, e);
+	}
+	if (!rc)
+		rc = ranges_add_all(&in->streams[rows->stream].expired, &old, e);
+	if (!rc)
+		rc = ranges_subtract(&left, fresh, &old, e);
+	in->changed = in->changed || old.count;
+	ranges_free(&old);
+	ranges_free(fresh);
+	*fresh = left;
+	return rc;
+}
+
 /* Runs are found before they are added: rows of a batch are mostly one behind the other. */
 static int find_given(const struct ingest_rows *rows, const struct batch *batch, struct ranges *out, struct err *e)
 {
@@ -425,6 +449,8 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 	struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges fresh = {0}, fitting = {0};
 	int rc = find_fresh(stream, in->batch->retry, &fresh, e);
+	if (!rc)
+		rc = expire_old(in, rows, &fresh, e);
 	if (!rc)
 		rc = check_overlap(in, rows, e);
 	if (!rc && !in->batch->retry)

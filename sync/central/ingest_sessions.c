@@ -227,6 +227,18 @@ static bool is_news(const struct session *session, const struct ingest_session *
 	       (session->revision == held->said.revision && session->centre_revision != held->said.seen);
 }
 
+/* Of a journey that began before its device was erased, nothing is taken but that there was one. */
+static void forget_erased(const struct ingest *in, struct session *session)
+{
+	if (session->started_at_ms >= in->erased_ms)
+		return;
+	session->user_id[0] = session->machine_id[0] = '\0';
+	session->application_id = 0;
+	session->started_at_ms = in->erased_ms;
+	if (session->ended_at_ms < in->erased_ms)
+		session->ended_at_ms = in->erased_ms;
+}
+
 static int write_some(struct ingest *in, bool fresh, const char *sql, struct err *e)
 {
 	char device[24];
@@ -238,6 +250,7 @@ static int write_some(struct ingest *in, bool fresh, const char *sql, struct err
 		if (fresh != !held->id || !is_news(session, held))
 			continue;
 		unsigned keep = fresh ? 0 : merge_session(session, &held->said.edits, &merged);
+		forget_erased(in, &merged);
 		/* The fields of the merged one that are kept are the centre's own, which are not written. */
 		cJSON_AddItemToArray(news, to_json(&merged, keep));
 	}

@@ -41,6 +41,34 @@ int store_sets_read(const struct pg_result *found, struct store_sets *out, struc
 	return rc;
 }
 
+int store_sets_write(struct pg *pg, const struct store_sets *sets, struct err *e)
+{
+	enum { SETS = 8 };
+	const struct store_stream *s = sets->streams;
+	const struct ranges *of[SETS] = {&s[0].held, &s[0].rejected, &s[0].dropped, &s[0].expired,
+	                                 &s[1].held, &s[1].rejected, &s[1].dropped, &s[1].expired};
+	struct buffer texts[SETS] = {{0}};
+	char number[NUMBER_TEXT];
+	const char *values[SETS + 1] = {number};
+	int rc = 0;
+	snprintf(number, sizeof number, "%" PRId64, sets->number);
+	for (size_t i = 0; i < SETS && !rc; i++) {
+		rc = seq_ranges_format(of[i], &texts[i], e);
+		values[1 + i] = (const char *)texts[i].bytes;
+	}
+	if (!rc)
+		rc =
+			pg_query(pg, NULL, e,
+		             "UPDATE alzy.stores SET points_held = $2::int8multirange, points_rejected = $3::int8multirange,"
+		             " points_dropped = $4::int8multirange, points_expired = $5::int8multirange,"
+		             " events_held = $6::int8multirange, events_rejected = $7::int8multirange,"
+		             " events_dropped = $8::int8multirange, events_expired = $9::int8multirange WHERE number = $1::int",
+		             SETS + 1, values);
+	for (size_t i = 0; i < SETS; i++)
+		buffer_free(&texts[i]);
+	return rc;
+}
+
 /* ---- values --------------------------------------------------------------------------------------------------- */
 
 static bool add_digit(int64_t *value, char digit, int64_t most)

@@ -28,6 +28,9 @@ void store_sets_free(struct store_sets *sets);
 /* Reads row 0 of a query for STORE_SETS_COLUMNS. */
 int store_sets_read(const struct pg_result *found, struct store_sets *out, struct err *e);
 
+/* Writes the sets of ranges back, and nothing else. */
+int store_sets_write(struct pg *pg, const struct store_sets *sets, struct err *e);
+
 /* number × 2^40: what is added to a seq. */
 int64_t store_base(int64_t number);
 

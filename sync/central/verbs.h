@@ -10,6 +10,8 @@ int central_key_list(int argc, char **argv, struct err *e);
 int central_key_rotate(int argc, char **argv, struct err *e);
 int central_serve(int argc, char **argv, struct err *e);
 int central_import(int argc, char **argv, struct err *e);
+int central_expire(int argc, char **argv, struct err *e);
+int central_erase(int argc, char **argv, struct err *e);
 int central_show(int argc, char **argv, struct err *e);
 int central_status(int argc, char **argv, struct err *e);
 int central_check(int argc, char **argv, struct err *e);

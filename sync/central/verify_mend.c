@@ -1,16 +1,7 @@
 /* Mending: what the centre says that it holds becomes what it has. */
 #include "sync/central/verify_centre.h"
 
-#include "hal/json.h"
-#include "sync/batch.h"
-#include "sync/central/seq_ranges.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { NUMBER_TEXT = 24 };
+#include "sync/central/stretches.h"
 
 /* *set = *set without `mend`, and with `real`, which is inside of it. */
 static int make_true(struct ranges *set, const struct ranges *mend, const struct ranges *real, struct err *e)
@@ -24,108 +15,53 @@ static int make_true(struct ranges *set, const struct ranges *mend, const struct
 	return rc;
 }
 
-/* ---- stretches ------------------------------------------------------------------------------------------------- */
-
-/* A list of blocks that grows. */
-struct blocks {
-	struct verify_block *items;
-	size_t count, capacity;
-};
-
-static int add_block(struct blocks *blocks, struct range range, struct err *e)
+/* The unit has just found the rest of these stretches to be the same, so that it can be told anew what they are. Rows that are
+ * not there, or odd, are in none. */
+static int note_rest(struct pg *pg, const struct store_sets *sets, enum stream stream, struct stretches *left,
+                     struct err *e)
 {
-	if (blocks->count == blocks->capacity) {
-		size_t capacity = blocks->capacity ? 2 * blocks->capacity : 64;
-		struct verify_block *items = realloc(blocks->items, capacity * sizeof *items);
-		if (!items)
-			return err_set(e, ERR_MEMORY, "out of memory for stretches");
-		blocks->items = items;
-		blocks->capacity = capacity;
-	}
-	blocks->items[blocks->count++] = (struct verify_block){.first = range.first, .last = range.last};
-	return 0;
-}
-
-/* A stretch is at most a batch of points long: that bounds where one may begin that reaches into a range. */
-static const char cut_sql[] =
-	"WITH lost AS (SELECT * FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last)"
-	"), cut AS (DELETE FROM alzy.stretches s USING lost r WHERE s.store_number = $1::int AND s.stream = $2"
-	" AND s.first_seq BETWEEN r.first - $5::bigint AND r.last AND s.last_seq >= r.first"
-	" RETURNING s.first_seq, s.last_seq"
-	") SELECT DISTINCT first_seq, last_seq FROM cut c"
-	" WHERE NOT EXISTS (SELECT FROM lost r WHERE r.first <= c.first_seq AND r.last >= c.last_seq) ORDER BY 1";
-
-/* Deletes the stretches that tell of rows which are not there. *left are their parts outside of `mend`. */
-static int cut_stretches(struct pg *pg, const char *number, enum stream stream, const struct ranges *mend,
-                         const struct ranges *lost, struct blocks *left, struct err *e)
-{
-	struct buffer firsts = {0}, lasts = {0};
-	struct pg_result *found = NULL;
-	char longest[NUMBER_TEXT];
-	snprintf(longest, sizeof longest, "%d", BATCH_POINTS_MAX);
-	int rc = seq_ranges_arrays(lost, 0, &firsts, &lasts, e);
+	struct table_source table = table_source(pg, sets, stream, false);
+	struct stretches good = {0};
+	int rc = verify_digest_blocks(&table.source, left->items, left->count, e);
+	for (size_t i = 0; i < left->count && !rc; i++)
+		if (!left->items[i].odd && left->items[i].rows == left->items[i].last - left->items[i].first + 1)
+			rc = stretches_add(&good, &left->items[i], e);
 	if (!rc)
-		rc = pg_query(
-			pg, &found, e, cut_sql, 5,
-			(const char *const[]){number, stream_name(stream), (char *)firsts.bytes, (char *)lasts.bytes, longest});
-	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
-		struct ranges stretch = {0}, rest = {0};
-		rc = ranges_add(&stretch, pg_int(found, i, 0), pg_int(found, i, 1), e);
-		if (!rc)
-			rc = ranges_subtract(&rest, &stretch, mend, e);
-		for (size_t k = 0; k < rest.count && !rc; k++)
-			rc = add_block(left, rest.items[k], e);
-		ranges_free(&stretch);
-		ranges_free(&rest);
-	}
-	pg_result_free(found);
-	buffer_free(&firsts);
-	buffer_free(&lasts);
+		rc = stretches_note(pg, sets->number, stream, &good, e);
+	stretches_free(&good);
 	return rc;
 }
 
-static const char note_sql[] =
-	"INSERT INTO alzy.stretches (store_number, stream, first_seq, last_seq, digest)"
-	" SELECT $1::int, $2, g.first_seq, g.last_seq, decode(g.digest, 'hex') FROM jsonb_to_recordset($3::jsonb)"
-	"  AS g(first_seq bigint, last_seq bigint, digest text) ON CONFLICT DO NOTHING";
-
-static int note_stretches(struct pg *pg, const char *number, enum stream stream, const struct blocks *blocks,
-                          struct err *e)
+/* *left are the parts of a stretch that are not to be mended. */
+static int keep_rest(const struct verify_block *stretch, const struct ranges *mend, struct stretches *left,
+                     struct err *e)
 {
-	cJSON *array = cJSON_CreateArray();
-	for (size_t i = 0; i < blocks->count; i++) {
-		const struct verify_block *block = &blocks->items[i];
-		if (block->odd || block->rows != block->last - block->first + 1)
-			continue;
-		cJSON *stretch = cJSON_CreateObject();
-		cJSON_AddNumberToObject(stretch, "first_seq", (double)block->first);
-		cJSON_AddNumberToObject(stretch, "last_seq", (double)block->last);
-		json_add_hex(stretch, "digest", block->digest, sizeof block->digest);
-		cJSON_AddItemToArray(array, stretch);
+	struct ranges all = {0}, rest = {0};
+	int rc = ranges_add(&all, stretch->first, stretch->last, e);
+	if (!rc)
+		rc = ranges_subtract(&rest, &all, mend, e);
+	for (size_t i = 0; i < rest.count && !rc; i++) {
+		struct verify_block block = {.first = rest.items[i].first, .last = rest.items[i].last};
+		rc = stretches_add(left, &block, e);
 	}
-	char *json = json_print(array);
-	cJSON_Delete(array);
-	if (!json)
-		return err_set(e, ERR_MEMORY, "out of memory for stretches");
-	int rc = pg_query(pg, NULL, e, note_sql, 3, (const char *const[]){number, stream_name(stream), json});
-	free(json);
+	ranges_free(&all);
+	ranges_free(&rest);
 	return rc;
 }
 
-/* The unit has just found the rest of these stretches to be the same, so that it can be told anew what they are. */
 static int mend_stretches(struct pg *pg, const struct store_sets *sets, enum stream stream, const struct ranges *mend,
                           const struct ranges *lost, struct err *e)
 {
-	struct blocks left = {0};
-	struct table_source table = table_source(pg, sets, stream, false);
-	char number[NUMBER_TEXT];
-	snprintf(number, sizeof number, "%" PRId64, sets->number);
-	int rc = cut_stretches(pg, number, stream, mend, lost, &left, e);
+	struct stretches touched = {0}, left = {0};
+	int rc = stretches_touched(pg, sets->number, stream, lost, &touched, e);
+	if (!rc)
+		rc = stretches_cut(pg, sets->number, stream, lost, e);
+	for (size_t i = 0; i < touched.count && !rc; i++)
+		rc = keep_rest(&touched.items[i], mend, &left, e);
 	if (!rc && left.count)
-		rc = verify_digest_blocks(&table.source, left.items, left.count, e);
-	if (!rc && left.count)
-		rc = note_stretches(pg, number, stream, &left, e);
-	free(left.items);
+		rc = note_rest(pg, sets, stream, &left, e);
+	stretches_free(&touched);
+	stretches_free(&left);
 	return rc;
 }
 
@@ -153,33 +89,11 @@ static int mend_stream(struct pg *pg, struct store_sets *sets, enum stream strea
 	return rc;
 }
 
-static int write_sets(struct pg *pg, const struct store_sets *sets, struct err *e)
-{
-	const struct store_stream *s = sets->streams;
-	const struct ranges *of[] = {&s[0].held, &s[0].rejected, &s[1].held, &s[1].rejected};
-	struct buffer texts[4] = {{0}};
-	char number[NUMBER_TEXT];
-	int rc = 0;
-	snprintf(number, sizeof number, "%" PRId64, sets->number);
-	for (size_t i = 0; i < 4 && !rc; i++)
-		rc = seq_ranges_format(of[i], &texts[i], e);
-	if (!rc)
-		rc = pg_query(pg, NULL, e,
-		              "UPDATE alzy.stores SET points_held = $2::int8multirange, points_rejected = $3::int8multirange,"
-		              " events_held = $4::int8multirange, events_rejected = $5::int8multirange WHERE number = $1::int",
-		              5,
-		              (const char *const[]){number, (char *)texts[0].bytes, (char *)texts[1].bytes,
-		                                    (char *)texts[2].bytes, (char *)texts[3].bytes});
-	for (size_t i = 0; i < 4; i++)
-		buffer_free(&texts[i]);
-	return rc;
-}
-
 int mend_store(struct pg *pg, struct store_sets *sets, const struct question *question, struct err *e)
 {
 	int rc = 0;
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		if (question->streams[s].mend.count)
 			rc = mend_stream(pg, sets, (enum stream)s, &question->streams[s].mend, e);
-	return rc ? rc : write_sets(pg, sets, e);
+	return rc ? rc : store_sets_write(pg, sets, e);
 }
