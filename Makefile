@@ -93,7 +93,7 @@ demo:
 	exec env ALZY_BUILD=$(B) demo/run.sh
 
 # The long ones first, so that no processor is left waiting for the last of them at the end.
-LONG := tests/e2e/adopt.t tests/e2e/kill.t tests/e2e/model.t
+LONG := tests/e2e/adopt.t tests/e2e/logs.t tests/e2e/kill.t tests/e2e/model.t
 E2E := $(LONG) $(filter-out $(LONG),$(wildcard tests/e2e/*.t))
 
 check:

@@ -143,7 +143,7 @@ bool receivers_take(struct receivers *receivers, const struct gnss_report *repor
 		ours = take_spoken(receivers, report, out);
 	} else if (closed || (report->kind == GNSS_BAD && report->device[0])) {
 		struct receiver *receiver = find(receivers, report->device);
-		ours = receiver && receiver == receivers->followed;
+		ours = !receivers->followed || receiver == receivers->followed;
 		if (receiver)
 			receiver->unplugged |= closed;
 	} else if (report->kind == GNSS_SILENT) {

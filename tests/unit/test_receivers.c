@@ -193,6 +193,7 @@ static void what_is_of_no_receiver_is_for_all(void **state)
 {
 	(void)state;
 	begin("auto");
+	assert_true(feed(GNSS_BAD, "a", 0)); /* nobody is followed yet */
 	fixes("a", 0, 1, true);
 	assert_true(feed(GNSS_BAD, "", 1000));
 	assert_true(feed(GNSS_BAD, "a", 1000));
