@@ -88,6 +88,18 @@ static void event_silence(struct capture *c, struct silence_news news, int64_t m
 	pending_event(&c->pending, news.refused ? EVENT_FIXES_REFUSED : EVENT_FIXES_KEPT, at, true, payload);
 }
 
+static void event_missing(struct capture *c, const struct gnss_report *fix)
+{
+	const char *why;
+	int64_t for_ms = silence_fix(&c->silence, fix->fix.recorded_at_ms, fix->mono_ms, !c->epoch.silence_ms, &why);
+	if (!for_ms)
+		return;
+	cJSON *payload = cJSON_CreateObject();
+	cJSON_AddStringToObject(payload, "reason", why);
+	cJSON_AddNumberToObject(payload, "for_s", (double)for_ms / 1000);
+	pending_event(&c->pending, EVENT_FIXES_MISSING, timekeeper_of_fix(&c->time, fix), true, payload);
+}
+
 /* A recording is as silent as its times say, however fast it is read. */
 static void tell_silence(struct capture *c, int reason, int64_t mono_ms)
 {
@@ -174,6 +186,7 @@ static void take_fix(struct capture *c, struct gnss_report *fix)
 		timekeeper_fix(&c->time, fix, &c->pending);
 	c->facts.epochs++;
 	event_fix_regained(c, fix);
+	event_missing(c, fix);
 	enum verdict verdict = sampler_feed(&c->sampler, &sampling, &fix->fix, fix->simulated);
 	if (!wanted(c, &opens))
 		verdict = VERDICT_REFUSED_NO_SESSION;

@@ -1,6 +1,5 @@
 #include "agent/silence.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 _Static_assert((int)VERDICT_KEPT_ALL == (int)SILENCE_NONE, "no verdict that refuses is 0");
@@ -81,8 +80,18 @@ struct silence_news silence_refused(struct silence *s, int reason, int64_t now_m
 	return news;
 }
 
+int64_t silence_fix(struct silence *s, int64_t fix_ms, int64_t mono_ms, bool recording, const char **out_why)
+{
+	int64_t for_ms = s->fix_ms ? fix_ms - s->fix_ms : 0, really_ms = mono_ms - s->fix_mono_ms;
+	s->fix_ms = fix_ms;
+	s->fix_mono_ms = mono_ms;
+	*out_why = recording ? "recording" : really_ms < for_ms / 2 ? "time" : "silent";
+	return for_ms > SILENCE_MISSING_MS ? for_ms : 0;
+}
+
 void silence_other(struct silence *s)
 {
 	forget(s);
+	s->fix_ms = 0;
 	s->good_ms = 0;
 }

@@ -191,6 +191,20 @@ static int on_fixes_refused(struct evidence *ev, int64_t at_ms, const cJSON *pay
 	return add_span(ev, &span, e);
 }
 
+static int on_fixes_missing(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
+{
+	static const char *const details[][2] = {{"recording", "the recording has a hole"},
+	                                         {"time", "its time jumped ahead"}};
+	struct evidence_span span = {
+		.from_ms = at_ms - get_seconds(payload, "for_s", 0), .to_ms = at_ms, .cause = GAP_RECEIVER_SILENT};
+	char reason[16];
+	get_text(payload, "reason", reason, sizeof reason);
+	for (size_t i = 0; i < sizeof details / sizeof *details; i++)
+		if (!strcmp(reason, details[i][0]))
+			snprintf(span.detail, sizeof span.detail, "%s", details[i][1]);
+	return add_span(ev, &span, e);
+}
+
 static int on_fixes_kept(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
 {
 	(void)at_ms, (void)payload, (void)e;
@@ -251,6 +265,7 @@ static const struct said {
 	{"gnss_silent", AGENT, -1, NO, SAME, on_gnss_silent},
 	{"gnss_heard", AGENT, GAP_UNKNOWN, SAME, SAME, NULL},
 	{"fixes_refused", AGENT, -1, SAME, SAME, on_fixes_refused},
+	{"fixes_missing", AGENT, -1, SAME, SAME, on_fixes_missing},
 	{"fixes_kept", AGENT, -1, SAME, SAME, on_fixes_kept},
 	{"overrun", AGENT, -1, SAME, SAME, on_overrun},
 	{"power_lost", AGENT, -1, SAME, YES, NULL},

@@ -44,12 +44,10 @@ static void take_out(struct gaps *gaps, size_t place)
 	memmove(gaps->items + place, gaps->items + place + 1, (gaps->count - place) * sizeof *gaps->items);
 }
 
-int gaps_begin(struct gaps *gaps, int64_t from_ms, int64_t to_ms, int64_t longer_ms, struct err *e)
+int gaps_begin(struct gaps *gaps, int64_t longer_ms, struct err *e)
 {
 	gaps->longer_ms = longer_ms;
-	if (to_ms - from_ms <= longer_ms)
-		return 0;
-	return insert(gaps, 0, &(struct gap){.from_ms = from_ms, .to_ms = to_ms}, e);
+	return insert(gaps, 0, &(struct gap){.from_ms = TIME_MS_MIN, .to_ms = TIME_MS_MAX}, e);
 }
 
 int gaps_add(struct gaps *gaps, const struct gap *gap, struct err *e)
@@ -117,14 +115,21 @@ int gaps_point(struct gaps *gaps, const struct point *point, struct err *e)
 	return 0;
 }
 
-void gaps_begun(struct gaps *gaps, int64_t first_ms)
+void gaps_limit(struct gaps *gaps, int64_t first_ms, int64_t now_ms)
 {
-	struct gap *first = gaps->items;
-	if (!gaps->count || first->before.there || first->from_ms >= first_ms)
-		return;
-	first->from_ms = first_ms;
-	if (first->to_ms - first->from_ms <= gaps->longer_ms)
-		take_out(gaps, 0);
+	size_t kept = 0;
+	for (size_t i = 0; i < gaps->count; i++) {
+		struct gap gap = gaps->items[i];
+		if (!gap.before.there)
+			gap.from_ms = first_ms;
+		if (gap.to_ms > now_ms && (gap.from_ms < now_ms || !gap.after.there)) {
+			gap.to_ms = now_ms;
+			gap.after = (struct gap_end){0};
+		}
+		if (gap.to_ms - gap.from_ms > gaps->longer_ms)
+			gaps->items[kept++] = gap;
+	}
+	gaps->count = kept;
 }
 
 /* ---- their parts --------------------------------------------------------------------------------------------------- */
@@ -215,7 +220,7 @@ static int find_cuts(struct work *w, const struct gap *gap, struct err *e)
 	for (i = 0; i < ev->span_count && !rc; i++)
 		if (span_holds(&ev->spans[i], gap) && !(rc = add_cut(w, gap, ev->spans[i].from_ms, e)))
 			rc = add_cut(w, gap, ev->spans[i].to_ms, e);
-	if (!rc)
+	if (!rc && w->cut_count)
 		qsort(w->cuts, w->cut_count, sizeof *w->cuts, compare_times);
 	return rc;
 }

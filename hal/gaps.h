@@ -45,13 +45,14 @@ struct gaps {
 };
 void gaps_free(struct gaps *gaps);
 
-/* Begins with one gap, from … to, which points then cut. ERR_MEMORY. */
-int gaps_begin(struct gaps *gaps, int64_t from_ms, int64_t to_ms, int64_t longer_ms, struct err *e);
-/* The next point of one store by its seq, of whatever time; those that lie outside of from … to count for nothing. Points
+/* Begins with one gap, all of time, which points then cut. ERR_MEMORY. */
+int gaps_begin(struct gaps *gaps, int64_t longer_ms, struct err *e);
+/* The next point of one store by its seq, of whatever time. Points
  * whose seq is missing in between were dropped or removed. ERR_MEMORY, ERR_LIMIT. */
 int gaps_point(struct gaps *gaps, const struct point *point, struct err *e);
-/* Nothing was recorded before first_ms, nor meant to be: a gap that is open at its beginning begins there. */
-void gaps_begun(struct gaps *gaps, int64_t first_ms);
+/* To be called when all gaps are known. Nothing was recorded before first_ms, nor meant to be: a gap that is open at its
+ * beginning begins there. One that began before now_ms ends at now_ms at the latest, whatever points lie ahead of it. */
+void gaps_limit(struct gaps *gaps, int64_t first_ms, int64_t now_ms);
 /* For who has found a gap by himself; in order of time. ERR_MEMORY, ERR_LIMIT. */
 int gaps_add(struct gaps *gaps, const struct gap *gap, struct err *e);
 

@@ -11,7 +11,7 @@
 
 enum { LONGER_MS = 300000, LONGER_LEAST_MS = 1000 };
 
-int gaps_asked_check(struct gaps_asked *asked, int64_t now_ms, struct err *e)
+int gaps_asked_check(struct gaps_asked *asked, struct err *e)
 {
 	asked->longer_ms = LONGER_MS;
 	if (asked->longer && conf_parse_duration(asked->longer, &asked->longer_ms, e)) {
@@ -22,10 +22,10 @@ int gaps_asked_check(struct gaps_asked *asked, int64_t now_ms, struct err *e)
 		return err_set(e, ERR_USAGE, "--longer: at least 1s");
 	if (!asked->from_given)
 		asked->from_ms = TIME_MS_MIN;
-	if (!asked->to_given || asked->to_ms > now_ms)
-		asked->to_ms = now_ms;
-	if (asked->from_given && asked->to_given && asked->from_ms >= asked->to_ms)
-		return err_set(e, ERR_USAGE, "--from is not before --to, or lies ahead");
+	if (!asked->to_given)
+		asked->to_ms = TIME_MS_MAX;
+	if (asked->from_ms >= asked->to_ms)
+		return err_set(e, ERR_USAGE, "--from is not before --to");
 	return 0;
 }
 
@@ -82,7 +82,7 @@ static int print_json(const struct gaps_asked *asked, const struct gap_part *par
 	struct total totals[GAP_CAUSE_COUNT];
 	cJSON *object = cJSON_CreateObject();
 	json_add_time(object, "from", asked->from_given ? asked->from_ms : 0);
-	json_add_time(object, "to", asked->to_ms);
+	json_add_time(object, "to", asked->to_given ? asked->to_ms : 0);
 	cJSON_AddNumberToObject(object, "longer_s", (double)asked->longer_ms / 1000);
 	cJSON *gaps = cJSON_AddArrayToObject(object, "gaps");
 	for (size_t i = 0, n; i < count; i += n) {

@@ -23,8 +23,8 @@ struct gaps_asked {
 	{                                                                                                               \
 		"--json", ARG_FLAG, &(asked)->json, .help = "print JSON"                                                    \
 	}
-/* Fills in what was not given; to is now_ms at most. ERR_USAGE. */
-int gaps_asked_check(struct gaps_asked *asked, int64_t now_ms, struct err *e);
+/* Fills in what was not given. ERR_USAGE. */
+int gaps_asked_check(struct gaps_asked *asked, struct err *e);
 
 /* The parts as a table and sums by cause, or as JSON, on stdout. */
 int gaps_print(const struct gaps_asked *asked, const struct gap_part *parts, size_t count, struct err *e);

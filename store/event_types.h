@@ -24,6 +24,7 @@
 	X(POWER_LOST, "power_lost", "the supply of the unit has failed")                                                \
 	X(POWER_BACK, "power_back", "the supply of the unit is there again")                                            \
 	X(FIXES_REFUSED, "fixes_refused", "nothing is kept, because all is refused; payload: reason, count, for_s")     \
+	X(FIXES_MISSING, "fixes_missing", "by its time, fixes are missing before this one; payload: reason, for_s")     \
 	X(FIXES_KEPT, "fixes_kept", "… which is over; payload: reason, count")                                          \
 	X(OVERRUN, "overrun", "reports were lost because the store was too slow for too long; payload: reports, for_s") \
 	X(TIME_REPAIRED, "time_repaired", "times of fixes are moved from here on; payload: weeks")                      \

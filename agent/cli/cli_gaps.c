@@ -48,14 +48,14 @@ static int read_store(const struct cli *cli, const struct gaps_asked *asked, int
 {
 	int rc = store_each_event(cli->store, take_event, r, e);
 	if (!rc)
-		rc = gaps_begin(&r->gaps, TIME_MS_MIN, now_ms, asked->longer_ms, e);
+		rc = gaps_begin(&r->gaps, asked->longer_ms, e);
 	if (!rc)
 		rc = store_dropped(cli->store, STREAM_POINTS, &r->dropped, e);
 	r->gaps.dropped = &r->dropped;
 	if (!rc)
 		rc = store_each_point(cli->store, &(struct point_filter){0}, take_point, r, e);
 	if (!rc)
-		gaps_begun(&r->gaps, r->first_ms);
+		gaps_limit(&r->gaps, r->first_ms, now_ms);
 	return rc ? rc : look_around(cli, r, now_ms, e);
 }
 
@@ -75,7 +75,7 @@ int cli_gaps(int argc, char **argv, struct err *e)
 	rc = cli_open(&cli, STORE_READ, e);
 	int64_t now_ms = rc ? 0 : store_now_ms(cli.store, NULL);
 	if (!rc)
-		rc = gaps_asked_check(&asked, now_ms, e);
+		rc = gaps_asked_check(&asked, e);
 	if (!rc)
 		rc = read_store(&cli, &asked, now_ms, &r, e);
 	if (!rc)

@@ -127,20 +127,16 @@ static int read_gaps(struct reading *r, struct err *e)
 	return rc;
 }
 
-/* From the last point until now. */
+/* From the last point on. */
 static int read_tail(struct reading *r, struct err *e)
 {
-	char now[NUMBER_TEXT];
 	struct pg_result *rows = NULL;
-	snprintf(now, sizeof now, "%" PRId64, r->now_ms);
 	int rc = pg_query(r->pg, &rows, e,
 	                  "SELECT (extract(epoch FROM recorded_at) * 1000)::bigint, round(lat * 10000000)::bigint,"
 	                  " round(lng * 10000000)::bigint, round((speed * 100)::numeric)::bigint FROM alzy.points"
-	                  " WHERE device_id = $1::int AND source <> 'manual'"
-	                  " AND recorded_at <= timestamptz 'epoch' + $2::bigint * interval '1 ms'"
-	                  " ORDER BY recorded_at DESC, id DESC LIMIT 1",
-	                  2, (const char *const[]){r->device, now});
-	struct gap gap = {.from_ms = TIME_MS_MIN, .to_ms = r->now_ms};
+	                  " WHERE device_id = $1::int AND source <> 'manual' ORDER BY recorded_at DESC, id DESC LIMIT 1",
+	                  1, &r->device);
+	struct gap gap = {.from_ms = TIME_MS_MIN, .to_ms = TIME_MS_MAX};
 	if (!rc && pg_rows(rows)) {
 		gap.from_ms = pg_int(rows, 0, 0);
 		gap.before = read_end(rows, 0, 0);
@@ -148,7 +144,7 @@ static int read_tail(struct reading *r, struct err *e)
 			r->last_ms = gap.from_ms;
 	}
 	pg_result_free(rows);
-	return rc || gap.to_ms - gap.from_ms <= r->asked->longer_ms ? rc : gaps_add(&r->gaps, &gap, e);
+	return rc ? rc : gaps_add(&r->gaps, &gap, e);
 }
 
 /* Until when something is known: a store of which nothing is missing tells of all the time until it was heard. */
@@ -192,7 +188,7 @@ static int read_device(struct reading *r, struct err *e)
 	if (!rc)
 		rc = read_tail(r, e);
 	if (!rc)
-		gaps_begun(&r->gaps, first_ms);
+		gaps_limit(&r->gaps, first_ms, r->now_ms);
 	return rc ? rc : read_end_of_evidence(r, e);
 }
 
@@ -229,7 +225,7 @@ int central_gaps(int argc, char **argv, struct err *e)
 		return rc;
 	snprintf(device_text, sizeof device_text, "%" PRId64, device);
 	r.device = device_text;
-	rc = gaps_asked_check(&asked, r.now_ms, e);
+	rc = gaps_asked_check(&asked, e);
 	if (!rc)
 		rc = central_open(&central, CENTRAL_DATABASE, e);
 	r.pg = central.pg;

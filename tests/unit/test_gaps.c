@@ -81,15 +81,15 @@ static void check(const struct want *want)
 	struct gap_part *parts = NULL;
 	size_t count = 0;
 	int64_t first_ms = INT64_MAX, now_ms = T0 + (int64_t)(want->now * MINUTE);
-	OK(gaps_begin(&story.gaps, TIME_MS_MIN, now_ms, 5 * MINUTE, &e));
+	OK(gaps_begin(&story.gaps, 5 * MINUTE, &e));
 	for (const struct line *line = want->lines; line->what; line++) {
 		int64_t at_ms = T0 + (int64_t)(line->minute * MINUTE);
 		if (strcmp(line->what, ".") != 0 && at_ms < first_ms)
 			first_ms = at_ms;
 		tell(&story, line);
 	}
-	gaps_begun(&story.gaps, first_ms);
-	OK(gaps_explain(&story.gaps, &story.evidence, TIME_MS_MIN, now_ms, &parts, &count, &e));
+	gaps_limit(&story.gaps, first_ms, now_ms);
+	OK(gaps_explain(&story.gaps, &story.evidence, TIME_MS_MIN, TIME_MS_MAX, &parts, &count, &e));
 	if (strcmp(print(parts, count), want->parts) != 0)
 		fail_msg("%s:\n got    %s\n wanted %s", want->name, print(parts, count), want->parts);
 	for (size_t i = 1; i < count; i++)
@@ -207,6 +207,14 @@ static const struct want table[] = {
      "0:0-10 unknown | 0:10-20 paused(by a person)"},
 	{"points out of order close a gap", {DRIVE, AT(20), AT(8), AT(12), AT(16)}, 20, ""},
 	{"… or cut it", {DRIVE, AT(20), AT(12)}, 20, "0:4-12 unknown | 1:12-20 standing"},
+	{"points that lie ahead: the silence until now is told, and the holes among them",
+     {DRIVE, SAYS(5, "fix_lost", NULL), AT(90), AT(91), AT(99)},
+     20,
+     "0:4-20 no_fix | 1:91-99 no_fix"},
+	{"a recording with a hole",
+     {DRIVE, SAYS(30, "fixes_missing", "{\"reason\":\"recording\",\"for_s\":1560}"), FAR(30)},
+     30,
+     "0:4-30 receiver_silent(the recording has a hole)"},
 	{"a mark is no point",
      {DRIVE, SAYS(5, "fix_lost", NULL), SAYS(10, "mark", NULL), SAYS(20, "fix_regained", NULL), AT(20)},
      20,
@@ -238,13 +246,14 @@ static void test_any_order(void **state)
 		int64_t minutes[POINTS];
 		bool there[2000] = {false};
 		struct gaps gaps = {0};
-		OK(gaps_begin(&gaps, 0, 2000 * MINUTE, 5 * MINUTE, &e));
+		OK(gaps_begin(&gaps, 5 * MINUTE, &e));
 		for (int i = 0; i < POINTS; i++) {
 			minutes[i] = rand() % 2000;
 			there[minutes[i]] = true;
 			struct point point = {.seq = i + 1, .recorded_at_ms = minutes[i] * MINUTE};
 			OK(gaps_point(&gaps, &point, &e));
 		}
+		gaps_limit(&gaps, 0, 2000 * MINUTE);
 		size_t found = 0;
 		int64_t last = 0;
 		for (int64_t minute = 0; minute <= 2000; minute++) {
@@ -274,9 +283,10 @@ static void test_range(void **state)
 	                                    AT(60)};
 	struct gap_part *parts = NULL;
 	size_t count = 0;
-	OK(gaps_begin(&story.gaps, TIME_MS_MIN, T0 + 60 * MINUTE, 5 * MINUTE, &e));
+	OK(gaps_begin(&story.gaps, 5 * MINUTE, &e));
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		tell(&story, &lines[i]);
+	gaps_limit(&story.gaps, T0, T0 + 60 * MINUTE);
 	OK(gaps_explain(&story.gaps, &story.evidence, T0 + 10 * MINUTE, T0 + 34 * MINUTE, &parts, &count, &e));
 	assert_string_equal(print(parts, count), "0:10-30 no_fix");
 	free(parts);
@@ -285,6 +295,28 @@ static void test_range(void **state)
 	free(parts);
 	gaps_free(&story.gaps);
 	evidence_free(&story.evidence);
+}
+
+/* Rows that are missing in the store: dropped on purpose, or pruned. */
+static void test_dropped(void **state)
+{
+	(void)state;
+	struct ranges dropped = {0};
+	struct gaps gaps = {.dropped = &dropped};
+	OK(ranges_add(&dropped, 3, 9, &e));
+	OK(gaps_begin(&gaps, 5 * MINUTE, &e));
+	static const int64_t seqs[] = {2, 10, 20, 21};
+	for (size_t i = 0; i < sizeof seqs / sizeof *seqs; i++) {
+		struct point point = {.seq = seqs[i], .recorded_at_ms = T0 + seqs[i] * 10 * MINUTE};
+		OK(gaps_point(&gaps, &point, &e));
+	}
+	gaps_limit(&gaps, T0, T0 + 210 * MINUTE);
+	static const enum gap_cause wanted[] = {GAP_REMOVED, GAP_DROPPED, GAP_REMOVED, GAP_UNKNOWN};
+	assert_int_equal(gaps.count, 4);
+	for (size_t i = 0; i < gaps.count; i++)
+		assert_int_equal(gaps.items[i].rows, wanted[i]);
+	gaps_free(&gaps);
+	ranges_free(&dropped);
 }
 
 /* What is seen on the unit at this moment. */
@@ -306,12 +338,12 @@ static void test_not_running(void **state)
 		static const struct line lines[] = {DRIVE, SAYS(4, "agent_stop", "{\"reason\":\"SIGINT\"}")};
 		struct gap_part *parts = NULL;
 		size_t count = 0;
-		OK(gaps_begin(&story.gaps, TIME_MS_MIN, T0 + 60 * MINUTE, 5 * MINUTE, &e));
+		OK(gaps_begin(&story.gaps, 5 * MINUTE, &e));
 		for (size_t l = 0; l < sizeof lines / sizeof *lines - !rows[i].stopped; l++)
 			tell(&story, &lines[l]);
-		gaps_begun(&story.gaps, T0);
+		gaps_limit(&story.gaps, T0, T0 + 60 * MINUTE);
 		OK(evidence_not_running(&story.evidence, T0 + 60 * MINUTE, rows[i].boot, 10 * MINUTE, &e));
-		OK(gaps_explain(&story.gaps, &story.evidence, TIME_MS_MIN, T0 + 60 * MINUTE, &parts, &count, &e));
+		OK(gaps_explain(&story.gaps, &story.evidence, TIME_MS_MIN, TIME_MS_MAX, &parts, &count, &e));
 		assert_string_equal(print(parts, count), rows[i].parts);
 		free(parts);
 		gaps_free(&story.gaps);
@@ -339,8 +371,8 @@ static void test_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_causes),      cmocka_unit_test(test_any_order), cmocka_unit_test(test_range),
-		cmocka_unit_test(test_not_running), cmocka_unit_test(test_types),
+		cmocka_unit_test(test_causes),  cmocka_unit_test(test_any_order),   cmocka_unit_test(test_range),
+		cmocka_unit_test(test_dropped), cmocka_unit_test(test_not_running), cmocka_unit_test(test_types),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,6 +121,34 @@ static void test_few(void **state)
 	}
 }
 
+static void test_missing(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t fix_ms, mono_ms, for_ms;
+		bool recording, other;
+		const char *why;
+	} rows[] = {
+		{1000 * S, 1 * S, 0, false, false, ""},
+		{1120 * S, 121 * S, 0, false, false, ""},
+		{1421 * S, 422 * S, 301 * S, false, false, "silent"},
+		{2421 * S, 423 * S, 1000 * S, false, false, "time"},
+		{3421 * S, 424 * S, 1000 * S, true, false, "recording"},
+		{2000 * S, 605 * S, 0, false, false, ""}, /* back in time */
+		{2001 * S, 606 * S, 0, false, false, ""},
+		{9001 * S, 7606 * S, 0, false, true, ""}, /* explained otherwise */
+	};
+	struct silence s = {0};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *why;
+		if (rows[i].other)
+			silence_other(&s);
+		assert_true(silence_fix(&s, rows[i].fix_ms, rows[i].mono_ms, rows[i].recording, &why) == rows[i].for_ms);
+		if (rows[i].for_ms)
+			assert_string_equal(why, rows[i].why);
+	}
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -139,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_no_session_ends_with_the_session),
 		cmocka_unit_test(test_what_else_silences_explains_itself),
 		cmocka_unit_test(test_few),
+		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
