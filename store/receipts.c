@@ -303,11 +303,16 @@ static int find_held(const struct applying *a, enum stream stream, const struct 
 static int find_moved(const struct applying *a, enum stream stream, const struct ranges *believed, struct ranges *out,
                       struct err *e)
 {
-	struct ranges conflicts = {0};
+	struct ranges conflicts = {0}, settled = {0};
 	int rc = identity_rows(&a->identity, stream, &a->receipt->conflicts[stream], &conflicts, e);
 	if (!rc)
-		rc = ranges_subtract(out, &conflicts, believed, e);
+		rc = store_dropped(a->store, stream, &settled, e);
+	if (!rc)
+		rc = ranges_add_all(&settled, believed, e);
+	if (!rc)
+		rc = ranges_subtract(out, &conflicts, &settled, e);
 	ranges_free(&conflicts);
+	ranges_free(&settled);
 	return rc;
 }
 

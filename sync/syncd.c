@@ -111,6 +111,10 @@ static int look_for_store(struct syncd *d, struct err *e)
 
 static void tell(const struct engine_report *report)
 {
+	if (report->renamed || report->forked)
+		log_warning("there is another copy of this store, and the centre has its rows: %" PRId64
+		            " rows go on in a store of their own, as does what is recorded from now on (alzy status)",
+		            report->renamed);
 	if (report->points || report->events || report->sessions || report->rejected)
 		log_info("sent %" PRId64 " points, %" PRId64 " events, %" PRId64 " sessions (%" PRId64
 		         " rows rejected) in %" PRId64 " batches of %" PRId64

@@ -1,5 +1,6 @@
 /* The state of a unit at a glance. */
 #include "agent/cli/cli.h"
+#include "agent/cli/copies.h"
 #include "agent/cli/sky.h"
 #include "agent/cli/time_shown.h"
 #include "agent/cli/watch.h"
@@ -36,8 +37,9 @@ struct status {
 	int64_t rejected;
 	int64_t lost[STREAM_COUNT];    /* pruned here, and no longer at the centre */
 	int64_t dropped[STREAM_COUNT]; /* that this unit has let go of */
-	int64_t free_bytes;            /* on the disk of the store; -1 unknown */
-	int64_t days_left;             /* until it is full at the rate so far; -1 unknown */
+	struct copies copies;
+	int64_t free_bytes; /* on the disk of the store; -1 unknown */
+	int64_t days_left;  /* until it is full at the rate so far; -1 unknown */
 };
 
 /* ---- gathering ---- */
@@ -133,6 +135,8 @@ static int gather(const struct cli *cli, struct status *s, struct err *e)
 		rc = store_rejected_count(store, &s->rejected, e);
 	if (!rc)
 		rc = gather_gone(store, s, e);
+	if (!rc)
+		rc = copies_read(store, &s->copies, e);
 	if (!rc)
 		rc = gather_space(store, s, e);
 	return rc;
@@ -280,6 +284,7 @@ static cJSON *status_json(struct store *store, const struct status *s)
 	cJSON_AddNumberToObject(sessions, "unsent", (double)s->backlog.sessions);
 	json_add_time(object, "oldest_unsent_at", s->backlog.oldest_ms);
 	cJSON_AddNumberToObject(object, "rejected", (double)s->rejected);
+	cJSON_AddItemToObject(object, "copies", copies_json(&s->copies));
 	add_number_or_null(object, "free_bytes", s->free_bytes);
 	add_number_or_null(object, "days_left", s->days_left);
 	json_add_time(object, "last_receipt", s->paired ? s->centre.receipt_at_ms : 0);
@@ -408,6 +413,7 @@ static void print_tail(const struct status *s)
 	if (s->lost[STREAM_POINTS] + s->lost[STREAM_EVENTS])
 		printf("Lost      %s, %s: pruned here, and no longer at the centre\n",
 		       text_counted(s->lost[STREAM_POINTS], "point", a), text_counted(s->lost[STREAM_EVENTS], "event", b));
+	copies_print(&s->copies, s->now_ms);
 	if (s->paired && *s->centre.standing)
 		printf(
 			"Stopped   this unit is %s at the centre: it records, and sends nothing until the centre lets it back in\n",

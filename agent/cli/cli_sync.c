@@ -103,6 +103,9 @@ static void print_report(const struct engine_report *r, const struct prune_repor
 		puts("nothing is unsent");
 	if (r->rejected)
 		printf("rejected  %s; alzy queue --rejected says why\n", text_counted(r->rejected, "row", rows));
+	if (r->renamed)
+		printf("renamed   %s, whose numbers another copy of this store has used: alzy status says more\n",
+		       text_counted(r->renamed, "row", rows));
 	printf("central   accounts for %s and %s of this store\n", text_counted(r->held_points, "point", points),
 	       text_counted(r->held_events, "event", events));
 	if (r->remaining)
@@ -127,6 +130,7 @@ static void print_report_json(const struct engine_report *r, const struct prune_
 		{"bytes_sent", r->bytes_sent},
 		{"bytes_received", r->bytes_received},
 		{"rejected", r->rejected},
+		{"renamed", r->renamed},
 		{"remaining", r->remaining},
 		{"held_points", r->held_points},
 		{"held_events", r->held_events},

@@ -10,9 +10,12 @@
 static int confirm(const struct ingest_stream *stream, struct receipt_stream *out, struct err *e)
 {
 	struct ranges good = {0};
-	int rc = ranges_copy(&out->conflicts, &stream->conflicts, e);
+	/* A row whose seq was dropped is passed over: when it is another copy that has let go, the row goes on elsewhere. */
+	int rc = ranges_intersect(&out->conflicts, &stream->given, &stream->dropped, e);
 	if (!rc)
-		rc = ranges_subtract(&good, &stream->given, &stream->conflicts, e);
+		rc = ranges_add_all(&out->conflicts, &stream->conflicts, e);
+	if (!rc)
+		rc = ranges_subtract(&good, &stream->given, &out->conflicts, e);
 	if (!rc)
 		rc = ranges_intersect(&out->confirmed, &good, &out->accounted, e);
 	ranges_free(&good);

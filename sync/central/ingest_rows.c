@@ -363,6 +363,8 @@ static int find_fresh(const struct ingest_stream *stream, bool again, struct ran
 	if (!rc && !again)
 		rc = ranges_add_all(&accounted, &stream->rejected, e);
 	if (!rc)
+		rc = ranges_add_all(&accounted, &stream->dropped, e);
+	if (!rc)
 		rc = ranges_add_all(&accounted, &stream->expired, e);
 	if (!rc)
 		rc = ranges_subtract(out, &stream->given, &accounted, e);
@@ -430,20 +432,6 @@ int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct 
 	return rc;
 }
 
-/* What comes after all beats what was dropped: it was on its way, or it is another copy of the store that has let go. */
-static int beat_drops(struct ingest_stream *stream, struct err *e)
-{
-	const struct ranges *there[] = {&stream->taken, &stream->refused};
-	int rc = 0;
-	for (size_t i = 0; i < 2 && stream->dropped.count && there[i]->count && !rc; i++) {
-		struct ranges left = {0};
-		rc = ranges_subtract(&left, &stream->dropped, there[i], e);
-		ranges_free(&stream->dropped);
-		stream->dropped = left;
-	}
-	return rc;
-}
-
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
@@ -469,8 +457,6 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 		rc = ranges_add_all(&stream->held, &stream->taken, e);
 	if (!rc)
 		rc = ranges_add_all(&stream->rejected, &stream->refused, e);
-	if (!rc)
-		rc = beat_drops(stream, e);
 	stream->known = ranges_total(&stream->given) - ranges_total(&fresh);
 	int64_t last = in->batch->last_seq[rows->stream];
 	if (ranges_highest(&stream->given) > last)

@@ -1,0 +1,215 @@
+#!/bin/bash
+# Copies of a store: two units from one card, a store restored from an older copy, other hardware, a fork by hand. Each unit
+# records what no other does; in the end plain SQL finds every recorded row of all of them at the centre, once.
+. "$(dirname "$0")/../lib/rig.sh"
+
+postgres_start
+central_init
+central_start || die "no centre: $(log_of central)"
+
+# ---- what a unit records, and where it is in the end
+
+clock=1700000000
+record() { # NAME COUNT: so many points that nobody else has
+	perl -e 'use POSIX; my ($from, $count) = @ARGV; for (1 .. $count) {
+			printf qq({"class":"TPV","device":"d","mode":3,"time":"%s.000Z","lat":%.7f,"lon":8.1,"speed":9.00}\n),
+				strftime("%Y-%m-%dT%H:%M:%S", gmtime $from + $_), 50 + ($from + $_) % 100000 / 1e5 }' \
+		$clock "$2" >"$SCRATCH/drive.json"
+	clock=$((clock + $2 + 1000))
+	replay "$1" || die "no recording: $(log_of "agent-$1")"
+}
+make_unit() { unit "$1" sync.batch_points=40 gnss.source="replay:$SCRATCH/drive.json" capture.sampling=all clock.floor=none "${@:2}"; }
+# All that a copied card has: the store, its log, the key; and by the way what else lies there.
+copy() { # FROM TO
+	mkdir -p "$SCRATCH/$2"
+	rm -f "$SCRATCH/$2"/store.db*
+	cp "$SCRATCH/$1"/store.db* "$SCRATCH/$2/"
+}
+points_of() { lite "$1" "SELECT recorded_at, lat, lng FROM points"; }
+events_of() { lite "$1" "SELECT event_at, event_type, coalesce(payload, '') FROM events"; }
+# NAME… : what these have recorded, together, is what the centre has of the devices, and each row once.
+once() {
+	local what=$1 name
+	shift
+	for name in "$@"; do points_of "$name"; done | sort -u >"$SCRATCH/points.here"
+	for name in "$@"; do events_of "$name"; done | sort -u >"$SCRATCH/events.here"
+	sql "SELECT concat_ws('|', round(extract(epoch FROM recorded_at) * 1000)::bigint, round(lat * 1e7)::bigint, round(lng * 1e7)::bigint)
+		FROM alzy.points p JOIN alzy.devices d ON d.id = p.device_id WHERE d.name = '$1'" | sort >"$SCRATCH/points.there"
+	sql "SELECT concat_ws('|', round(extract(epoch FROM event_at) * 1000)::bigint, event_type, coalesce(payload, '')) FROM public.events v
+		JOIN alzy.stores s ON s.number = v.event_id >> 40 JOIN alzy.devices d ON d.id = s.device_id WHERE d.name = '$1'" |
+		sort >"$SCRATCH/events.there"
+	ok "$what: $(wc -l <"$SCRATCH/points.here") points, each once" diff "$SCRATCH/points.here" "$SCRATCH/points.there"
+	ok "$what: $(wc -l <"$SCRATCH/events.here") events, each once" diff "$SCRATCH/events.here" "$SCRATCH/events.there"
+	is "$(for name in "$@"; do unsent "$name"; done | sort -u)" "0 0" "$what: nothing is unsent"
+}
+unsent() { on "$1" status --json | perl -MJSON::PP -0ne 'my $s = decode_json $_; print "$s->{points}{unsent} $s->{events}{unsent}\n"'; }
+stores() { on "$1" store list --json | perl -MJSON::PP -0ne 'print scalar @{decode_json $_}'; } # NAME: how many
+because() { lite "$1" "SELECT group_concat(because) FROM identities"; }
+stick() { rm -rf "$SCRATCH/$1" && mkdir "$SCRATCH/$1" && echo "$SCRATCH/$1"; }
+by_stick() { # NAME: there and back
+	on "$1" sync --to "$(stick stick)" && central import "$SCRATCH/stick" && on "$1" sync --from "$SCRATCH/stick"
+}
+
+# ---- two units from one card
+make_unit car
+record car 100
+pair car
+ok "the card is sent" on car sync
+record car 90 # on both, and unsent
+copy car van
+make_unit van
+record car 50
+record van 130
+ok "one copy sends" on car sync
+ok "… and the other" on van sync
+once "two copies" car van
+is "$(because car) $(because van)" " conflict" "the one that came second has forked, the first has not"
+is "$(lite car 'SELECT store_id FROM store')" "$(lite van 'SELECT store_id FROM identities WHERE number = 1')" "… from the first"
+is "$(sql "SELECT count(*) FROM alzy.rejected")" 0 "nothing was rejected"
+record car 70
+record van 60
+ok "both go on" on van sync
+ok "… in the other order" on car sync
+once "two copies that go on" car van
+first=$(lite van 'SELECT store_id FROM identities WHERE number = 1')
+record car 20
+record van 20
+ok "and on" on van sync
+ok "…" on car sync
+is "$(stores car) $(stores van)" "2 2" "each has a store of its own by then, and keeps it"
+like "$(central status)" "$(lite van 'SELECT store_id FROM store') .*$first +conflict" "the centre names the fork, and of what"
+like "$(central status --json)" '"copied_rows":1[0-9][0-9],"copied_at":"20' "… how many rows were another's, and since when"
+like "$(on car status)" '^Copied' "the unit that was copied says so"
+like "$(on van status)" '^Copied' "… and so does the copy"
+like "$(on van store list)" ' conflict ' "… and why"
+for name in car van; do
+	ok "$name proves what the centre holds" on "$name" verify
+	ok "… also when it is asked for the differences" on "$name" verify --repair
+done
+ok "the centre's own check finds no fault" central check
+once "after the proofs" car van
+
+# ---- by stick, in the other order, and as often as you like
+record van 120
+record car 80
+ok "by stick first" by_stick van
+ok "by network then" on car sync
+once "by stick and by network" car van
+copy car bus
+make_unit bus
+record car 95
+record bus 45
+on bus sync --to "$(stick one)" >"$SCRATCH/said"
+on car sync --to "$(stick two)" >"$SCRATCH/said"
+ok "two sticks of two copies" central import "$SCRATCH/one" "$SCRATCH/two" "$SCRATCH/one"
+cp "$SCRATCH"/one/*.receipt "$SCRATCH/two/" 2>/dev/null
+on car sync --from "$SCRATCH/one" >"$SCRATCH/said" 2>&1
+like "$(cat "$SCRATCH/said")" 'another batch|the store was copied' "a receipt for the other copy is not taken"
+is "$(lite car 'SELECT count(*) FROM points WHERE seq > (SELECT max(last_seq) FROM accounted WHERE stream = "points")')" 95 "… and nothing is believed of it"
+ok "its own are" on bus sync --from "$SCRATCH/one"
+on car sync --from "$SCRATCH/two" >"$SCRATCH/said" 2>&1
+ok "what went under another name goes by network" on car sync
+ok "… on both" on bus sync
+once "two sticks of two copies" car van bus
+
+# ---- three copies of one card, one of which is copied again
+copy bus b2
+copy bus b3
+for name in b2 b3; do make_unit $name; done
+for name in bus b2 b3; do record $name $((RANDOM % 100 + 20)); done
+for name in b3 bus b2; do ok "$name sends" on $name sync; done
+once "three copies" car van bus b2 b3
+copy b2 b4
+make_unit b4
+record b2 30
+record b4 110
+for name in b4 b2 b3; do ok "$name sends" on $name sync; done
+once "a copy of a copy" car van bus b2 b3 b4
+
+# ---- a store that was restored from an older copy of itself
+make_unit lorry
+record lorry 100
+pair lorry
+ok "a lorry" on lorry sync
+record lorry 30
+copy lorry kept
+record lorry 75
+ok "… drives on" on lorry sync
+cp -r "$SCRATCH/lorry" "$SCRATCH/lost1"
+copy kept lorry
+ok "restored, with nothing new" on lorry sync
+is "$(because lorry)" behind "it forks, for the centre knows of more than it does"
+record lorry 40
+ok "what comes then" on lorry sync
+once "restored without new rows" lorry lost1
+copy lorry kept
+record lorry 90
+ok "on" on lorry sync
+cp -r "$SCRATCH/lorry" "$SCRATCH/lost2"
+copy kept lorry
+record lorry 30
+ok "restored, with fewer new rows than the centre has" on lorry sync
+once "fewer new rows" lorry lost1 lost2
+copy lorry kept
+record lorry 30
+ok "on" on lorry sync
+cp -r "$SCRATCH/lorry" "$SCRATCH/lost3"
+copy kept lorry
+record lorry 150
+ok "restored, with more new rows than the centre has, by stick" by_stick lorry
+ok "… and the rest" by_stick lorry
+ok "… and by network" on lorry sync
+once "more new rows" lorry lost1 lost2 lost3
+ok "the lorry proves it" on lorry verify
+
+# ---- other hardware
+make_unit crane store.hardware=number-1
+record crane 80
+pair crane
+ok "a crane" on crane sync
+record crane 60
+copy crane crane2
+make_unit crane2 store.hardware=number-2
+record crane 20
+record crane2 33
+like "$(log_of agent-crane2)" 'last used on other hardware' "on other hardware the agent forks at once, and says so"
+is "$(because crane) $(because crane2)" " hardware" "… once, and only there"
+record crane2 33
+is "$(stores crane2)" 2 "… and not again"
+ok "both send" on crane2 sync
+ok "… what is theirs" on crane sync
+once "other hardware" crane crane2
+is "$(sql "SELECT count(*) FROM alzy.stores WHERE copied_at IS NOT NULL AND device_id = (SELECT id FROM alzy.devices WHERE name = 'crane')")" 0 "no row was in another's place"
+make_unit crane2 store.hardware=number-1
+like "$(on crane2 event moved 2>&1)" 'last used on other hardware' "alzy says so, too"
+make_unit crane2 store.hardware=none
+printf '[store]\nhardware = a b\n' >"$SCRATCH/bad.conf"
+refuses "a name that is none" 3 'hardware' on crane config check "$SCRATCH/bad.conf"
+ok "sent" on crane2 sync
+once "to another one" crane crane2
+
+# ---- a fork by hand, while the agent records
+GPSD_PORT=$(free_port)
+gpsd_start "$DATA/drive.nmea" 0.001
+unit digger capture.sampling=all clock.floor=none store.commit_interval=100ms
+agent_start digger || die "no agent: $(log_of agent-digger)"
+pair digger
+gpsd_go
+recorded() { [ "$(lite digger 'SELECT count(*) FROM points')" -gt "$1" ]; }
+for i in 1 2 3; do
+	await recorded $((200 * i))
+	ok "a fork by hand, while the agent records" on digger store fork
+done
+await gpsd_done
+await log_has agent-digger 'the store has forked'
+is "$(on digger status --json | json agent.running)" true "alzy status finds the agent"
+ok "what there is goes out" on digger sync
+stop agent-digger
+ok "… and the rest" on digger sync
+gpsd_stop
+once "forks by hand" digger
+is "$(points_of digger | wc -l)" "$(gpsd_rows | wc -l)" "every epoch that gpsd reported is there"
+is "$(stores digger) $(sql "SELECT count(*) FROM alzy.stores s JOIN alzy.devices d ON d.id = s.device_id WHERE d.name = 'digger'")" "4 4" "in four stores"
+ok "the digger proves it" on digger verify
+ok "the centre's own check finds no fault" central check
+done_testing
