@@ -30,8 +30,10 @@ points_wait_for() { [ "$(lite "$1" 'SELECT count(*) FROM points')" -ge "$2" ]; }
 
 # ---- wrong clocks
 
-PRELOAD=$(dpkg -L libfaketime | grep libfaketimeMT)
-case $BUILD in *sanitize*) PRELOAD="$(gcc -print-file-name=libasan.so) $PRELOAD" ;; esac
+FAKETIME=$(dpkg -L libfaketime | grep libfaketimeMT)
+# A sanitized program wants its own library before all others; a program that is not sanitized must not have it.
+case $BUILD in *sanitize*) ASAN=$(gcc -print-file-name=libasan.so) ;; *) ASAN= ;; esac
+PRELOAD="$ASAN $FAKETIME"
 # NAME COMMAND…: with the system clock that $SCRATCH/NAME.clock names as seconds beside the true one. The monotonic clocks stay.
 clocked() {
 	${EXEC-} env LD_PRELOAD="$PRELOAD" FAKETIME_TIMESTAMP_FILE="$SCRATCH/$1.clock" FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1 \
@@ -49,8 +51,7 @@ for name in c1970 c2000 c2038; do
 	start_at $name "${name#c}-01-19"
 	start_ready "agent-$name" bash -c 'EXEC=exec clocked "$@"' - $name "$BUILD/alzy-agentd" || die "no agent: $(log_of agent-$name)"
 done
-like "$(clocked c1970 date +%Y)" 1970 "a clock in 1970"
-is "$(clocked c1970 cut -d. -f1 /proc/uptime)" "$(cut -d. -f1 /proc/uptime)" "… with the true monotonic clock"
+like "$(PRELOAD=$FAKETIME bounded bash -c 'clocked c1970 date +%Y')" 1970 "a clock in 1970"
 for name in c1970 c2000 c2038; do
 	like "$(clocked $name "$BUILD/alzy" event door_opened)" "gets its number when the time is known" "$name: an event without a time waits"
 	clocked $name "$BUILD/alzy" session start --user ada >/dev/null 2>&1 || diag "no session"
@@ -239,7 +240,7 @@ int adjtimex(struct timex *state) /* a kernel that NTP has told the time */
 }
 END
 cc -shared -fPIC -o "$SCRATCH/ntp.so" "$SCRATCH/ntp.c" || die "no compiler"
-synchronized() { env LD_PRELOAD="${PRELOAD%%/usr/lib/*faketime*} $SCRATCH/ntp.so" ALZY_CONFIG="$SCRATCH/$1/alzy.conf" "${@:2}"; }
+synchronized() { env LD_PRELOAD="$ASAN $SCRATCH/ntp.so" ALZY_CONFIG="$SCRATCH/$1/alzy.conf" "${@:2}"; }
 unit timed clock.floor=auto
 on timed event before >/dev/null
 is "$(lite timed 'SELECT count(*) FROM waiting_events')" 1 "without NTP an event waits"
@@ -263,7 +264,7 @@ set_clock told -800000000
 start_ready agent-told bash -c 'EXEC=exec clocked "$@"' - told "$BUILD/alzy-agentd" || die "no agent: $(log_of agent-told)"
 clocked told "$BUILD/alzy" event bell >/dev/null
 bell_ms=$(now_ms)
-ok "a sync of a unit that does not know the time" clocked told bash -c '"$0" sync' "$BUILD/alzy"
+ok "a sync of a unit that does not know the time" clocked told "$BUILD/alzy" sync
 is "$(sql "SELECT count(*) FROM public.events WHERE event_type = 'bell'")" 1 "… sends the event in the same run"
 near "$(sql "SELECT round(extract(epoch FROM event_at) * 1000)::bigint FROM public.events WHERE event_type = 'bell'")" "$bell_ms" 3000 \
 	"… with the centre's time"
