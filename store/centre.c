@@ -55,7 +55,8 @@ static int forget_beliefs(struct store *store, struct err *e)
 	          : sql_run(store,
 	                    "UPDATE store SET former_centre = (SELECT public_key FROM centre)"
 	                    " WHERE EXISTS (SELECT 1 FROM centre);"
-	                    "DELETE FROM centre; DELETE FROM devices; DELETE FROM accounted; DELETE FROM rejected; DELETE "
+	                    "DELETE FROM centre; DELETE FROM former_keys; DELETE FROM devices; DELETE FROM accounted; "
+	                    "DELETE FROM rejected; DELETE "
 	                    "FROM written;"
 	                    "UPDATE identities SET copied_rows = 0, copied_at = NULL, forks = 0;"
 	                    "DELETE FROM blocks WHERE digest IS NULL;"
@@ -207,6 +208,29 @@ int store_centre_stands(struct store *store, int64_t exchange, const char *stand
 }
 
 /* Every receipt may say the same again: only what differs is written. */
+static int keep_former(struct store *store, const struct store_centre *centre, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "INSERT OR REPLACE INTO former_keys (public_key, replaced_at) VALUES (?, ?)");
+	query_blob(&q, centre->public_key, sizeof centre->public_key);
+	query_int(&q, centre->receipt_at_ms);
+	return query_run(&q, e);
+}
+
+int store_centre_former_keys(struct store *store, uint8_t out[][32], size_t most, size_t *out_count, struct err *e)
+{
+	struct query q;
+	bool row = true;
+	int rc = 0;
+	*out_count = 0;
+	query_start(&q, store, "SELECT public_key FROM former_keys ORDER BY replaced_at DESC LIMIT ?");
+	query_limit(&q, most);
+	while (!rc && !(rc = query_next(&q, &row, e)) && row)
+		memcpy(out[(*out_count)++], sqlite3_column_blob(q.stmt, 0), 32);
+	query_end(&q);
+	return rc;
+}
+
 static int announced(struct store *store, const uint8_t *public_key, const char *url, struct err *e)
 {
 	struct store_centre centre;
@@ -220,6 +244,8 @@ static int announced(struct store *store, const uint8_t *public_key, const char 
 		public_key = centre.public_key;
 	if (!strcmp(next, centre.next_url) && !memcmp(public_key, centre.public_key, sizeof centre.public_key))
 		return 0;
+	if (memcmp(public_key, centre.public_key, sizeof centre.public_key) && (rc = keep_former(store, &centre, e)))
+		return rc;
 	query_start(&q, store, "UPDATE centre SET public_key = ?, next_url = nullif(?, '')");
 	query_blob(&q, public_key, sizeof centre.public_key);
 	query_text(&q, next);

@@ -232,6 +232,8 @@ int store_centre_stands(struct store *store, int64_t exchange, const char *stand
 /* What a verified receipt announces: the key to know the centre by from now on (NULL: as before; what is believed stays), and the
  * address to try first ("": none). ERR_STATE when not paired. */
 int store_centre_announced(struct store *store, const uint8_t *public_key, const char *url, struct err *e);
+/* The keys by which the centre was known before the last announcements, newest first, at most `most`. */
+int store_centre_former_keys(struct store *store, uint8_t out[][32], size_t most, size_t *out_count, struct err *e);
 /* A receipt has come by `url`, which was announced: it is the centre's address now. */
 int store_centre_moved(struct store *store, const char *url, struct err *e);
 

@@ -12,11 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FORMER_MAX = 16 };
+
 struct taking {
 	struct store *store;
 	const struct key_pair *keys;
 	const char *folder;
-	struct store_centre centre; /* exchange_applied goes on with each */
+	struct store_centre centre;             /* exchange_applied goes on with each */
+	uint8_t former[FORMER_MAX][KEY_PUBLIC]; /* its keys before */
+	size_t former_count;
 	struct identity *identities;
 	size_t identity_count;
 	struct bundle_receipts *receipts;
@@ -50,6 +54,14 @@ static int read_receipt(const struct taking *t, const char *name, struct receipt
 		rc = file_read(path, ENVELOPE_MAX, &bytes, e);
 	if (!rc)
 		rc = receive_open(bytes.bytes, bytes.length, t->keys, t->centre.public_key, out, e);
+	/* It may have been on its way since before the centre had its present key. What it announces is of then. */
+	for (size_t i = 0; i < t->former_count && rc == -ERR_FORGED; i++) {
+		rc = receive_open(bytes.bytes, bytes.length, t->keys, t->former[i], out, e);
+		if (!rc) {
+			out->announces_key = false;
+			memcpy(out->url, t->centre.next_url, sizeof out->url);
+		}
+	}
 	buffer_free(&bytes);
 	return rc;
 }
@@ -153,6 +165,8 @@ int bundle_take(struct store *store, const struct key_pair *keys, const char *fo
 		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
 	if (!rc)
 		rc = identities_read(store, &t.identities, &t.identity_count, e);
+	if (!rc)
+		rc = store_centre_former_keys(store, t.former, FORMER_MAX, &t.former_count, e);
 	if (!rc)
 		rc = folder_list(&files, folder, BUNDLE_RECEIPT, BUNDLE_FILES_MAX, e);
 	struct candidate *candidates = rc ? NULL : calloc(files.count + 1, sizeof *candidates);

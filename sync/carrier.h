@@ -19,7 +19,7 @@ struct carrier {
 	int (*finish)(struct carrier *carrier, struct buffer *out, int64_t *out_retry_ms, struct err *e);
 	void (*close)(struct carrier *carrier); /* frees it */
 	/* Of the last finish: the answer was a refusal that may well be of this envelope alone, and would be the same the next time
-	 * (HTTP status 400, 413 or 500, but for a version that is not known). Whether it is, the next exchange tells. */
+	 * (HTTP status 400, 403, 413 or 500, but for a version that is not known). Whether it is, the next exchange tells. */
 	bool refused_this;
 };
 

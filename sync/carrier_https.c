@@ -116,7 +116,8 @@ static int explain_status(struct https *h, long status, struct err *e)
 {
 	char name[ERROR_NAME_TEXT] = "", message[ERR_TEXT_MAX] = "";
 	bool alzy = read_error(&h->answer, name, message);
-	h->carrier.refused_this = (status == 400 && strcmp(name, err_name(ERR_VERSION))) || status == 413 || status == 500;
+	h->carrier.refused_this = (status == 400 && strcmp(name, err_name(ERR_VERSION))) || status == 413 ||
+	                          status == 500 || (status == 403 && alzy);
 	if (status >= 500 || status == 429)
 		return err_set(e, ERR_CENTRE, "%s can't serve now (HTTP status %ld)%s%s", h->url, status, alzy ? ": " : "",
 		               message);

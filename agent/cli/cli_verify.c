@@ -104,24 +104,37 @@ static int prove(struct cli *cli, struct proof *proof, const struct key_pair *ke
 	return rc ? rc : engine_verify(cli->store, &proof->identity, keys, carrier, report, e);
 }
 
+static int by_address(struct cli *cli, const char *url, const struct key_pair *keys, bool repair, struct verifying *out,
+                      struct err *e)
+{
+	struct carrier *carrier;
+	int rc = carrier_https(&carrier, url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
+	if (rc)
+		return rc;
+	rc = list_proofs(cli, out, e);
+	for (size_t i = 0; i < out->count && !rc; i++)
+		rc = prove(cli, &out->proofs[i], keys, carrier, repair, out, e);
+	carrier->close(carrier);
+	return rc;
+}
+
+/* By the address that the centre has announced last, else by the one that is known, as in engine_reach. */
 static int verify_and_repair(struct cli *cli, bool repair, struct verifying *out, struct err *e)
 {
 	struct key_pair keys;
-	struct carrier *carrier;
 	struct store_centre centre;
 	int rc = cli_centre(cli, &centre, &keys, e);
 	if (rc)
 		return rc;
-	rc = carrier_https(&carrier, centre.url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
-	if (rc) {
-		keys_wipe(&keys);
-		return rc;
-	}
 	signal(SIGPIPE, SIG_IGN);
-	rc = list_proofs(cli, out, e);
-	for (size_t i = 0; i < out->count && !rc; i++)
-		rc = prove(cli, &out->proofs[i], &keys, carrier, repair, out, e);
-	carrier->close(carrier);
+	bool announced = centre.next_url[0];
+	rc = announced ? by_address(cli, centre.next_url, &keys, repair, out, e) : 0;
+	if (rc) {
+		free_proofs(out);
+		*out = (struct verifying){0};
+	}
+	if (!announced || rc)
+		rc = by_address(cli, centre.url, &keys, repair, out, e);
 	keys_wipe(&keys);
 	return rc;
 }

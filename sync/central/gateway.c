@@ -51,7 +51,8 @@ struct gateway {
 	struct MHD_Daemon *daemon;
 	struct workers *workers, *health;
 	pthread_mutex_t mutex;
-	pthread_cond_t fewer; /* requests */
+	pthread_cond_t fewer;     /* requests */
+	struct identity identity; /* as it is now: gateway_renew */
 	struct peer *peers;
 	size_t connections;
 	size_t requests;                    /* under way */
@@ -89,11 +90,21 @@ struct route {
 	bool one_of_each; /* of each device one at a time is at work */
 };
 
+/* A copy, to be wiped: the keys may change meanwhile. */
+static struct identity identity_now(struct gateway *gateway)
+{
+	pthread_mutex_lock(&gateway->mutex);
+	struct identity identity = gateway->identity;
+	pthread_mutex_unlock(&gateway->mutex);
+	return identity;
+}
+
 static int handle_batch(struct request *request, struct pg *pg, struct err *e)
 {
 	struct receipt receipt = {0};
-	int rc = exchange_batch(pg, request->gateway->options->identity, request->body.bytes, request->body.length,
-	                        &request->answer, &receipt, e);
+	struct identity identity = identity_now(request->gateway);
+	int rc = exchange_batch(pg, &identity, request->body.bytes, request->body.length, &request->answer, &receipt, e);
+	identity_wipe(&identity);
 	if (rc)
 		return rc;
 	if (receipt.standing) {
@@ -124,8 +135,9 @@ static int handle_batch(struct request *request, struct pg *pg, struct err *e)
 
 static int handle_pairing(struct request *request, struct pg *pg, struct err *e)
 {
-	int rc = exchange_pairing(pg, request->gateway->options->identity, request->body.bytes, request->body.length,
-	                          &request->answer, e);
+	struct identity identity = identity_now(request->gateway);
+	int rc = exchange_pairing(pg, &identity, request->body.bytes, request->body.length, &request->answer, e);
+	identity_wipe(&identity);
 	if (!rc)
 		log_notice("paired a unit at %s", request->client);
 	return rc;
@@ -133,8 +145,9 @@ static int handle_pairing(struct request *request, struct pg *pg, struct err *e)
 
 static int handle_question(struct request *request, struct pg *pg, struct err *e)
 {
-	int rc = exchange_question(pg, request->gateway->options->identity, request->body.bytes, request->body.length,
-	                           &request->answer, e);
+	struct identity identity = identity_now(request->gateway);
+	int rc = exchange_question(pg, &identity, request->body.bytes, request->body.length, &request->answer, e);
+	identity_wipe(&identity);
 	if (!rc)
 		log_info("question of a unit at %s: %zu bytes in, %zu out, %" PRId64 " ms", request->client,
 		         request->body.length, request->answer.length, clock_mono_ms() - request->began_ms);
@@ -245,7 +258,9 @@ static int admit(struct request *request, struct err *e)
 {
 	struct gateway *gateway = request->gateway;
 	struct envelope_head head = {0};
-	int rc = identity_check(gateway->options->identity, request->body.bytes, request->body.length, e);
+	struct identity identity = identity_now(gateway);
+	int rc = identity_check(&identity, request->body.bytes, request->body.length, e);
+	identity_wipe(&identity);
 	if (!rc)
 		rc = envelope_peek(request->body.bytes, request->body.length, &head, e);
 	if (rc)
@@ -368,6 +383,14 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
+static enum MHD_Result count_lengths(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)kind;
+	(void)value;
+	*(int *)user += !strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	return MHD_YES;
+}
+
 /* What can be said before a byte of the body is read. 0 when there is nothing; else the status, with *e filled. */
 static unsigned check_head(struct MHD_Connection *connection, struct err *e)
 {
@@ -382,6 +405,12 @@ static unsigned check_head(struct MHD_Connection *connection, struct err *e)
 	if (!length) {
 		err_set(e, ERR_INVALID, "Content-Length is missing");
 		return MHD_HTTP_LENGTH_REQUIRED;
+	}
+	int lengths = 0;
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_lengths, &lengths);
+	if (lengths > 1) {
+		err_set(e, ERR_INVALID, "Content-Length is there %d times", lengths);
+		return MHD_HTTP_BAD_REQUEST;
 	}
 	if (strtoull(length, NULL, 10) > ENVELOPE_MAX) {
 		err_set(e, ERR_LIMIT, "an envelope has at most %d bytes, not %.20s", ENVELOPE_MAX, length);
@@ -604,6 +633,7 @@ static void gateway_free(struct gateway *gateway)
 	workers_free(gateway->health);
 	pthread_mutex_destroy(&gateway->mutex);
 	pthread_cond_destroy(&gateway->fewer);
+	identity_wipe(&gateway->identity);
 	free(gateway);
 }
 
@@ -615,6 +645,7 @@ int gateway_start(struct gateway **out, const struct gateway_options *options, s
 	if (!gateway)
 		return err_set(e, ERR_MEMORY, "out of memory for the gateway");
 	gateway->options = options;
+	gateway->identity = *options->identity;
 	size_t waiting_most = options->workers * REQUESTS_PER_WORKER;
 	gateway->body_bytes_most = waiting_most * ENVELOPE_MAX;
 	gateway->by_device.per_minute = options->requests_per_device;
@@ -637,6 +668,13 @@ int gateway_start(struct gateway **out, const struct gateway_options *options, s
 	snprintf(gateway->address, sizeof gateway->address, "http%s://%s", options->certificate ? "s" : "", address);
 	*out = gateway;
 	return 0;
+}
+
+void gateway_renew(struct gateway *gateway, const struct identity *identity)
+{
+	pthread_mutex_lock(&gateway->mutex);
+	gateway->identity = *identity;
+	pthread_mutex_unlock(&gateway->mutex);
 }
 
 const char *gateway_address(const struct gateway *gateway)

@@ -20,7 +20,7 @@ struct gateway_options {
 	const char *trusted_proxies;                       /* addresses_parse */
 	int64_t requests_per_device, requests_per_address; /* a minute; 0: no limit */
 	const char *dsn;
-	const struct identity *identity;
+	const struct identity *identity; /* at first */
 };
 
 struct gateway;
@@ -34,6 +34,9 @@ const char *gateway_address(const struct gateway *gateway);
 
 /* To be called about every second: closes connections that take too long over a request, however busily. */
 void gateway_tick(struct gateway *gateway);
+
+/* What comes from now on is opened and answered with these keys. */
+void gateway_renew(struct gateway *gateway, const struct identity *identity);
 
 /* Accepts no more, finishes the requests under way (for at most some seconds), and frees it. NULL is fine. */
 void gateway_stop(struct gateway *gateway);

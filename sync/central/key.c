@@ -50,10 +50,12 @@ static void report(const struct central *central, bool json)
 {
 	int number = central->identity.numbers[1];
 	if (!json) {
-		printf(
-			"made a new key: %s\nThe one before is %s.%d. Keep both in a safe place, and restart every gateway: with "
-			"the old key\nit goes on serving units that know no other, and tells them of the new one.\n",
-			central->conf.key_path, central->conf.key_path, number);
+		printf("made a new key: %s\nThe one before is %s.%d. Keep both in a safe place, and copy them to every other "
+		       "gateway: "
+		       "they notice by themselves.\nWith the old key they go on serving units that know no other, and tell "
+		       "them of the "
+		       "new one.\n",
+		       central->conf.key_path, central->conf.key_path, number);
 		return;
 	}
 	cJSON *object = cJSON_CreateObject();
@@ -72,7 +74,7 @@ int central_key_rotate(int argc, char **argv, struct err *e)
 	int rc =
 		args_read(argc, argv, "alzy-central key rotate",
 	              "Makes a new key for the centre, and keeps the one before beside it. Units take the new one over\n"
-	              "by themselves, from the first receipt that they get once the gateway was restarted.",
+	              "by themselves, from the first receipt that they get.",
 	              args, 1, NULL, &help, e);
 	if (rc || help)
 		return rc;

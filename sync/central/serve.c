@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { PEM_MAX = 256 * 1024 };
@@ -51,16 +52,47 @@ static int check_database(const char *dsn, bool *out_reachable, struct err *e)
 	return rc;
 }
 
+/* The keys, when somebody has rotated them, or a copy of them was put here. */
+static void read_keys(struct gateway *gateway, const struct central *central)
+{
+	struct identity identity;
+	struct err e;
+	if (identity_load(central->conf.key_path, &identity, &e)) {
+		log_error("going on with the keys there were: %s", e.text);
+		return;
+	}
+	memcpy(identity.url, central->identity.url, sizeof identity.url);
+	gateway_renew(gateway, &identity);
+	log_notice("read the keys again: %zu, the present one first", identity.count);
+	identity_wipe(&identity);
+}
+
+/* Whether another file than before is at `path`. */
+static bool is_another(const char *path, struct stat *known)
+{
+	struct stat now;
+	if (stat(path, &now) ||
+	    (now.st_ino == known->st_ino && now.st_dev == known->st_dev && now.st_mtim.tv_sec == known->st_mtim.tv_sec &&
+	     now.st_mtim.tv_nsec == known->st_mtim.tv_nsec))
+		return false;
+	*known = now;
+	return true;
+}
+
 /* Serves until somebody ends it. The signals are blocked, in the gateway's threads too, and taken here. */
-static void wait_for_end(struct gateway *gateway, const sigset_t *signals)
+static void wait_for_end(struct gateway *gateway, const struct central *central, const sigset_t *signals)
 {
 	const struct timespec tick = {.tv_sec = 1};
+	struct stat key = {0};
+	is_another(central->conf.key_path, &key);
 	for (;;) {
 		int number = sigtimedwait(signals, NULL, &tick);
 		if (number == SIGTERM || number == SIGINT)
 			return;
 		if (number == SIGHUP)
-			log_notice("nothing of the configuration can change while running: restart to take it over");
+			log_notice("of the configuration nothing can change while running: restart to take it over");
+		if (is_another(central->conf.key_path, &key) || number == SIGHUP)
+			read_keys(gateway, central);
 		gateway_tick(gateway);
 	}
 }
@@ -104,7 +136,7 @@ static int serve(const struct central *central, const struct buffer *certificate
 	snprintf(state, sizeof state, "READY=1\nSTATUS=serving on %s, the database %s", gateway_address(gateway),
 	         reachable ? "was there" : "could not be reached");
 	notify_systemd(state);
-	wait_for_end(gateway, &signals);
+	wait_for_end(gateway, central, &signals);
 	notify_systemd("STOPPING=1");
 	gateway_stop(gateway);
 	log_notice("stopped");

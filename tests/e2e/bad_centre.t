@@ -61,6 +61,8 @@ is "$(http --data-binary x $url/v1/batches)" "415 INVALID" "a form as body"
 is "$(http "${octets[@]}" --data-binary x $url/v1/batches)" "400 INVALID" "a body of one byte"
 is "$(http "${octets[@]}" --data-binary '' $url/v1/batches)" "400 INVALID" "no body"
 is "$(http "${octets[@]}" -H 'Transfer-Encoding: chunked' --data-binary x $url/v1/batches)" "411 INVALID" "a body without a length"
+http "${octets[@]}" -H 'Content-Length: 1' -H 'Content-Length: 300' --data-binary x $url/v1/batches >/dev/null
+like "$(cat "$SCRATCH/body")" 'INVALID.*Content-Length is there 2 times' "a body of two lengths"
 head -c 3000000 /dev/urandom >"$SCRATCH/large"
 is "$(http "${octets[@]}" -H 'Expect:' --data-binary @"$SCRATCH/large" $url/v1/batches | cut -c1-9)" "413 LIMIT" "a body of 3 MB"
 head -c 5000 /dev/urandom >"$SCRATCH/noise"

@@ -16,6 +16,16 @@ restart() { # LINES of [server]…
 
 # ---- a device that comes again while its batch is at work
 central_start || die "no gateway: $(log_of central)"
+# A gateway of its own for a client that says a byte of its head each second, from here on; looked at in the end.
+dawdle_port=$(free_port)
+sed "s/:$CENTRAL_PORT/:$dawdle_port/" "$SCRATCH/serve.conf" >"$SCRATCH/dawdle.conf"
+start_ready dawdled env ALZY_CONFIG="$SCRATCH/dawdle.conf" "$BUILD/alzy-central" serve || die "no second gateway: $(log_of dawdled)"
+start dawdler perl -MIO::Socket::INET -e '$| = 1; $SIG{PIPE} = "IGNORE"; my $began = time;
+	my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]") or die; my $vector = "";
+	vec($vector, fileno $socket, 1) = 1;
+	for (0 .. 90) { syswrite $socket, substr "GET /healthz HTTP/1.1\r\nX: " . "y" x 90, $_, 1;
+		select my $ready = $vector, undef, undef, 1 and last }
+	print "closed after ", time - $began, "\n"' "$dawdle_port"
 is "$(post /v1/batches "$SCRATCH/batch")" 200 "a batch is taken"
 mkfifo "$SCRATCH/lock"
 start lock psql -qXAt -d "$DSN" -f "$SCRATCH/lock"
@@ -75,4 +85,7 @@ printf 'POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-
 is "$(post /v1/batches "$SCRATCH/batch")" 200 "half a request holds nobody up"
 exec 5>&-
 refuses "a proxy that is no address" 3 'central.conf:7: .*trusted_proxies.*proxy.example' eval 'central_conf "trusted_proxies = proxy.example"; central serve'
+# ---- a request has a deadline, however busily it is made
+AWAIT_SECONDS=60 await log_has dawdler 'closed after'
+like "$(log_of dawdler)" 'closed after (29|[34][0-9])$' "a head that takes half a minute is not waited for any longer"
 done_testing

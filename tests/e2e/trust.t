@@ -179,14 +179,33 @@ away_believed=$(accounted away)
 old_link=$(pair_link bus)
 key_of() { on "$1" status --json | json centre.public_key; }
 first_key=$(key_of car)
+mkdir "$SCRATCH"/{stopped,late1,late2}
+ok "deactivate" central device deactivate 1
+drive car
+refuses "a unit is stopped" 17 deactivated on car sync
+like "$(on car sync --to "$SCRATCH/stopped")" '^stopped +this unit is deactivated' "… it writes no rows on a stick"
+is "$(on car sync --to "$SCRATCH/stopped" --json | json points) $(ls "$SCRATCH/stopped" | grep -c sessions.batch)" "0 2" "… but a question"
+ok "activate" central device activate 1
+ok "which is answered" central import "$SCRATCH/stopped"
+ok "… by a receipt" on car sync --from "$SCRATCH/stopped"
+is "$(standing car)" null "… that lets it back in"
+for stick in late1 late2; do
+	on car event by_stick >"$SCRATCH/said"
+	ok "rows go on a stick" on car sync --to "$SCRATCH/$stick"
+done
 ok "rotate" central key rotate
 ok "… twice" central key rotate
 new_key=$(central key list --json | json 0.public_key)
 is "$(central key list --json | grep -o '"use":"[a-z]*"' | tr -d '\n')" '"use":"present""use":"before""use":"before"' "three keys are listed"
 is "$(central key list --json | json 2.public_key)" "$first_key" "… the first one last"
 is "$(stat -c %a "$SCRATCH"/central/central.key* | sort -u)" 600 "… and none for others to read"
-central_stop
-central_start || die "no centre: $(log_of central)"
+AWAIT_SECONDS=5 await log_has central 'read the keys again: 3'
+tap $? "the gateway notices by itself"
+for stick in late1 late2; do
+	ok "a stick from before is imported" central import "$SCRATCH/$stick"
+	like "$(on car sync --from "$SCRATCH/$stick")" '^receipts +1 applied' "… its receipt, signed with the first key, is taken"
+	is "$(key_of car)" "$new_key" "… and the new key known"
+done
 drive car
 ok "a unit that knows the first key sends" on car sync
 is "$(key_of car)" "$new_key" "… and knows the new one"
@@ -219,6 +238,7 @@ central_stop
 central_start || die "no centre: $(log_of central)"
 on away event moving >"$SCRATCH/said"
 ok "a receipt announces an address" on away sync
+ok "verify tries it, and falls back" on away verify
 is "$(url_of away url) $(url_of away next_url)" "$CENTRAL_URL http://127.0.0.1:$nowhere" "… which is not taken for true yet"
 like "$(on away status)" "which announces http://127.0.0.1:$nowhere" "… status shows it"
 on away event moving >"$SCRATCH/said"
