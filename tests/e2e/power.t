@@ -30,14 +30,24 @@ wire ignition 1
 ok "ignition on" await inputs_are "ignition_off ignition_on"
 
 # ---- a starter pulls the supply down for a moment: no loss, but all that waits is committed
+reload() { # DEBOUNCE
+	sed -i "s/^debounce = .*/debounce = $1/" "$SCRATCH/car/alzy.conf"
+	reloads=$((${reloads:-0} + 1))
+	kill -HUP "$(pid_of agent-car)"
+	await reloaded || die "not read again"
+}
+reloaded() { [ "$(grep -c 'configuration read again' "$SCRATCH/agent-car.log")" = "$reloads" ]; }
 await_more() { seen=$(on car status --json | json agent.epochs); await enough_seen; }
 await_more || die "no fixes"
+reload 1m # no doubt lasts so long here
 before=$(points)
 wire supply Discharging
 more_points() { [ "$(points)" -gt "$before" ]; }
 ok "a supply in doubt: what waits in memory is recorded at once" await more_points
 wire supply Charging
 await_more || die "no fixes"
+is "$(inputs car)" "ignition_off ignition_on" "… and it is no loss"
+reload 1s
 
 # ---- a loss
 wire supply Discharging

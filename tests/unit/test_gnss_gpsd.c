@@ -250,6 +250,7 @@ static void a_receiver_that_says_nothing(void **state)
 {
 	(void)state;
 	struct gnss_report report;
+	int64_t told_ms = 0;
 	begin_listening();
 	struct gnss *gnss = open_gpsd(SHORT_MS);
 	int client = accept_client(gnss);
@@ -264,6 +265,9 @@ static void a_receiver_that_says_nothing(void **state)
 		say(client, VERSION DEVICES(ONE));
 		if (round == 0)
 			silent(gnss, GNSS_SILENT_RECEIVER);
+		else
+			assert_true(clock_mono_ms() - told_ms >= 2 * SHORT_MS); /* ever more seldom */
+		told_ms = clock_mono_ms();
 		assert_false(read_one(gnss, 20, &report)); /* told once */
 	}
 	say(client, TPV);
