@@ -291,7 +291,9 @@ static int take(struct evidence *ev, const struct said *said, const struct event
 		ev->fix = said->fix == YES;
 	if (said->supply_lost)
 		ev->supply_lost = said->supply_lost == YES;
-	if (said->author == AGENT || !by_person(payload)) {
+	/* How a session has ended may be found out only when the next agent starts: that is no sign of life from in between. */
+	bool alive = said->author == AGENT || (!by_person(payload) && ev->life != LIFE_ENDED);
+	if (alive) {
 		ev->life = said->take == on_agent_stop ? LIFE_ENDED : LIFE_RUNNING;
 		ev->alive_ms = event->event_at_ms;
 	}

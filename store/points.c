@@ -126,11 +126,11 @@ static int walk_on(struct store *store, const struct point_filter *filter, int64
 	return rc;
 }
 
-static int first_seq_of(struct store *store, int64_t session, int64_t *out, struct err *e)
+int store_session_first_seq(struct store *store, int64_t id, int64_t *out, struct err *e)
 {
 	struct query q;
 	query_start(&q, store, "SELECT first_seq FROM sessions WHERE id = ?");
-	query_int(&q, session);
+	query_int(&q, id);
 	return query_one_int(&q, 1, out, e);
 }
 
@@ -143,11 +143,11 @@ int store_each_point(struct store *store, const struct point_filter *filter,
 	struct point *piece = malloc(WALK_POINTS * sizeof *piece);
 	if (!piece)
 		return err_set(e, ERR_MEMORY, "out of memory for a piece of the points");
-	int64_t end = 0, first = 1;
+	int64_t end = 0, first = filter->first_seq ? filter->first_seq : 1;
 	size_t count = WALK_POINTS;
 	int rc = store_last_seq(store, STREAM_POINTS, &end, e);
-	if (!rc && filter->session)
-		rc = first_seq_of(store, filter->session, &first, e);
+	if (!rc && filter->session && !filter->first_seq)
+		rc = store_session_first_seq(store, filter->session, &first, e);
 	for (int64_t after = first - 1; !rc && count == WALK_POINTS; after = count ? piece[count - 1].seq : end) {
 		rc = walk_on(store, filter, after, end, piece, &count, e);
 		for (size_t i = 0; i < count && !rc; i++)

@@ -91,6 +91,7 @@ int store_each_event(struct store *store, int (*each)(const struct event *event,
 /* Which points to walk over, for export and summaries. Zero-initialised: all. */
 struct point_filter {
 	int64_t session;        /* sessions.id; 0: of any session or none */
+	int64_t first_seq;      /* from that one on; 0: from the beginning */
 	int64_t from_ms, to_ms; /* recorded_at in from ≤ t < to; to_ms 0: no end; from_ms 0: no beginning */
 };
 /* Calls `each` for the matching points in order of seq until it returns non-zero, which is then returned (a negative
@@ -180,6 +181,9 @@ int store_session_by_name(struct store *store, const char *session_id, struct se
 
 /* Which references of the session the centre does not know, as in "user_id machine_id"; "" none, or not told yet. */
 int store_session_lost(struct store *store, int64_t id, char out[NAME_TEXT], struct err *e);
+
+/* No point of the session has a lesser seq. */
+int store_session_first_seq(struct store *store, int64_t id, int64_t *out, struct err *e);
 
 /* The newest `limit` sessions, newest first, *out an array to free(). */
 int store_session_list(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e);

@@ -1,5 +1,6 @@
 /* The sessions of a unit: started, paused, resumed and ended by a person. */
 #include "agent/cli/cli.h"
+#include "agent/cli/distances.h"
 #include "agent/cli/known.h"
 #include "hal/args.h"
 #include "hal/clock.h"
@@ -9,6 +10,7 @@
 #include "hal/text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -149,21 +151,28 @@ int cli_session_end(int argc, char **argv, struct err *e)
 
 /* ---- list ---- */
 
-static void print_list_json(const struct session *sessions, size_t count)
+static void print_list_json(const struct session *sessions, const double *distances_m, size_t count)
 {
 	cJSON *array = cJSON_CreateArray();
-	for (size_t i = 0; i < count; i++)
-		cJSON_AddItemToArray(array, cli_session_json(&sessions[i]));
+	for (size_t i = 0; i < count; i++) {
+		cJSON *object = cli_session_json(&sessions[i]);
+		if (distances_m[i] < 0)
+			cJSON_AddNullToObject(object, "distance_m");
+		else
+			cJSON_AddNumberToObject(object, "distance_m", round(distances_m[i] * 100) / 100);
+		cJSON_AddItemToArray(array, object);
+	}
 	cli_print_json(array);
 }
 
-static int print_list_table(const struct session *sessions, size_t count, struct err *e)
+static int print_list_table(const struct session *sessions, const double *distances_m, size_t count, struct err *e)
 {
 	static const struct table_column columns[] = {
 		{.name = "SESSION"},
 		{.name = "STATUS"},
 		{.name = "STARTED"},
 		{.name = "DURATION", .right = true},
+		{.name = "DISTANCE", .right = true},
 		{.name = "USER"},
 		{.name = "MACHINE", .wide = true},
 		{.name = "APPLICATION", .right = true},
@@ -174,11 +183,14 @@ static int print_list_table(const struct session *sessions, size_t count, struct
 		return rc;
 	for (size_t i = 0; i < count && !rc; i++) {
 		const struct session *s = &sessions[i];
-		char started[SHORT_TEXT], duration[SHORT_TEXT], application[SHORT_TEXT];
+		char started[SHORT_TEXT], duration[SHORT_TEXT], distance[SHORT_TEXT] = "", application[SHORT_TEXT];
+		if (distances_m[i] >= 0)
+			snprintf(distance, sizeof distance, "%.1f km", distances_m[i] / 1000);
 		const char *cells[] = {s->session_id,
 		                       session_status_name(s->status),
 		                       text_time(s->started_at_ms, started),
 		                       text_duration(duration_ms(s), duration),
+		                       distance,
 		                       s->user_id,
 		                       s->machine_id,
 		                       application_text(s, application)};
@@ -194,6 +206,7 @@ int cli_session_list(int argc, char **argv, struct err *e)
 {
 	struct cli cli = {0};
 	struct session *sessions = NULL;
+	double *distances_m = NULL;
 	size_t count = 0;
 	int64_t limit = LIST_DEFAULT;
 	bool json = false, help;
@@ -209,10 +222,13 @@ int cli_session_list(int argc, char **argv, struct err *e)
 	rc = cli_open(&cli, STORE_READ, e);
 	if (!rc)
 		rc = store_session_list(cli.store, (size_t)limit, &sessions, &count, e);
+	if (!rc)
+		rc = distances_read(cli.store, sessions, count, &distances_m, e);
 	if (!rc && json)
-		print_list_json(sessions, count);
+		print_list_json(sessions, distances_m, count);
 	else if (!rc)
-		rc = count ? print_list_table(sessions, count, e) : (puts("no sessions yet"), 0);
+		rc = count ? print_list_table(sessions, distances_m, count, e) : (puts("no sessions yet"), 0);
+	free(distances_m);
 	free(sessions);
 	cli_close(&cli);
 	return rc;

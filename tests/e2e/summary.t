@@ -98,6 +98,9 @@ is "$(unit_says "$drive" | json max_speed)" \
 # ---- what people see
 like "$(on car session show "$drive")" '^Distance     [0-9.]+ km$' "session show tells the distance"
 like "$(central session show "$drive")" '^Distance     [0-9.]+ km$' "… and at the centre"
+is "$(on car session list --json | perl -0777 -MJSON::PP -ne 'print join " ", map { $_->{distance_m} // "" } @{decode_json($_)}')" \
+	"$(for name in $(printf '%s\n' "${names[@]}" | tac); do of "$name" distance_m | sed 's/null/0/'; done | tr '\n' ' ')$(unit_says "$drive" | json distance_m)" \
+	"session list tells the distance of each"
 is "$(central session list --device 1 --json | json '#')" 15 "session list at the centre"
 is "$(central session list --json --limit 100 | perl -0777 -MJSON::PP -ne 'print map { "$_->{distance_km}" } grep { $_->{session_id} eq "'"$drive"'" } @{decode_json($_)}')" \
 	"$(perl -e 'printf "%.2f", $ARGV[0] / 1000' "$(unit_says "$drive" | json distance_m)")" "… with distances"
