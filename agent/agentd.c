@@ -343,7 +343,6 @@ static void look(struct agent *agent)
 	int rc = capture_tick(agent->capture, now_ms, &e);
 	tell_failing(agent, rc, &e);
 	tell_removed(agent);
-	ring_set_eager(agent->ring, capture_wants_session(agent->capture));
 }
 
 /* ---- ignition and supply ----------------------------------------------------------------------------------------- */

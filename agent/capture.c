@@ -8,6 +8,7 @@
 #include "agent/sight.h"
 #include "agent/silence.h"
 #include "agent/timekeeper.h"
+#include "agent/trips.h"
 #include "hal/boot.h"
 #include "hal/clock.h"
 #include "hal/json.h"
@@ -29,11 +30,14 @@ struct capture {
 
 	struct sampler sampler;
 	struct silence silence;
+	struct trips trips;
 	struct journey journey;
-	struct pending pending; /* points without a session yet are for the one that the next commit opens */
-	bool opening;           /* the next commit opens a session, or resumes one that the agent has paused … */
-	size_t opening_at;      /* … for the points from here */
-	bool stopping;          /* the next commit ends or pauses the session */
+	struct pending pending;
+	int32_t session; /* of the points from now on: sessions.id, 0 or PENDING_SESSION */
+	int64_t kept_ms; /* when the last of them was recorded; 0: none was */
+	bool at_rest;    /* it has just come to rest: what waits is to be committed */
+	bool at_end;     /* of a recording */
+	bool stopping;   /* the next commit is the last */
 	bool failing;
 	int64_t retry_ms;    /* while failing: not before … */
 	int64_t patience_ms; /* … and that much later than the last try */
@@ -69,8 +73,8 @@ static void event_overrun(struct capture *c, int64_t reports)
 	struct moment at = timekeeper_at(&c->time, clock_mono_ms());
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddNumberToObject(payload, "reports", (double)reports);
-	if (c->facts.kept && at.at_ms > c->journey.kept_ms)
-		cJSON_AddNumberToObject(payload, "for_s", (double)(at.at_ms - c->journey.kept_ms) / 1000);
+	if (c->facts.kept && at.at_ms > c->kept_ms)
+		cJSON_AddNumberToObject(payload, "for_s", (double)(at.at_ms - c->kept_ms) / 1000);
 	pending_event(&c->pending, EVENT_OVERRUN, at, true, payload);
 }
 
@@ -120,13 +124,41 @@ void capture_overrun(struct capture *c, int64_t reports)
 
 /* ---- the session ---------------------------------------------------------------------------------------------- */
 
-/* What a person begins, begins with a fix. */
-static void notice_session(struct capture *c)
+static struct trips_rules rules_of(const struct conf_unit *conf)
 {
-	struct session before = c->journey.session;
-	journey_read(&c->journey, c->store, NULL);
-	if (c->journey.session.id != before.id || c->journey.session.status != before.status)
+	return (struct trips_rules){.mode = (enum capture_session)conf->capture_session,
+	                            .stop_timeout_ms = conf->stop_timeout_ms,
+	                            .end_timeout_ms = conf->end_timeout_ms,
+	                            .resumes = conf->capture_resume == CAPTURE_RESUME_MOVEMENT};
+}
+
+static void carry_out(struct capture *c, const struct trips_decision *decision)
+{
+	pending_change(&c->pending, decision, c->session);
+	if (decision->to == SESSION_ENDED)
+		c->session = 0;
+	else if (!c->session)
+		c->session = PENDING_SESSION;
+}
+
+static void decide(struct capture *c)
+{
+	struct trips_rules rules = rules_of(c->conf);
+	struct trips_decision decision;
+	while (trips_decide(&c->trips, &rules, &decision))
+		carry_out(c, &decision);
+}
+
+/* After the store was read or written. What a person begins, begins with a fix. */
+static void follow_session(struct capture *c)
+{
+	enum trips_state state = journey_state(&c->journey);
+	int32_t id = (int32_t)c->journey.session.id;
+	if (state != c->trips.state || (c->session != id && c->session != PENDING_SESSION)) {
+		trips_changed(&c->trips, state);
 		sampler_begin_anew(&c->sampler);
+	}
+	c->session = id;
 }
 
 void capture_notice(struct capture *c)
@@ -135,93 +167,80 @@ void capture_notice(struct capture *c)
 	/* When the store can't tell, what is known goes on. */
 	if (store_changed(c->store, &changed, NULL) || !changed)
 		return;
-	notice_session(c);
 	timekeeper_notice(&c->time, c->store);
-}
-
-/* Whether a fix is to be kept, and with it, whether a session must be opened for it. */
-static bool wanted(const struct capture *c, bool *out_opens)
-{
-	bool automatic = c->conf->capture_session == CAPTURE_SESSION_AUTO, active = journey_active(&c->journey);
-	*out_opens = !active && automatic && (!c->journey.session.id || c->journey.paused_by_agent);
-	return active || *out_opens;
+	/* What waits to be changed is compared when it is written. */
+	if (!c->pending.change_count && !journey_read(&c->journey, c->store, NULL))
+		follow_session(c);
 }
 
 /* ---- fixes ---------------------------------------------------------------------------------------------------- */
 
-static bool keep(struct capture *c, const struct point *fix, int64_t mono_ms, bool opens)
+/* Parked, too, there is a heartbeat outside any session; but not while a person says that nothing is to be recorded. */
+static bool wanted(const struct capture *c)
+{
+	if (c->conf->capture_session == CAPTURE_SESSION_MANUAL)
+		return c->trips.state == TRIPS_ACTIVE;
+	return c->trips.state != TRIPS_HELD;
+}
+
+static bool keep(struct capture *c, const struct point *fix, int64_t mono_ms)
 {
 	struct point point = *fix;
-	point.session = opens ? 0 : (int32_t)c->journey.session.id;
-	size_t place = c->pending.point_count;
-	if (!pending_point(&c->pending, &point, mono_ms)) {
-		c->facts.overrun++;
-		return false;
-	}
-	if (opens && !c->opening) {
-		c->opening = true;
-		c->opening_at = place;
-	}
-	c->journey.kept_session = point.session;
-	c->journey.kept_ms = point.recorded_at_ms;
-	c->facts.kept++;
-	return true;
+	point.session = c->session;
+	bool kept = pending_point(&c->pending, &point, mono_ms);
+	*(kept ? &c->facts.kept : &c->facts.overrun) += 1;
+	if (kept)
+		c->kept_ms = point.recorded_at_ms;
+	return kept;
 }
 
 /* Those that were held back are kept after all, before the one that shows that they are needed. */
-static void keep_recalled(struct capture *c, int64_t mono_ms, bool opens)
+static void keep_recalled(struct capture *c, int64_t mono_ms)
 {
 	for (size_t i = 0; i < c->sampler.recalled_count; i++) {
 		c->facts.verdicts[VERDICT_THINNED]--;
-		if (keep(c, &c->sampler.held[i], mono_ms, opens))
+		if (keep(c, &c->sampler.held[i], mono_ms))
 			c->facts.verdicts[VERDICT_KEPT_DEPARTURE]++;
 	}
 }
 
 static void take_fix(struct capture *c, struct gnss_report *fix)
 {
-	bool opens;
 	struct sampling sampling = sampling_of(c->conf);
 	if (!fix->simulated || sampling.simulated)
 		timekeeper_fix(&c->time, fix, &c->pending);
+	enum motion_state before = c->sampler.motion.state;
 	c->facts.epochs++;
 	event_fix_regained(c, fix);
 	event_missing(c, fix);
 	enum verdict verdict = sampler_feed(&c->sampler, &sampling, &fix->fix, fix->simulated);
-	if (!wanted(c, &opens))
+	bool good = verdict <= VERDICT_THINNED;
+	/* A silence that was too long ended a journey before this fix came. */
+	if (good) {
+		trips_time(&c->trips, fix->fix.recorded_at_ms);
+		decide(c);
+	}
+	if (!wanted(c))
 		verdict = VERDICT_REFUSED_NO_SESSION;
 	else if (verdict_kept(verdict))
-		keep_recalled(c, fix->mono_ms, opens);
-	if (!verdict_kept(verdict) || keep(c, &fix->fix, fix->mono_ms, opens))
+		keep_recalled(c, fix->mono_ms);
+	if (!verdict_kept(verdict) || keep(c, &fix->fix, fix->mono_ms))
 		c->facts.verdicts[verdict]++;
 	tell_silence(c, (int)verdict, fix->mono_ms);
+	if (good) {
+		trips_fix(&c->trips, &c->sampler.motion, fix->fix.recorded_at_ms, fix->mono_ms);
+		decide(c);
+	}
+	c->at_rest = c->at_rest || (before == MOTION_MOVING && c->sampler.motion.state == MOTION_STANDING);
 }
 
 /* ---- the commit ----------------------------------------------------------------------------------------------- */
 
-static int write_opening(struct capture *c, struct err *e)
-{
-	struct pending *p = &c->pending;
-	int rc = journey_open(&c->journey, c->store, p->points[c->opening_at].recorded_at_ms, e);
-	for (size_t i = c->opening_at; !rc && i < p->point_count; i++)
-		p->points[i].session = (int32_t)c->journey.session.id;
-	return rc;
-}
-
 static int write_rows(struct capture *c, int64_t now_mono_ms, struct err *e)
 {
 	int rc = timekeeper_write(&c->time, c->store, now_mono_ms, &c->pending, e);
-	if (!rc && c->opening)
-		rc = write_opening(c, e);
 	if (!rc)
-		rc = pending_write_points(&c->pending, c->store, e);
-	/* By now: the events are of the session that is ended here. */
-	char session_id[UUID_TEXT];
-	strcpy(session_id, c->journey.session.id ? c->journey.session.session_id : "");
-	if (!rc && c->stopping)
-		rc = journey_close(&c->journey, c->store, c->conf, e);
-	if (!rc)
-		rc = pending_write_events(&c->pending, c->store, session_id, e);
+		rc = pending_write(&c->pending, &c->journey, c->store, e);
 	return rc || !c->stopping ? rc : timekeeper_close(&c->time, c->store, now_mono_ms, e);
 }
 
@@ -229,11 +248,14 @@ static int write_rows(struct capture *c, int64_t now_mono_ms, struct err *e)
 static void let_go(struct capture *c)
 {
 	int64_t dropped = c->pending.dropped;
+	bool changed = c->pending.change_count;
 	pending_clear(&c->pending);
 	c->time.unwritten = false;
 	if (dropped)
 		event_overrun(c, dropped);
-	c->opening = false;
+	c->at_rest = false;
+	if (changed)
+		follow_session(c);
 }
 
 static int commit(struct capture *c, int64_t now_mono_ms, struct err *e)
@@ -260,14 +282,20 @@ static int commit(struct capture *c, int64_t now_mono_ms, struct err *e)
 	return rc;
 }
 
+/* What may be the first fixes of a journey is not written before it is known of which. */
+static bool undecided(const struct capture *c)
+{
+	return c->trips.state == TRIPS_NONE && c->sampler.motion.state != MOTION_MOVING && c->sampler.motion.run_count;
+}
+
 int64_t capture_deadline(const struct capture *c)
 {
-	int64_t due_ms = INT64_MAX;
 	const struct pending *p = &c->pending;
-	if (p->event_count || c->opening || c->time.unwritten || (int64_t)p->point_count >= c->conf->commit_points)
+	int64_t due_ms = p->point_count ? p->oldest_ms + c->conf->commit_interval_ms : INT64_MAX;
+	bool urgent = p->event_count || p->change_count || c->time.unwritten || (c->at_rest && p->point_count) ||
+	              (int64_t)p->point_count >= c->conf->commit_points;
+	if (urgent && !(p->point_count && undecided(c)))
 		due_ms = INT64_MIN;
-	else if (p->point_count)
-		due_ms = p->oldest_ms + c->conf->commit_interval_ms;
 	return c->failing && due_ms < c->retry_ms ? c->retry_ms : due_ms;
 }
 
@@ -306,6 +334,12 @@ static void on_silent(struct capture *c, const struct gnss_report *report)
 	event_fix_lost(c, report);
 }
 
+static void on_end(struct capture *c, const struct gnss_report *report)
+{
+	(void)report;
+	c->at_end = true;
+}
+
 static void (*const on_report[])(struct capture *c, const struct gnss_report *report) = {
 	[GNSS_NO_FIX] = event_fix_lost,
 	[GNSS_BAD] = on_bad,
@@ -313,7 +347,7 @@ static void (*const on_report[])(struct capture *c, const struct gnss_report *re
 	[GNSS_SILENT] = on_silent,
 	[GNSS_GONE] = on_gone,
 	[GNSS_BACK] = on_back,
-	[GNSS_END] = NULL,
+	[GNSS_END] = on_end,
 };
 
 /* The epoch of the receiver before is at its end. */
@@ -362,6 +396,11 @@ int capture_tick(struct capture *c, int64_t now_mono_ms, struct err *e)
 	timekeeper_look(&c->time, &c->pending);
 	if (epoch_tick(&c->epoch, now_mono_ms, &fix))
 		take_fix(c, &fix);
+	/* A file has no silence. */
+	if (c->epoch.silence_ms) {
+		trips_time(&c->trips, trips_now(&c->trips, now_mono_ms));
+		decide(c);
+	}
 	return commit_if_due(c, now_mono_ms, e);
 }
 
@@ -371,6 +410,8 @@ void capture_ignition(struct capture *c, bool on, int64_t now_mono_ms)
 {
 	pending_event(&c->pending, on ? EVENT_IGNITION_ON : EVENT_IGNITION_OFF, timekeeper_at(&c->time, now_mono_ms), true,
 	              NULL);
+	trips_ignition(&c->trips, on, now_mono_ms);
+	decide(c);
 }
 
 void capture_supply(struct capture *c, bool on, int64_t now_mono_ms)
@@ -400,13 +441,18 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	c->epoch.silence_ms = source_waits ? 0 : EPOCH_SILENCE_MS;
 	c->receivers = (struct receivers){.order = conf->gnss_device, .timeout_ms = conf->fix_timeout_ms};
 	sight_clear(&c->facts.sight);
+	struct trips_found found;
 	int rc = journey_read(&c->journey, c->store, e);
 	if (!rc)
 		rc = timekeeper_open(&c->time, c->store, conf, e);
+	if (!rc)
+		rc = journey_found(&c->journey, c->store, &found, e);
 	if (rc) {
 		capture_free(c);
 		return rc;
 	}
+	trips_open(&c->trips, &found, clock_mono_ms());
+	c->session = (int32_t)c->journey.session.id;
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddStringToObject(payload, "version", ALZY_VERSION);
 	cJSON_AddStringToObject(payload, "boot", boot_id());
@@ -458,16 +504,14 @@ int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, str
 	if (epoch_close(&c->epoch, &fix))
 		take_fix(c, &fix);
 	c->stopping = true;
+	struct trips_rules rules = rules_of(c->conf);
+	struct trips_decision decision;
+	bool ends = c->at_end || c->conf->capture_stop == CAPTURE_STOP_END;
+	if (trips_stop(&c->trips, &rules, ends ? SESSION_ENDED : SESSION_PAUSED, &decision))
+		carry_out(c, &decision);
 	pending_event(&c->pending, EVENT_AGENT_STOP, timekeeper_at(&c->time, now_mono_ms), false, stop_payload(c, reason));
 	int rc = commit(c, now_mono_ms, e);
 	return !rc && c->pending.event_count ? commit(c, now_mono_ms, e) : rc;
-}
-
-bool capture_wants_session(const struct capture *c)
-{
-	bool opens;
-	wanted(c, &opens);
-	return opens;
 }
 
 bool capture_failing(const struct capture *c)

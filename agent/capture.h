@@ -2,7 +2,7 @@
  *
  * Rows wait in memory and go into the store as a group, in one transaction, after which, and only then, memory lets go
  * of them. That happens when commit_interval has passed since the oldest waiting point was read, when commit_points are
- * waiting, and at once for an event, a session change and a stop. A commit that fails (disk full, another process at the
+ * waiting, and at once when the vehicle comes to rest, for an event, a session change and a stop. A commit that fails (disk full, another process at the
  * store) changes nothing, is tried again soon, then ever more seldom, and meanwhile points go on being collected, up
  * to PENDING_POINTS_MAX; beyond that the newest are dropped, and an `overrun` event says how many.
  *
@@ -59,7 +59,7 @@ void capture_supply(struct capture *capture, bool on, int64_t now_mono_ms);
 /* What can be lost is not to be: closes the epoch and commits all that waits. An error as above. */
 int capture_secure(struct capture *capture, int64_t now_mono_ms, struct err *e);
 
-/* The clean stop: closes the epoch, ends or pauses an automatic session as configured, writes agent_stop with `reason`
+/* The clean stop: closes the epoch, pauses or ends an automatic session as configured (at the end of a recording it is ended), writes agent_stop with `reason`
  * and the counts, commits. An error means that what was waiting is not recorded. */
 int capture_stop(struct capture *capture, const char *reason, int64_t now_mono_ms, struct err *e);
 
@@ -68,9 +68,6 @@ bool capture_failing(const struct capture *capture);
 
 /* The open session as capture knows it; NULL when none is. */
 const struct session *capture_session(const struct capture *capture);
-
-/* Whether the next fix opens a session, so that it should be fed at once. */
-bool capture_wants_session(const struct capture *capture);
 
 /* Everything but pid and started_mono_ms. */
 void capture_facts(const struct capture *capture, struct live_facts *out);

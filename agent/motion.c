@@ -1,6 +1,7 @@
 #include "agent/motion.h"
 
 #include "hal/geodesy.h"
+#include "hal/summary.h"
 
 enum {
 	QUIET_MS = 10000,  /* slow for so long: it stands */
@@ -44,7 +45,8 @@ static void change(struct motion *m, enum motion_state state, const struct point
 	m->state = state;
 	m->since_ms = since->recorded_at_ms;
 	m->anchor = *since;
-	m->outside_count = m->slow_count = m->run_count = 0;
+	m->arrival.recorded_at_ms = 0;
+	m->outside_count = m->run_count = 0;
 }
 
 /* Fixes outside the anchor's radius, in a row. */
@@ -65,15 +67,20 @@ static double reach_m(const struct motion *m, bool speaks, const struct point *f
 	return speed_cmps / 100.0 * (double)between_ms(&m->last, fix) / 1000;
 }
 
+static bool jumped(const struct motion *m, double radius_m, double reach_m, const struct point *fix)
+{
+	return motion_distance_m(&m->last, fix) > 2 * reach_m + radius_m;
+}
+
 /* Fixes in a row that say that it moves. One that has jumped begins the row anew. */
 static void count_run(struct motion *m, double radius_m, bool speaks, const struct point *fix)
 {
-	if (!(speaks ? fix->speed_cmps >= MOTION_SPEED_CMPS : m->outside_count > 0)) {
+	if (!(speaks ? fix->speed_cmps >= SUMMARY_MOVING_CMPS : m->outside_count > 0)) {
 		m->run_count = 0;
 		return;
 	}
 	double step_m = reach_m(m, speaks, fix);
-	if (m->run_count && motion_distance_m(&m->last, fix) > 2 * step_m + radius_m)
+	if (m->run_count && jumped(m, radius_m, step_m, fix))
 		m->run_count = 0;
 	if (!m->run_count++) {
 		m->run = *fix;
@@ -108,19 +115,37 @@ static void while_standing(struct motion *m, double radius_m, bool speaks, const
 	}
 }
 
+/* The place and time of what may become a rest. Single fixes that say that it moves don't end it, and a jump takes it along. */
+static void arrive(struct motion *m, double radius_m, bool speaks, const struct point *fix)
+{
+	bool slow = speaks && fix->speed_cmps < SUMMARY_MOVING_CMPS;
+	m->loud = slow ? 0 : m->loud + 1;
+	if (m->loud >= FEW || !speaks)
+		m->arrival.recorded_at_ms = 0;
+	bool begins = !m->arrival.recorded_at_ms;
+	if (!begins && jumped(m, radius_m, reach_m(m, speaks, fix), fix)) {
+		m->arrival.lat_e7 = fix->lat_e7;
+		m->arrival.lng_e7 = fix->lng_e7;
+	}
+	if (!slow)
+		return;
+	if (begins || motion_distance_m(&m->arrival, fix) > radius_m) {
+		m->arrival = *fix;
+		begins = true;
+	}
+	if (begins || m->last.speed_cmps >= SUMMARY_MOVING_CMPS)
+		m->quiet_ms = fix->recorded_at_ms;
+}
+
 /* Moving, or not known yet: has it come to rest? */
 static void while_moving(struct motion *m, double radius_m, bool speaks, const struct point *fix)
 {
-	bool slow = speaks && fix->speed_cmps < MOTION_SPEED_CMPS;
-	if (!slow || (m->slow_count && motion_distance_m(&m->slow, fix) > radius_m))
-		m->slow_count = 0;
-	if (slow && !m->slow_count++)
-		m->slow = *fix;
-	if (m->slow_count && between_ms(&m->slow, fix) >= QUIET_MS) {
-		struct point slow_since = m->slow;
-		change(m, MOTION_STANDING, &slow_since);
+	arrive(m, radius_m, speaks, fix);
+	if (m->arrival.recorded_at_ms && !m->loud && fix->recorded_at_ms - m->quiet_ms >= QUIET_MS) {
+		struct point arrival = m->arrival;
+		change(m, MOTION_STANDING, &arrival);
 	} else if (m->outside_count == 0 && between_ms(&m->anchor, fix) >= STAY_MS) {
-		struct point here = m->anchor;
+		struct point here = m->arrival.recorded_at_ms ? m->arrival : m->anchor;
 		change(m, MOTION_STANDING, &here);
 	}
 }
@@ -139,7 +164,7 @@ static void follow(struct motion *m, double radius_m, const struct point *fix)
 static void after_silence(struct motion *m, double radius_m, const struct point *fix)
 {
 	double way_m = motion_distance_m(&m->last, fix);
-	bool went = way_m > radius_m && way_m * 100 >= MOTION_SPEED_CMPS * ((double)between_ms(&m->last, fix) / 1000);
+	bool went = way_m > radius_m && way_m * 100 >= SUMMARY_MOVING_CMPS * ((double)between_ms(&m->last, fix) / 1000);
 	change(m, went ? MOTION_MOVING : MOTION_STANDING, fix);
 }
 

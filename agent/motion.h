@@ -1,7 +1,7 @@
 /* Does it move, or stand? Of good fixes in their order, with hysteresis: what stands drifts and jumps in the eyes of its
  * receiver, and what moves stops at lights. Pure.
  *
- * It stands when its speed was below 0.5 m/s for 10 s within the radius, or when a minute did not take it out of the radius.
+ * It stands when its speed was below 0.5 m/s (SUMMARY_MOVING_CMPS) for 10 s within the radius, or when a minute did not take it out of the radius.
  * It moves when several fixes in a row say so (their speed is 0.5 m/s or more; of a receiver that gives none: they lie outside the
  * radius) and have covered the radius together, by no more than the speeds can explain. So no single fix ends a rest, and
  * no jump without speed does. A rest whose position stays outside the radius goes on there: it drifts. */
@@ -12,9 +12,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* From here on a speed counts as moving, here and in the odometer. */
-enum { MOTION_SPEED_CMPS = 50 };
 
 enum motion_state { MOTION_UNKNOWN, MOTION_MOVING, MOTION_STANDING };
 
@@ -28,8 +25,10 @@ struct motion {
 	struct point anchor;  /* where it stands, or the last place of which it is not sure that it was left */
 	struct point outside; /* the first of the fixes in a row that lie outside the radius of the anchor … */
 	int outside_count;    /* … and how many there are */
-	struct point slow;    /* the first of the fixes in a row below MOTION_SPEED_CMPS … */
-	int slow_count;
+	struct point
+		arrival; /* the first of the fixes below SUMMARY_MOVING_CMPS since when it has not moved on; recorded_at_ms 0: none */
+	int64_t quiet_ms; /* since when there is no other */
+	int loud;         /* how many others came in a row, behind the last of them */
 	struct point run; /* the first of the fixes in a row that say that it moves … */
 	int run_count;
 	double run_m; /* … and how far their speeds have carried it at most */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Points for which memory is kept from one commit to the next. */
-enum { ROOM_FIRST = 64, ROOM_KEPT = 4096 };
+enum { ROOM_FIRST = 64, ROOM_KEPT = 4096, POINTS_AT_ONCE = 128 };
 
 static bool make_room(struct pending *p)
 {
@@ -49,12 +49,59 @@ void pending_know(struct pending *p, int64_t offset_ms)
 	}
 }
 
-int pending_write_points(struct pending *p, struct store *store, struct err *e)
+/* The first of the points at the end that were recorded since, and are in no session. */
+static size_t points_since(const struct pending *p, int64_t at_ms)
 {
-	return store_append_points(store, p->points, p->point_count, e);
+	size_t least = p->change_count ? p->changes[p->change_count - 1].from : 0, from = p->point_count;
+	while (from > least && p->points[from - 1].recorded_at_ms >= at_ms && !p->points[from - 1].session)
+		from--;
+	return from;
 }
 
-int pending_write_events(const struct pending *p, struct store *store, const char *session_id, struct err *e)
+void pending_change(struct pending *p, const struct trips_decision *decision, int32_t session)
+{
+	if (p->change_count == PENDING_CHANGES_MAX)
+		return;
+	size_t from = session ? p->point_count : points_since(p, decision->at_ms);
+	for (size_t i = from; i < p->point_count; i++)
+		p->points[i].session = PENDING_SESSION;
+	p->changes[p->change_count++] = (struct pending_change){*decision, session, from};
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------ */
+
+static int write_points(const struct pending *p, size_t from, size_t to, const struct journey *journey,
+                        struct store *store, struct err *e)
+{
+	struct point some[POINTS_AT_ONCE];
+	int rc = 0;
+	for (size_t count; !rc && from < to; from += count) {
+		count = to - from < POINTS_AT_ONCE ? to - from : POINTS_AT_ONCE;
+		memcpy(some, &p->points[from], count * sizeof *some);
+		for (size_t i = 0; i < count; i++)
+			if (some[i].session == PENDING_SESSION)
+				some[i].session = (int32_t)journey->session.id;
+		rc = store_append_points(store, some, count, e);
+	}
+	return rc;
+}
+
+static int write_points_and_changes(const struct pending *p, struct journey *journey, struct store *store,
+                                    struct err *e)
+{
+	size_t at = 0;
+	int rc = 0;
+	for (size_t i = 0; !rc && i < p->change_count; i++) {
+		const struct pending_change *change = &p->changes[i];
+		rc = write_points(p, at, change->from, journey, store, e);
+		if (!rc)
+			rc = journey_change(journey, store, &change->decision, change->session, e);
+		at = change->from;
+	}
+	return rc ? rc : write_points(p, at, p->point_count, journey, store, e);
+}
+
+static int write_events(const struct pending *p, const char *session_id, struct store *store, struct err *e)
 {
 	int rc = 0;
 	for (size_t i = 0; !rc && i < p->event_count; i++) {
@@ -69,6 +116,15 @@ int pending_write_events(const struct pending *p, struct store *store, const cha
 	return rc;
 }
 
+int pending_write(const struct pending *p, struct journey *journey, struct store *store, struct err *e)
+{
+	/* Events are of the session that was open; of the one that is opened here when none was. */
+	char session_id[UUID_TEXT];
+	strcpy(session_id, journey->session.session_id);
+	int rc = write_points_and_changes(p, journey, store, e);
+	return rc ? rc : write_events(p, *session_id ? session_id : journey->session.session_id, store, e);
+}
+
 static void free_events(struct pending *p)
 {
 	for (size_t i = 0; i < p->event_count; i++)
@@ -80,7 +136,7 @@ void pending_clear(struct pending *p)
 {
 	free_events(p);
 	p->dropped = 0;
-	p->point_count = 0;
+	p->point_count = p->change_count = 0;
 	if (p->point_room > ROOM_KEPT) {
 		free(p->points);
 		p->points = NULL;

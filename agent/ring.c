@@ -21,7 +21,7 @@ struct ring {
 	size_t touched; /* places in use since memory was last given back */
 	int64_t dropped;
 	enum gnss_report_kind last_kind; /* of what was pushed last, satellites aside */
-	bool eager, signalled, stopped;
+	bool signalled, stopped;
 	int fd;
 };
 
@@ -79,7 +79,7 @@ static bool is_urgent(struct ring *ring, const struct gnss_report *report)
 	bool changed = report->kind != GNSS_SKY && report->kind != ring->last_kind;
 	if (changed)
 		ring->last_kind = report->kind;
-	return changed || (ring->eager && report->kind == GNSS_POSITION) || ring->count >= ring->hurry;
+	return changed || ring->count >= ring->hurry;
 }
 
 /* Returns whether fd is to be made readable. */
@@ -155,13 +155,6 @@ size_t ring_count(struct ring *ring)
 	size_t count = ring->count;
 	pthread_mutex_unlock(&ring->mutex);
 	return count;
-}
-
-void ring_set_eager(struct ring *ring, bool eager)
-{
-	pthread_mutex_lock(&ring->mutex);
-	ring->eager = eager;
-	pthread_mutex_unlock(&ring->mutex);
 }
 
 int64_t ring_dropped(struct ring *ring)

@@ -33,9 +33,6 @@ size_t ring_take(struct ring *ring, struct gnss_report *out, size_t most);
 /* How many reports wait now. */
 size_t ring_count(struct ring *ring);
 
-/* While eager, every position makes ring_fd readable. */
-void ring_set_eager(struct ring *ring, bool eager);
-
 /* How many reports were dropped since the last call. */
 int64_t ring_dropped(struct ring *ring);
 

@@ -1,5 +1,7 @@
 #include "agent/sampler.h"
 
+#include "hal/summary.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,13 +146,16 @@ static enum verdict due(const struct sampling *s, const struct point *since, int
 	return VERDICT_THINNED;
 }
 
+/* What stands and is said to move, for a moment, would count as a way in the odometer: a quieter fix is waited for. */
 static enum verdict due_standing(const struct sampler *m, const struct sampling *s, const struct point *fix)
 {
 	if (!s->heartbeat_ms)
 		return VERDICT_KEPT_ALL;
-	if (passed(s->heartbeat_ms, m->early_ms, &m->kept, fix))
+	int64_t heartbeat_ms = fix->speed_cmps < SUMMARY_MOVING_CMPS ? s->heartbeat_ms : 2 * s->heartbeat_ms;
+	if (passed(heartbeat_ms, m->early_ms, &m->kept, fix))
 		return VERDICT_KEPT_HEARTBEAT;
-	return m->motion.drifted ? VERDICT_KEPT_DISTANCE : VERDICT_THINNED;
+	bool drifted = m->motion.drifted && fix->speed_cmps < SUMMARY_MOVING_CMPS;
+	return drifted ? VERDICT_KEPT_DISTANCE : VERDICT_THINNED;
 }
 
 static enum verdict judge(const struct sampler *m, const struct sampling *s, enum motion_state before,

@@ -8,7 +8,8 @@
 
 #define CONF_UNIT_STANDARD "/etc/alzy/alzy.conf"
 
-enum capture_session { CAPTURE_SESSION_AUTO, CAPTURE_SESSION_MANUAL };
+enum capture_session { CAPTURE_SESSION_AUTO, CAPTURE_SESSION_MANUAL, CAPTURE_SESSION_IGNITION };
+enum capture_resume { CAPTURE_RESUME_PERSON, CAPTURE_RESUME_MOVEMENT };
 enum capture_stop { CAPTURE_STOP_END, CAPTURE_STOP_PAUSE };
 enum capture_sampling { CAPTURE_SAMPLING_ALL, CAPTURE_SAMPLING_DETAILED, CAPTURE_SAMPLING_ECONOMY };
 enum capture_simulated { CAPTURE_SIMULATED_PRESET, CAPTURE_SIMULATED_KEEP, CAPTURE_SIMULATED_REFUSE };
@@ -24,7 +25,9 @@ struct conf_unit {
 	int64_t keep_ms;     /* CONF_NEVER: nothing is pruned */
 	int capture_session; /* enum capture_session */
 	int capture_stop;    /* enum capture_stop */
-	int sampling;        /* enum capture_sampling; what is CONF_WORD below is as this preset has it */
+	int capture_resume;  /* enum capture_resume */
+	int64_t stop_timeout_ms, end_timeout_ms;
+	int sampling; /* enum capture_sampling; what is CONF_WORD below is as this preset has it */
 	int64_t interval_ms, heartbeat_ms;
 	int64_t distance_m, angle_deg, speed_delta_mps;
 	int64_t accuracy_max_m, speed_max_mps;

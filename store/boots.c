@@ -298,16 +298,3 @@ int store_waiting_count(struct store *store, int64_t *out, struct err *e)
 	query_start(&q, store, "SELECT count(*) FROM waiting_events");
 	return query_one_int(&q, 0, out, e);
 }
-
-int store_paused_by_agent(struct store *store, bool *out, struct err *e)
-{
-	struct query q;
-	int64_t found;
-	query_start(&q, store,
-	            "SELECT payload ->> '$.by' = 'agent' FROM (SELECT payload, 1 AS waits, number AS at FROM waiting_events"
-	            " WHERE event_type = 'session_pause' UNION ALL SELECT * FROM (SELECT payload, 0, seq FROM events"
-	            " WHERE event_type = 'session_pause' ORDER BY seq DESC LIMIT 1)) ORDER BY waits DESC, at DESC LIMIT 1");
-	int rc = query_one_int(&q, 0, &found, e);
-	*out = !rc && found;
-	return rc;
-}

@@ -13,9 +13,17 @@
 /* No time that a row can have. */
 #define NO_TIME INT64_MIN
 
-const char *session_actor_name(enum session_actor actor)
+const char *session_cause_payload(enum session_cause cause)
 {
-	return actor == SESSION_BY_PERSON ? "person" : "agent";
+	static const char *const payloads[SESSION_CAUSE_COUNT] = {
+		[SESSION_BY_PERSON] = "{\"by\":\"person\"}",
+		[SESSION_BY_MOVEMENT] = "{\"by\":\"agent\",\"why\":\"movement\"}",
+		[SESSION_BY_IGNITION] = "{\"by\":\"agent\",\"why\":\"ignition\"}",
+		[SESSION_BY_REST] = "{\"by\":\"agent\",\"why\":\"rest\"}",
+		[SESSION_BY_GAP] = "{\"by\":\"agent\",\"why\":\"gap\"}",
+		[SESSION_BY_STOP] = "{\"by\":\"agent\",\"why\":\"stop\"}",
+	};
+	return payloads[cause];
 }
 
 static enum session_status status_of(const char *name)
@@ -86,11 +94,10 @@ int store_session_open(struct store *store, struct session *out, bool *out_found
 
 /* The event that tells of a change belongs to it: same transaction, same time. */
 static int add_event(struct store *store, const struct session *session, enum event_type type, const struct when *when,
-                     enum session_actor actor, struct err *e)
+                     enum session_cause cause, struct err *e)
 {
-	char payload[32];
-	snprintf(payload, sizeof payload, "{\"by\":\"%s\"}", session_actor_name(actor));
-	struct event event = {.event_at_ms = when->at_ms, .mono_ms = when->mono_ms, .payload = payload};
+	struct event event = {
+		.event_at_ms = when->at_ms, .mono_ms = when->mono_ms, .payload = (char *)session_cause_payload(cause)};
 	snprintf(event.session_id, sizeof event.session_id, "%s", session->session_id);
 	snprintf(event.event_type, sizeof event.event_type, "%s", event_type_text(type));
 	int64_t seq;
@@ -115,7 +122,7 @@ static int insert_session(struct store *store, struct session *s, struct err *e)
 	return rc;
 }
 
-static int start(struct store *store, struct session *s, enum session_actor actor, struct err *e)
+static int start(struct store *store, struct session *s, enum session_cause cause, struct err *e)
 {
 	struct session open;
 	struct when when = {0};
@@ -129,10 +136,10 @@ static int start(struct store *store, struct session *s, enum session_actor acto
 	s->started_at_ms = when.at_ms;
 	if (!rc)
 		rc = insert_session(store, s, e);
-	return rc ? rc : add_event(store, s, EVENT_SESSION_START, &when, actor, e);
+	return rc ? rc : add_event(store, s, EVENT_SESSION_START, &when, cause, e);
 }
 
-int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_actor actor,
+int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_cause cause,
                         struct session *out, struct err *e)
 {
 	struct session s = *wanted;
@@ -150,7 +157,7 @@ int store_session_start(struct store *store, const struct session *wanted, int64
 		rc = change_begin(store, e);
 	if (rc)
 		return rc;
-	rc = change_end(store, start(store, &s, actor, e), e);
+	rc = change_end(store, start(store, &s, cause, e), e);
 	if (!rc)
 		*out = s;
 	return rc;
@@ -168,7 +175,7 @@ static int update_session(struct store *store, const struct session *s, int64_t 
 	return query_run(&q, e);
 }
 
-static int change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,
+static int change(struct store *store, enum session_status status, int64_t at_ms, enum session_cause cause,
                   struct session *out, struct err *e)
 {
 	static const enum event_type types[SESSION_STATUS_COUNT] = {
@@ -194,19 +201,47 @@ static int change(struct store *store, enum session_status status, int64_t at_ms
 	out->ended_at_ms = status == SESSION_ENDED ? when.at_ms : 0;
 	out->revision++;
 	rc = update_session(store, out, when.at_ms, e);
-	return rc ? rc : add_event(store, out, types[status], &when, actor, e);
+	return rc ? rc : add_event(store, out, types[status], &when, cause, e);
 }
 
-int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,
+int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_cause cause,
                          struct session *out, struct err *e)
 {
 	struct session changed;
 	int rc = change_begin(store, e);
 	if (rc)
 		return rc;
-	rc = change_end(store, change(store, status, at_ms, actor, &changed, e), e);
+	rc = change_end(store, change(store, status, at_ms, cause, &changed, e), e);
 	if (!rc)
 		*out = changed;
+	return rc;
+}
+
+int store_session_last_change(struct store *store, struct session_change *out, bool *out_found, struct err *e)
+{
+#define CHANGES "event_type IN ('session_start', 'session_resume', 'session_pause', 'session_end')"
+	struct query q;
+	bool row = false;
+	query_start(
+		&q, store,
+		"SELECT event_type, payload ->> '$.by' = 'person', at FROM (SELECT event_type, payload, 0 AS at, 1 AS waits,"
+		" number FROM waiting_events WHERE " CHANGES
+		" UNION ALL SELECT * FROM (SELECT event_type, payload, event_at, 0,"
+		" seq FROM events WHERE " CHANGES " ORDER BY seq DESC LIMIT 1)) ORDER BY waits DESC, number DESC LIMIT 1");
+#undef CHANGES
+	int rc = query_next(&q, &row, e);
+	if (!rc && row) {
+		char type[EVENT_TYPE_TEXT];
+		query_get_text(&q, 0, type, sizeof type);
+		out->to = !strcmp(type, event_type_text(EVENT_SESSION_PAUSE)) ? SESSION_PAUSED
+		          : !strcmp(type, event_type_text(EVENT_SESSION_END)) ? SESSION_ENDED
+		                                                              : SESSION_ACTIVE;
+		out->by_person = query_get_int(&q, 1, 0);
+		out->at_ms = query_get_int(&q, 2, 0);
+	}
+	query_end(&q);
+	if (!rc)
+		*out_found = row;
 	return rc;
 }
 

@@ -153,27 +153,42 @@ int64_t store_now_ms(struct store *store, enum time_basis *out_basis);
 
 int store_waiting_count(struct store *store, int64_t *out, struct err *e);
 
-/* Who wrote the last session_pause, whether it waits or not. */
-int store_paused_by_agent(struct store *store, bool *out, struct err *e);
-
 /* ---- sessions: a small mutable record with a revision ---------------------------------------------------- */
 
-enum session_actor { SESSION_BY_PERSON, SESSION_BY_AGENT };
-const char *session_actor_name(enum session_actor actor); /* "person", "agent": in the payload of the events */
+/* Who has changed a session, and why: in the payload of its events. All but the first are the agent. */
+enum session_cause {
+	SESSION_BY_PERSON,
+	SESSION_BY_MOVEMENT,
+	SESSION_BY_IGNITION,
+	SESSION_BY_REST,
+	SESSION_BY_GAP,  /* no fix for long */
+	SESSION_BY_STOP, /* of the agent, or the end of a replay */
+	SESSION_CAUSE_COUNT,
+};
+/* {"by":"person"}, {"by":"agent","why":"movement"}, …: static. */
+const char *session_cause_payload(enum session_cause cause);
 
 /* The session that is active or paused; there is at most one. */
 int store_session_open(struct store *store, struct session *out, bool *out_found, struct err *e);
 
 /* Starts a session from wanted->user_id, machine_id, application_id, with its event session_start, at at_ms.
  * ERR_STATE when one is open: the message names it. *out is the new session with its id and session_id. */
-int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_actor actor,
+int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_cause cause,
                         struct session *out, struct err *e);
 
 /* Changes the open session to `status` with its event (session_pause, session_resume, session_end) at at_ms, and
  * revision + 1. ERR_STATE when none is open or it is in that status already; `ended` never goes back. A time before
  * started_at is taken as started_at. */
-int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_actor actor,
+int store_session_change(struct store *store, enum session_status status, int64_t at_ms, enum session_cause cause,
                          struct session *out, struct err *e);
+
+/* The last of these changes, of whichever session, whether its event waits for the time or not. */
+struct session_change {
+	enum session_status to;
+	bool by_person;
+	int64_t at_ms; /* 0 while it waits */
+};
+int store_session_last_change(struct store *store, struct session_change *out, bool *out_found, struct err *e);
 
 /* By sessions.id, or by session_id or an unambiguous beginning of it. ERR_NOT_FOUND, ERR_INVALID when ambiguous. */
 int store_session_by_id(struct store *store, int64_t id, struct session *out, struct err *e);

@@ -2,9 +2,10 @@
  *
  *   sampling FILE...      CSV with the columns track_id,unix_ms,lat,lon,alt_m,speed_mps,heading_deg; empty is absent
  *
- * A fix strays by its distance from the straight line between the kept fixes before and after it; the length of a track counts
- * as the odometer does: a segment of which an end moves. */
+ * A fix strays by its distance from the straight line between the kept fixes before and after it; the length of a track is that
+ * of hal/summary.h. */
 #include "agent/sampler.h"
+#include "hal/summary.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -65,15 +66,6 @@ static bool read_line(char *line, char name[TRACK_TEXT], struct point *out)
 
 /* ---- measuring ---------------------------------------------------------------------------------------------------- */
 
-static double odometer_m(const struct point *a, const struct point *b)
-{
-	double way_m = motion_distance_m(a, b), seconds = (double)(b->recorded_at_ms - a->recorded_at_ms) / 1000;
-	bool told = a->speed_cmps != ROW_ABSENT && b->speed_cmps != ROW_ABSENT;
-	bool moves = told ? a->speed_cmps >= MOTION_SPEED_CMPS || b->speed_cmps >= MOTION_SPEED_CMPS
-	                  : way_m * 100 >= MOTION_SPEED_CMPS * seconds;
-	return moves ? way_m : 0;
-}
-
 /* How far `p` is from the segment from a to b, on a plane that touches the Earth there. */
 static double stray_m(const struct point *a, const struct point *b, const struct point *p)
 {
@@ -104,21 +96,24 @@ static void sample(struct track *track, const struct sampling *sampling, struct 
 
 static void measure_track(const struct track *track, struct result *r)
 {
+	struct summary full = {0}, kept = {0};
 	size_t before = 0; /* the first fix is always kept */
 	for (size_t i = 0; i < track->count; i++) {
 		r->fixes++;
 		r->kept += track->kept[i];
-		if (i)
-			r->full_m += odometer_m(&track->points[i - 1], &track->points[i]);
+		summary_add(&full, &track->points[i]);
+		if (track->kept[i])
+			summary_add(&kept, &track->points[i]);
 		if (!track->kept[i] && i + 1 < track->count)
 			continue;
 		const struct point *a = &track->points[before], *b = &track->points[i];
-		r->kept_m += i ? odometer_m(a, b) : 0;
 		for (size_t j = before + 1; j < i; j++)
 			r->stray_m[r->strays++] = stray_m(a, b, &track->points[j]);
 		r->stray_m[r->strays++] = 0;
 		before = i;
 	}
+	r->full_m += full.distance_m;
+	r->kept_m += kept.distance_m;
 }
 
 static int by_size(const void *a, const void *b)

@@ -90,7 +90,8 @@ ok "SIGTERM ends the gateway within a second" within_a_second central
 
 # ---- a clean stop that pauses
 gpsd_stop
-gpsd_start "$DATA/nmea/gpsd_bu303-moving.log"
+head -n 400 "$DATA/drive.nmea" >"$SCRATCH/short.nmea"
+gpsd_start "$SCRATCH/short.nmea"
 unit pausing capture.on_stop=pause
 agent_start pausing
 gpsd_play

@@ -32,7 +32,7 @@ while (1) {
 	my ($s, $m, $h, $day, $month, $year) = gmtime floor($said);
 	my $time = sprintf '%02d%02d%02d.%02d', $h, $m, $s, ($said - floor($said)) * 100;
 	my $date = sprintf '%02d%02d%02d', $day, $month + 1, $year % 100;
-	my $where = sprintf '5231.%05d,N,01324.00000,E', $epoch * 20 % 100000;
+	my $where = sprintf '5231.%05d,N,01324.00000,E', $epoch * 555 % 100000;
 	my $fix = $what eq 'fix';
 	my $out = $fix
 		? sentence("GPGGA,$time,$where,1,09,0.9,40.0,M,0.0,M,,") . sentence("GPRMC,$time,A,$where,20.0,0.0,$date,,,A")

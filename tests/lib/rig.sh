@@ -247,7 +247,7 @@ unit() {
 	shift
 	mkdir -p "$SCRATCH/$name"
 	set -- store.path="$SCRATCH/$name/store.db" gnss.source="gpsd://127.0.0.1:${GPSD_PORT:-1}" \
-		store.commit_interval=1s sync.timeout=10s capture.sampling=all clock.floor=none "$@"
+		store.commit_interval=1s sync.timeout=10s capture.sampling=all capture.on_stop=end clock.floor=none "$@"
 	printf '%s\n' "$@" | perl -e 'my %v; while (<>) { chomp; /^(\w+)\.(\w+)=(.*)/ or die; $v{$1}{$2} = $3 }
 		for my $s (sort keys %v) { print "[$s]\n"; print "$_ = $v{$s}{$_}\n" for sort keys %{$v{$s}} }' \
 		>"$SCRATCH/$name/alzy.conf"

@@ -91,10 +91,10 @@ static struct gnss_report report_of(enum gnss_report_kind kind, int second)
 		report.mode = 3;
 		report.has_time = true;
 		report.fix = (struct point){.recorded_at_ms = T0 + second * 1000,
-		                            .lat_e7 = second,
+		                            .lat_e7 = second * 900,
 		                            .lng_e7 = 2,
 		                            .accuracy_dm = ROW_ABSENT,
-		                            .speed_cmps = 0,
+		                            .speed_cmps = 1000,
 		                            .heading_ddeg = 0,
 		                            .altitude_dm = 5};
 	}
@@ -204,31 +204,29 @@ static void person(enum session_status status)
 
 /* ---- commits -------------------------------------------------------------------------------------------------- */
 
-static void the_first_fix_opens_a_session_and_a_stop_ends_it(void **state)
+static void movement_opens_a_session_and_a_stop_pauses_it(void **state)
 {
 	(void)state;
 	struct session session;
 	assert_string_equal(events_from(1), "agent_start");
-	positions(0, 0);
+	positions(0, 2);
 	assert_false(open_session(&session));
-	positions(1, 3);
+	positions(3, 5);
 	assert_true(open_session(&session));
 	assert_true(session.started_at_ms == T0);
-	assert_int_equal(last_seq(STREAM_POINTS), 1); /* with the session; the others wait */
+	assert_int_equal(last_seq(STREAM_POINTS), 3); /* with the session; the others wait */
 	assert_int_equal(facts().waiting_points, 2);
 	stop(10);
-	assert_int_equal(last_seq(STREAM_POINTS), 4);
-	assert_int_equal(point_at(4).session, session.id);
-	assert_false(open_session(&session));
-	assert_null(capture_session(capture));
-	assert_string_equal(events_from(2), "session_start fix_regained session_end agent_stop");
-	assert_int_equal(store_session_by_id(store, point_at(1).session, &session, NULL), 0);
-	assert_int_equal(session.status, SESSION_ENDED);
-	assert_true(session.ended_at_ms == T0 + 3000);
+	assert_int_equal(last_seq(STREAM_POINTS), 6);
+	assert_int_equal(point_at(1).session, session.id);
+	assert_int_equal(point_at(6).session, session.id);
+	assert_true(open_session(&session));
+	assert_int_equal(session.status, SESSION_PAUSED);
+	assert_string_equal(events_from(2), "session_start fix_regained session_pause agent_stop");
 	struct event event = event_at(5);
 	assert_true(event.event_at_ms == T0 + 10000); /* the time of the last fix, and what passed since */
 	assert_string_equal(event.session_id, "");
-	assert_non_null(strstr(event.payload, "\"reason\":\"test\",\"reports\":4,\"epochs\":4,\"kept\":4"));
+	assert_non_null(strstr(event.payload, "\"reason\":\"test\",\"reports\":6,\"epochs\":6,\"kept\":6"));
 	event_free(&event);
 	event = event_at(3);
 	assert_true(event.event_at_ms == T0);
@@ -241,34 +239,34 @@ static void points_wait_for_the_interval(void **state)
 {
 	(void)state;
 	struct err e;
-	positions(0, 21); /* fix 1 was read at second 1 and is the oldest that waits */
-	assert_int_equal(last_seq(STREAM_POINTS), 21);
-	positions(22, 40);
-	assert_int_equal(last_seq(STREAM_POINTS), 21);
-	assert_true(capture_deadline(capture) == MONO + 41000);
-	assert_int_equal(capture_tick(capture, MONO + 40999, &e), 0);
-	assert_int_equal(last_seq(STREAM_POINTS), 21);
-	assert_int_equal(capture_tick(capture, MONO + 41000, &e), 0);
-	assert_int_equal(last_seq(STREAM_POINTS), 40);
+	positions(0, 23); /* fix 3 was read at second 3 and is the oldest that waits */
+	assert_int_equal(last_seq(STREAM_POINTS), 23);
+	positions(24, 42);
+	assert_int_equal(last_seq(STREAM_POINTS), 23);
+	assert_true(capture_deadline(capture) == MONO + 43000);
+	assert_int_equal(capture_tick(capture, MONO + 42999, &e), 0);
+	assert_int_equal(last_seq(STREAM_POINTS), 23);
+	assert_int_equal(capture_tick(capture, MONO + 43000, &e), 0);
+	assert_int_equal(last_seq(STREAM_POINTS), 42);
 	assert_true(capture_deadline(capture) == INT64_MAX);
 	/* Silence closes the open epoch, which then waits for its turn. */
-	assert_int_equal(capture_tick(capture, MONO + 42000, &e), 0);
+	assert_int_equal(capture_tick(capture, MONO + 44000, &e), 0);
 	assert_int_equal(facts().waiting_points, 1);
-	assert_true(capture_deadline(capture) == MONO + 60000);
+	assert_true(capture_deadline(capture) == MONO + 62000);
 }
 
 static void or_for_their_number(void **state)
 {
 	(void)state;
 	conf.commit_points = 5;
-	positions(0, 1);
-	positions(2, 5);
-	assert_int_equal(last_seq(STREAM_POINTS), 1);
-	positions(6, 6);
-	assert_int_equal(last_seq(STREAM_POINTS), 6);
-	conf.commit_points = 1;
-	positions(7, 8);
+	positions(0, 3);
+	positions(4, 7);
+	assert_int_equal(last_seq(STREAM_POINTS), 3);
+	positions(8, 8);
 	assert_int_equal(last_seq(STREAM_POINTS), 8);
+	conf.commit_points = 1;
+	positions(9, 10);
+	assert_int_equal(last_seq(STREAM_POINTS), 10);
 }
 
 static void losing_and_finding_the_fix(void **state)
@@ -353,10 +351,23 @@ static void manual_keeps_only_inside_a_session(void **state)
 	assert_string_equal(events_from(2), "fix_regained session_start agent_stop");
 }
 
+/* At rest where it was at `where` seconds. */
+static void stands(int first, int last, int where)
+{
+	capture_notice(capture);
+	for (int second = first; second <= last; second++) {
+		struct gnss_report report = report_of(GNSS_POSITION, second);
+		report.fix.lat_e7 = where * 900;
+		report.fix.speed_cmps = 0;
+		assert_int_equal(capture_feed(capture, &report, NULL), 0);
+	}
+}
+
 static void a_person_pauses_resumes_and_ends(void **state)
 {
 	(void)state;
 	struct session first, second;
+	conf.commit_interval_ms = 600000;
 	positions(0, 3);
 	assert_true(open_session(&first));
 	person(SESSION_PAUSED);
@@ -367,15 +378,112 @@ static void a_person_pauses_resumes_and_ends(void **state)
 	positions(7, 8);
 	assert_int_equal(facts().kept, 5);
 	person(SESSION_ENDED);
-	positions(9, 10);
+	/* Movement goes on, and opens nothing; only after a rest. */
+	positions(9, 30);
+	assert_false(open_session(&second));
+	stands(31, 240, 30);
+	assert_false(open_session(&second));
+	for (int i = 241; i < 250; i++) {
+		struct gnss_report report = report_of(GNSS_POSITION, i);
+		assert_int_equal(capture_feed(capture, &report, NULL), 0);
+	}
 	assert_true(open_session(&second));
-	assert_true(second.started_at_ms == T0 + 8000);
-	stop(11);
+	assert_true(second.started_at_ms == T0 + 241000);
+	stop(251);
 	/* What had waited when the person acted belongs to the session in which it was kept. */
 	for (int64_t seq = 1; seq <= 5; seq++)
 		assert_int_equal(point_at(seq).session, first.id);
-	assert_int_equal(point_at(6).session, second.id);
-	assert_int_equal(last_seq(STREAM_POINTS), 8);
+	assert_int_equal(point_at(6).session, 0);
+	assert_int_equal(point_at(239).session, second.id);
+	assert_int_equal(point_at(238).session, 0);
+}
+
+static void a_rest_pauses_and_ends_and_movement_resumes(void **state)
+{
+	(void)state;
+	struct session session;
+	conf.sampling = CAPTURE_SAMPLING_DETAILED;
+	positions(0, 30);
+	int64_t events = last_seq(STREAM_EVENTS);
+	stands(31, 45, 30);
+	assert_true(open_session(&session));
+	assert_int_equal(last_seq(STREAM_POINTS), 42); /* it has come to rest: what waits is committed */
+	stands(46, 210, 30);
+	assert_int_equal(capture_session(capture)->status, SESSION_ACTIVE);
+	stands(211, 214, 30);
+	assert_int_equal(capture_session(capture)->status, SESSION_PAUSED);
+	positions(215, 230);
+	assert_int_equal(capture_session(capture)->status, SESSION_ACTIVE);
+	stands(231, 1400, 230);
+	assert_null(capture_session(capture));
+	assert_string_equal(events_from(events + 1), "session_pause session_resume session_pause session_end");
+	assert_int_equal(store_session_by_id(store, session.id, &session, NULL), 0);
+	assert_true(session.ended_at_ms == T0 + 231000);
+	struct event event = event_at(events + 1);
+	assert_true(event.event_at_ms == T0 + 31000);
+	assert_string_equal(event.payload, "{\"by\":\"agent\",\"why\":\"rest\"}");
+	event_free(&event);
+	/* The heartbeat of a paused session is in it, after its end in none. */
+	struct session_content content;
+	assert_int_equal(store_session_content(store, &session, &content, NULL), 0);
+	assert_in_range(content.last_point_ms, T0 + 1060000, T0 + 1131000);
+	assert_int_equal(point_at(last_seq(STREAM_POINTS)).session, 0);
+}
+
+/* The fix is lost in a garage: time goes on without it. */
+static void a_silence_pauses_and_ends(void **state)
+{
+	(void)state;
+	struct session session;
+	positions(0, 30);
+	assert_true(open_session(&session));
+	assert_int_equal(feed(GNSS_NO_FIX, 31), 0);
+	assert_int_equal(capture_tick(capture, MONO + 209000, NULL), 0);
+	assert_int_equal(capture_session(capture)->status, SESSION_ACTIVE);
+	assert_int_equal(capture_tick(capture, MONO + 210000, NULL), 0);
+	assert_int_equal(capture_session(capture)->status, SESSION_PAUSED);
+	assert_int_equal(capture_tick(capture, MONO + 929000, NULL), 0);
+	assert_non_null(capture_session(capture));
+	assert_int_equal(capture_tick(capture, MONO + 930000, NULL), 0);
+	assert_null(capture_session(capture));
+	assert_int_equal(store_session_by_id(store, session.id, &session, NULL), 0);
+	assert_true(session.ended_at_ms == T0 + 30000);
+	struct event event = event_at(last_seq(STREAM_EVENTS));
+	assert_string_equal(event.payload, "{\"by\":\"agent\",\"why\":\"gap\"}");
+	event_free(&event);
+}
+
+static void a_recording_that_ends_ends_its_session(void **state)
+{
+	(void)state;
+	struct session session;
+	positions(0, 30);
+	assert_true(open_session(&session));
+	assert_int_equal(feed(GNSS_END, 30), 0);
+	stop(31);
+	assert_false(open_session(&session));
+	assert_null(capture_session(capture));
+	assert_int_equal(store_session_by_id(store, point_at(1).session, &session, NULL), 0);
+	assert_true(session.ended_at_ms == T0 + 30000);
+}
+
+static void the_ignition_opens_and_ends(void **state)
+{
+	(void)state;
+	struct session session;
+	conf.capture_session = CAPTURE_SESSION_IGNITION;
+	positions(0, 30);
+	assert_false(open_session(&session)); /* towed */
+	capture_ignition(capture, true, MONO + 30000);
+	positions(31, 40);
+	assert_true(open_session(&session));
+	assert_true(session.started_at_ms == T0 + 30000);
+	capture_ignition(capture, false, MONO + 40000);
+	positions(41, 218);
+	assert_int_equal(capture_session(capture)->status, SESSION_ACTIVE);
+	positions(219, 223);
+	assert_int_equal(capture_session(capture)->status, SESSION_PAUSED);
+	stop(224);
 }
 
 static void a_session_paused_by_a_person_stays_so(void **state)
@@ -397,7 +505,6 @@ static void a_session_paused_by_a_stop_goes_on(void **state)
 {
 	(void)state;
 	struct session session;
-	conf.capture_stop = CAPTURE_STOP_PAUSE;
 	positions(0, 3);
 	stop(5);
 	assert_true(open_session(&session));
@@ -410,12 +517,12 @@ static void a_session_paused_by_a_stop_goes_on(void **state)
 	int64_t events = last_seq(STREAM_EVENTS);
 	capture_free(capture);
 	start();
-	positions(10, 12);
-	assert_string_equal(events_from(events + 1), "agent_start session_resume fix_regained");
+	positions(10, 13);
+	assert_string_equal(events_from(events + 1), "agent_start fix_regained session_resume");
 	assert_int_equal(capture_session(capture)->status, SESSION_ACTIVE);
-	stop(13);
-	assert_int_equal(point_at(7).session, session.id);
-	assert_int_equal(last_seq(STREAM_POINTS), 7);
+	stop(14);
+	assert_int_equal(point_at(8).session, session.id);
+	assert_int_equal(last_seq(STREAM_POINTS), 8);
 }
 
 static void a_crash_continues_the_open_session(void **state)
@@ -428,24 +535,34 @@ static void a_crash_continues_the_open_session(void **state)
 	start();
 	positions(100, 102);
 	stop(103);
-	assert_int_equal(last_seq(STREAM_POINTS), 4);
-	assert_int_equal(point_at(4).session, before.id);
+	assert_int_equal(last_seq(STREAM_POINTS), 6);
+	assert_int_equal(point_at(6).session, before.id);
 	assert_int_equal(store_session_by_id(store, before.id, &after, NULL), 0);
+	assert_int_equal(after.status, SESSION_PAUSED);
+	capture_free(capture);
+	/* But not after too long: then it has ended with its last point. */
+	start();
+	positions(1003, 1012);
+	stop(1013);
+	assert_int_equal(store_session_by_id(store, before.id, &after, NULL), 0);
+	assert_int_equal(after.status, SESSION_ENDED);
 	assert_true(after.ended_at_ms == T0 + 102000);
+	assert_int_equal(point_at(7).session, before.id + 1);
 }
 
 static void a_mark_is_no_fix(void **state)
 {
 	(void)state;
 	struct session session;
-	positions(0, 1);
-	assert_int_equal(feed(GNSS_NO_FIX, 2), 0);
+	positions(0, 2);
+	assert_int_equal(feed(GNSS_NO_FIX, 3), 0);
 	assert_true(open_session(&session));
+	conf.capture_stop = CAPTURE_STOP_END;
 	struct point mark = {.recorded_at_ms = T0 + 900000, .session = (int32_t)session.id, .source = POINT_MANUAL};
 	assert_int_equal(store_append_points(store, &mark, 1, NULL), 0);
-	stop(3);
+	stop(4);
 	assert_int_equal(store_session_by_id(store, session.id, &session, NULL), 0);
-	assert_true(session.ended_at_ms == T0 + 1000);
+	assert_true(session.ended_at_ms == T0 + 2000);
 }
 
 static void a_session_without_a_fix_is_left_to_the_next_start(void **state)
@@ -479,24 +596,24 @@ static void a_full_disk_loses_nothing(void **state)
 	struct err e = {0};
 	struct session session;
 	fill_disk(true);
-	positions(0, 0);
-	assert_int_not_equal(feed(GNSS_POSITION, 1), 0); /* the session can't be opened */
+	positions(0, 2);
+	assert_int_not_equal(feed(GNSS_POSITION, 3), 0); /* the session can't be opened */
 	assert_true(capture_failing(capture));
 	assert_null(capture_session(capture));
-	assert_int_equal(feed(GNSS_POSITION, 2), 0);     /* not tried again at once … */
-	assert_int_not_equal(feed(GNSS_POSITION, 3), 0); /* … but soon */
-	assert_int_equal(feed(GNSS_NO_FIX, 4), 0);
-	assert_int_equal(facts().waiting_points, 4);
+	assert_int_equal(feed(GNSS_POSITION, 4), 0);     /* not tried again at once … */
+	assert_int_not_equal(feed(GNSS_POSITION, 5), 0); /* … but soon */
+	assert_int_equal(feed(GNSS_NO_FIX, 6), 0);
+	assert_int_equal(facts().waiting_points, 6);
 	assert_int_equal(last_seq(STREAM_POINTS), 0);
 	assert_false(open_session(&session));
 	fill_disk(false);
 	assert_int_equal(capture_tick(capture, capture_deadline(capture), &e), 0);
 	assert_false(capture_failing(capture));
-	assert_int_equal(last_seq(STREAM_POINTS), 4);
+	assert_int_equal(last_seq(STREAM_POINTS), 6);
 	assert_true(open_session(&session));
 	assert_true(session.started_at_ms == T0);
 	assert_int_equal(point_at(1).session, session.id);
-	assert_int_equal(point_at(4).session, session.id);
+	assert_int_equal(point_at(6).session, session.id);
 	assert_string_equal(events_from(2), "session_start fix_regained fix_lost");
 }
 
@@ -505,11 +622,11 @@ static void a_person_may_be_first(void **state)
 	(void)state;
 	struct session session;
 	fill_disk(true);
-	positions(0, 0);
-	assert_int_not_equal(feed(GNSS_POSITION, 1), 0);
+	positions(0, 2);
+	assert_int_not_equal(feed(GNSS_POSITION, 3), 0);
 	fill_disk(false);
 	person_starts();
-	positions(2, 5);
+	positions(4, 7);
 	assert_true(open_session(&session));
 	assert_string_equal(session.user_id, "bob");
 	assert_int_equal(point_at(1).session, session.id);
@@ -519,9 +636,9 @@ static void memory_is_bounded_and_says_so(void **state)
 {
 	(void)state;
 	enum { TOO_MANY = 100 };
-	positions(0, 1);
+	positions(0, 3);
 	fill_disk(true);
-	for (int second = 2; second < PENDING_POINTS_MAX + 2 + TOO_MANY; second++) {
+	for (int second = 4; second < PENDING_POINTS_MAX + 4 + TOO_MANY; second++) {
 		struct gnss_report report = report_of(GNSS_POSITION, second);
 		report.mono_ms = MONO + 30000; /* all within one breath: the commit is not tried for each of them */
 		capture_feed(capture, &report, NULL);
@@ -532,14 +649,14 @@ static void memory_is_bounded_and_says_so(void **state)
 	fill_disk(false);
 	/* The open epoch is closed by now, and finds no room either. */
 	assert_int_equal(capture_tick(capture, capture_deadline(capture), NULL), 0);
-	assert_int_equal(last_seq(STREAM_POINTS), PENDING_POINTS_MAX + 1);
+	assert_int_equal(last_seq(STREAM_POINTS), PENDING_POINTS_MAX + 3);
 	assert_int_equal(capture_tick(capture, capture_deadline(capture), NULL), 0);
 	stop(PENDING_POINTS_MAX + 200);
 	struct event event = event_at(4);
 	assert_string_equal(event.event_type, "overrun");
 	assert_memory_equal(event.payload, "{\"reports\":101,\"for_s\":", 23);
 	event_free(&event);
-	assert_string_equal(events_from(5), "session_end agent_stop");
+	assert_string_equal(events_from(5), "session_pause agent_stop");
 }
 
 static void a_stop_that_can_not_write_says_so(void **state)
@@ -559,7 +676,7 @@ int main(void)
 {
 	signal(SIGXFSZ, SIG_IGN);
 	const struct CMUnitTest tests[] = {
-		test(the_first_fix_opens_a_session_and_a_stop_ends_it),
+		test(movement_opens_a_session_and_a_stop_pauses_it),
 		test(points_wait_for_the_interval),
 		test(or_for_their_number),
 		test(losing_and_finding_the_fix),
@@ -567,6 +684,10 @@ int main(void)
 		test(what_is_refused_is_counted),
 		test(manual_keeps_only_inside_a_session),
 		test(a_person_pauses_resumes_and_ends),
+		test(a_rest_pauses_and_ends_and_movement_resumes),
+		test(a_silence_pauses_and_ends),
+		test(a_recording_that_ends_ends_its_session),
+		test(the_ignition_opens_and_ends),
 		test(a_session_paused_by_a_person_stays_so),
 		test(a_session_paused_by_a_stop_goes_on),
 		test(a_crash_continues_the_open_session),

@@ -103,27 +103,6 @@ static void it_is_readable_while_there_is_something_to_act_on(void **state)
 	ring_free(ring);
 }
 
-static void while_eager_each_position_counts(void **state)
-{
-	(void)state;
-	struct ring *ring;
-	struct gnss_report out[SMALL];
-	assert_int_equal(ring_open(&ring, SMALL, NULL), 0);
-	push(ring, GNSS_POSITION, 1);
-	ring_take(ring, out, SMALL);
-	ring_set_eager(ring, true);
-	push(ring, GNSS_SKY, 2);
-	assert_false(readable(ring));
-	push(ring, GNSS_POSITION, 3);
-	assert_true(readable(ring));
-	assert_int_equal(ring_count(ring), 2);
-	ring_take(ring, out, SMALL);
-	ring_set_eager(ring, false);
-	push(ring, GNSS_POSITION, 4);
-	assert_false(readable(ring));
-	ring_free(ring);
-}
-
 static long resident_kb(void)
 {
 	long size, resident;
@@ -220,7 +199,6 @@ int main(void)
 		cmocka_unit_test(keeps_order_round_and_round),
 		cmocka_unit_test(a_full_ring_drops_the_newest_and_counts),
 		cmocka_unit_test(it_is_readable_while_there_is_something_to_act_on),
-		cmocka_unit_test(while_eager_each_position_counts),
 		cmocka_unit_test(an_end_alone_makes_it_readable),
 		cmocka_unit_test(memory_follows_what_is_needed),
 		cmocka_unit_test(two_threads_lose_nothing),

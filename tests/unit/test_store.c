@@ -112,7 +112,7 @@ static void test_events_round_trip(void **state)
 {
 	struct rig *rig = *state;
 	struct session session = {0};
-	OK(store_session_start(rig->store, &session, T0, SESSION_BY_AGENT, &session, &e));
+	OK(store_session_start(rig->store, &session, T0, SESSION_BY_MOVEMENT, &session, &e));
 	char *longest = malloc(EVENT_PAYLOAD_MAX + 2);
 	memset(longest, 'x', EVENT_PAYLOAD_MAX + 2);
 	longest[0] = longest[EVENT_PAYLOAD_MAX - 1] = '"';

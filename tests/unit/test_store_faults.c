@@ -292,7 +292,7 @@ static void test_wear(void **state)
 	struct rig *rig = *state;
 	enum { COMMITS = 2500, EACH = 20 };
 	struct session session = {0};
-	OK(store_session_start(rig->store, &session, T0, SESSION_BY_AGENT, &session, &e));
+	OK(store_session_start(rig->store, &session, T0, SESSION_BY_MOVEMENT, &session, &e));
 	long before = written_bytes();
 	for (int i = 0; i < COMMITS; i++)
 		rig_append(rig, EACH, session.id);

@@ -12,7 +12,7 @@ static struct session start(struct rig *rig, const char *user, int64_t at_ms)
 static struct session change(struct rig *rig, enum session_status status, int64_t at_ms)
 {
 	struct session out = {0};
-	OK(store_session_change(rig->store, status, at_ms, SESSION_BY_AGENT, &out, &e));
+	OK(store_session_change(rig->store, status, at_ms, SESSION_BY_REST, &out, &e));
 	return out;
 }
 
@@ -48,16 +48,16 @@ static void test_a_session_from_start_to_end(void **state)
 	assert_int_equal(s.status, SESSION_ACTIVE);
 	assert_event(rig, 1, "session_start", T0, s.session_id, "{\"by\":\"person\"}");
 	assert_int_equal(change(rig, SESSION_PAUSED, T0 + 1).revision, 2);
-	assert_event(rig, 2, "session_pause", T0 + 1, s.session_id, "{\"by\":\"agent\"}");
+	assert_event(rig, 2, "session_pause", T0 + 1, s.session_id, "{\"by\":\"agent\",\"why\":\"rest\"}");
 	rig_reopen(rig);
 	OK(store_session_open(rig->store, &open, &found, &e));
 	assert_true(found);
 	assert_int_equal(open.status, SESSION_PAUSED);
 	assert_int_equal(change(rig, SESSION_ACTIVE, T0 + 2).revision, 3);
-	assert_event(rig, 3, "session_resume", T0 + 2, s.session_id, "{\"by\":\"agent\"}");
+	assert_event(rig, 3, "session_resume", T0 + 2, s.session_id, "{\"by\":\"agent\",\"why\":\"rest\"}");
 	change(rig, SESSION_PAUSED, T0 + 3);
 	struct session ended = change(rig, SESSION_ENDED, T0 + 4);
-	assert_event(rig, 5, "session_end", T0 + 4, s.session_id, "{\"by\":\"agent\"}");
+	assert_event(rig, 5, "session_end", T0 + 4, s.session_id, "{\"by\":\"agent\",\"why\":\"rest\"}");
 	assert_int_equal(rig_last(rig, STREAM_EVENTS), 5);
 	OK(store_session_by_id(rig->store, s.id, &open, &e));
 	assert_int_equal(open.status, SESSION_ENDED);
@@ -117,7 +117,7 @@ static void test_a_clock_that_was_set_back_ends_no_session_before_its_start(void
 	struct rig *rig = *state;
 	struct session s = start(rig, "", T0), ended = change(rig, SESSION_ENDED, T0 - 86400000);
 	assert_true(ended.ended_at_ms == T0);
-	assert_event(rig, 2, "session_end", T0, s.session_id, "{\"by\":\"agent\"}");
+	assert_event(rig, 2, "session_end", T0, s.session_id, "{\"by\":\"agent\",\"why\":\"rest\"}");
 }
 
 /* The event can't be written (its stream is at its end): then the session must not have changed either. */

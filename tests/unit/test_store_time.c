@@ -81,10 +81,11 @@ static void a_session_is_corrected(void **state)
 	unknown(rig->store, BOOT_A);
 	OK(store_session_start(rig->store, &(struct session){0}, 900000, SESSION_BY_PERSON, &s, &e));
 	assert_int_equal(s.started_at_ms, 900000);
-	OK(store_session_change(rig->store, SESSION_PAUSED, 910000, SESSION_BY_AGENT, &s, &e));
-	bool by_agent;
-	OK(store_paused_by_agent(rig->store, &by_agent, &e));
-	assert_true(by_agent);
+	OK(store_session_change(rig->store, SESSION_PAUSED, 910000, SESSION_BY_REST, &s, &e));
+	struct session_change last;
+	bool found;
+	OK(store_session_last_change(rig->store, &last, &found, &e));
+	assert_true(found && last.to == SESSION_PAUSED && !last.by_person && last.at_ms == 0);
 	OK(store_session_change(rig->store, SESSION_ENDED, 920000, SESSION_BY_PERSON, &s, &e));
 	assert_int_equal(s.revision, 3);
 	OK(store_boot_learn(rig->store, BOOT_A, TIME_GNSS, OFFSET_A, 1000000, &e));
@@ -92,8 +93,8 @@ static void a_session_is_corrected(void **state)
 	assert_true(s.started_at_ms == T0 - 100000 && s.ended_at_ms == T0 - 80000);
 	assert_int_equal(s.revision, 5);
 	assert_string_equal(events(rig), "session_start-100000 session_pause-90000 session_end-80000");
-	OK(store_paused_by_agent(rig->store, &by_agent, &e));
-	assert_true(by_agent);
+	OK(store_session_last_change(rig->store, &last, &found, &e));
+	assert_true(found && last.to == SESSION_ENDED && last.by_person && last.at_ms == T0 - 80000);
 }
 
 /* Known, off, two boots that never knew, off, known: 1 h, 2 h and 3 h of monotonic time, and 10 h in all. */
@@ -169,8 +170,8 @@ static void a_receiver_that_does_not_keep_time_is_quoted(void **state)
 		rig->store,
 		&(struct store_clock){
 			.boot = BOOT_A, .offset_ms = OFFSET_A, .from_mono_ms = 900000, .to_mono_ms = 1000000, .said = true});
-	OK(store_session_start(rig->store, &(struct session){0}, T0 - 90000, SESSION_BY_AGENT, &s, &e));
-	OK(store_session_change(rig->store, SESSION_ENDED, T0 + 5 * HOUR, SESSION_BY_AGENT, &s, &e));
+	OK(store_session_start(rig->store, &(struct session){0}, T0 - 90000, SESSION_BY_REST, &s, &e));
+	OK(store_session_change(rig->store, SESSION_ENDED, T0 + 5 * HOUR, SESSION_BY_REST, &s, &e));
 	OK(store_boot_as_said(rig->store, BOOT_A, &e));
 	assert_string_equal(events(rig), "agent_start-100000! session_start-90000! session_end+18000000!");
 	OK(store_session_by_id(rig->store, s.id, &s, &e));
