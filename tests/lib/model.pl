@@ -329,7 +329,8 @@ sub forget {
 	return "$unit->{name}" . ($all ? ' and its sessions' : '');
 }
 
-# Rules of somebody's own, by which the database refuses every tenth point and some events: how they come, go, and what is said.
+# Rules of somebody's own, by which the database refuses every tenth point and some events, or every batch with certain rows in it:
+# the code with which a row is kept aside, how the rule comes, and how it goes.
 my @poisons = (
 	['23514', 'ALTER TABLE alzy.points ADD CONSTRAINT poison CHECK ((lng * 1e7)::bigint % 10 <> 7) NOT VALID;
 		ALTER TABLE public.events ADD CONSTRAINT poison CHECK (event_type <> \'poison\') NOT VALID',
@@ -340,6 +341,8 @@ my @poisons = (
 		CREATE TRIGGER poison BEFORE INSERT ON alzy.points FOR EACH ROW EXECUTE FUNCTION public.poison();
 		CREATE TRIGGER poison BEFORE INSERT ON public.events FOR EACH ROW EXECUTE FUNCTION public.poison()},
 		'DROP TRIGGER poison ON alzy.points; DROP TRIGGER poison ON public.events'],
+	['refused', 'ALTER TABLE alzy.stretches ADD CONSTRAINT poison CHECK (last_seq / 41 = (first_seq - 1) / 41) NOT VALID',
+		'ALTER TABLE alzy.stretches DROP CONSTRAINT poison'],
 );
 sub poisonous { # LINE CODE: whether it may be kept aside with this code
 	my ($line, $code) = @_;
@@ -420,7 +423,7 @@ sub rotate {
 
 # It names nothing as missing, differing or added unless the centre went back and the unit has not heard of that. What a unit has
 # pruned, and the centre forgot afterwards, is lost, and said so.
-sub says_wrong { my ($unit, $status, $said) = @_; return $status == 23 && !($unit->{lost} && $said !~ /missing|differing|added|gone/) }
+sub says_wrong { my ($unit, $status, $said) = @_; return $status == 23 && !($unit->{lost} && $said !~ m{(?:missing|differing|added|gone) (?:points|events) \d}) }
 sub verify {
 	my ($unit) = @_;
 	plan(clean_plan());
@@ -486,6 +489,7 @@ sub ending {
 		retry($unit);
 		sync_clean($unit);
 		my @aside = sql("SELECT * FROM alzy.rejected JOIN alzy.stores ON number = store_number WHERE store_id = '$unit->{store_id}'");
+		push @aside, store($unit, 'SELECT * FROM set_aside');
 		wrong("$unit->{name}: offered again, with nothing against them, and still kept aside:\n@aside") if @aside;
 		my ($status, $said) = run(alzy($unit, 'verify'));
 		wrong("alzy verify of $unit->{name} ended with $status\n$said") if says_wrong($unit, $status, $said) || $status && $status != 23

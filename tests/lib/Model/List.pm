@@ -141,11 +141,16 @@ sub check_unit {
 	}
 }
 
-# After a sync that has succeeded: each row of the unit is at the centre, or kept aside there.
+# After a sync that has succeeded: each row of the unit is at the centre, or kept aside there, or here because the centre refuses any
+# batch with it.
 sub check_held {
 	my ($unit, $there) = @_;
 	my %aside = map { $_ => 1 } sql("SELECT stream || ' ' || seq FROM alzy.rejected JOIN alzy.stores ON number = store_number
 		WHERE store_id = '$unit->{store_id}'");
+	for (store($unit, "SELECT stream || ' ' || seq FROM set_aside")) {
+		wrong("$unit->{name}: $_ was set aside without a reason") if (split)[1] % 41;
+		$aside{$_} = 1;
+	}
 	for my $line (sort keys %{ $unit->{own} }) {
 		my $place = $unit->{own}{$line};
 		wrong("$unit->{name}: $place is not at the centre: $line") unless $there->{$line} || $aside{$place};
