@@ -46,6 +46,8 @@ static int has_receipted(struct store *store, bool *out, struct err *e)
 	return rc;
 }
 
+/* What the centre has changed in a session becomes the unit's own word: numbers of its changes mean nothing to another
+ * centre, or to this one when it has forgotten them meanwhile. */
 static int forget_beliefs(struct store *store, struct err *e)
 {
 	int rc = reference_clear(store, e);
@@ -60,8 +62,9 @@ static int forget_beliefs(struct store *store, struct err *e)
 	                    "FROM written;"
 	                    "UPDATE identities SET copied_rows = 0, copied_at = NULL, forks = 0;"
 	                    "DELETE FROM blocks WHERE digest IS NULL;"
-	                    "UPDATE sessions SET held_revision = 0, centre_revision = 0, told_revision = 0,"
-	                    " lost_references = NULL, account_id = NULL WHERE held_revision <> 0 OR centre_revision <> 0"
+	                    "UPDATE sessions SET revision = revision + (centre_revision > 0), held_revision = 0,"
+	                    " centre_revision = 0, told_revision = 0, lost_references = NULL, account_id = NULL WHERE "
+	                    "held_revision <> 0 OR centre_revision <> 0"
 	                    " OR told_revision <> 0 OR lost_references IS NOT NULL OR account_id IS NOT NULL",
 	                    e);
 }

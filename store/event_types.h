@@ -9,6 +9,7 @@
 	X(SESSION_PAUSE, "session_pause", "the session was paused; payload: by, why")                                   \
 	X(SESSION_RESUME, "session_resume", "the session goes on; payload: by, why")                                    \
 	X(SESSION_END, "session_end", "the session was ended; payload: by, why")                                        \
+	X(SESSION_CHANGED, "session_changed", "the centre has changed the session; payload: by, fields")                \
 	X(AGENT_START, "agent_start", "alzy-agentd started; payload: version, boot, up_s, heartbeat_s")                 \
 	X(AGENT_STOP, "agent_stop",                                                                                     \
 	  "alzy-agentd was stopped; payload: reason, and counts of reports, epochs, kept and refused fixes")            \

@@ -245,6 +245,25 @@ int store_session_last_change(struct store *store, struct session_change *out, b
 	return rc;
 }
 
+/* Tells which fields the centre has changed. The event makes a centre that forgets its change (it was restored from an older
+ * dump) hear of it again: it misses the event, and with an event goes its session. */
+static int add_changed(struct store *store, const struct session *s, unsigned fields, int64_t at_ms, struct err *e)
+{
+	char names[96] = "", payload[128];
+	for (int field = 0; field < SESSION_FIELD_COUNT; field++)
+		if (fields >> field & 1) {
+			size_t length = strlen(names);
+			snprintf(names + length, sizeof names - length, "%s%s", length ? " " : "",
+			         session_field_name((enum session_field)field));
+		}
+	snprintf(payload, sizeof payload, "{\"by\":\"centre\",\"fields\":\"%s\"}", names);
+	struct event event = {.event_at_ms = at_ms, .payload = payload};
+	snprintf(event.session_id, sizeof event.session_id, "%s", s->session_id);
+	snprintf(event.event_type, sizeof event.event_type, "%s", event_type_text(EVENT_SESSION_CHANGED));
+	int64_t seq;
+	return event_add(store, &event, &seq, e);
+}
+
 /* The centre's changes are no change by the unit: the revision stays, and nothing of them is sent back. A session that
  * is not here was one of another store of this device. */
 int session_apply_edits(struct store *store, const char *session_id, const struct session_edits *edits, int64_t at_ms,
@@ -258,7 +277,7 @@ int session_apply_edits(struct store *store, const char *session_id, const struc
 	int rc = read_one(&q, &s, &found, e);
 	if (rc || !found || edits->revision <= s.centre_revision)
 		return rc;
-	merge_session(&s, edits, &s);
+	unsigned fields = merge_session(&s, edits, &s);
 	query_start(&q, store,
 	            "UPDATE sessions SET user_id = ?, machine_id = ?, application_id = ?, status = ?, started_at = ?,"
 	            " ended_at = ?, updated_at = ?, centre_revision = ? WHERE id = ?");
@@ -271,7 +290,8 @@ int session_apply_edits(struct store *store, const char *session_id, const struc
 	query_int(&q, at_ms);
 	query_int(&q, edits->revision);
 	query_int(&q, s.id);
-	return query_run(&q, e);
+	rc = query_run(&q, e);
+	return rc || !fields ? rc : add_changed(store, &s, fields, at_ms, e);
 }
 
 int store_session_lost(struct store *store, int64_t id, char out[NAME_TEXT], struct err *e)

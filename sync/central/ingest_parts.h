@@ -43,6 +43,7 @@ struct ingest {
 	int64_t device_id;
 	const struct batch *batch;
 	int64_t store_number;
+	bool newest;       /* the batch is none of before one that was answered already */
 	bool careful;      /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
 	int64_t now_ms;    /* of Postgres, at the start of the transaction */
 	int64_t erased_ms; /* what was recorded before is not taken any more; TIME_MS_MIN: all is */

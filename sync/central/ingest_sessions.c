@@ -92,10 +92,13 @@ static const char read_sql[] =
 	" FROM unnest($1::text[]) WITH ORDINALITY AS g(session_id, n) LEFT JOIN public.sessions p USING (session_id)"
 	" LEFT JOIN alzy.sessions s USING (session_id) ORDER BY g.n";
 
+/* Also of the stores that this one goes on for: its unit has their sessions, too. */
 static const char unseen_sql[] =
-	"SELECT s.session_id," EDIT_COLUMNS " FROM alzy.sessions s JOIN public.sessions p USING (session_id)"
-	" WHERE s.store_id = $1::uuid AND s.centre_revision > s.seen_revision AND s.session_id <> ALL ($2::text[])"
-	" ORDER BY s.centre_revision LIMIT $3::int";
+	"WITH RECURSIVE line AS (SELECT $1::uuid AS id UNION SELECT f.forked_from FROM line"
+	"  JOIN alzy.stores f ON f.store_id = line.id WHERE f.forked_from IS NOT NULL)"
+	" SELECT s.session_id," EDIT_COLUMNS " FROM alzy.sessions s JOIN public.sessions p USING (session_id)"
+	" WHERE s.store_id IN (SELECT id FROM line) AND s.centre_revision > s.seen_revision"
+	" AND s.session_id <> ALL ($2::text[]) ORDER BY s.centre_revision LIMIT $3::int";
 
 /* ---- what is held ------------------------------------------------------------------------------------------ */
 
@@ -219,12 +222,13 @@ static cJSON *to_json(const struct session *session, unsigned keep)
 	return object;
 }
 
-/* The unit has changed it since, or tells what it has seen of the centre's changes. A batch of before the one that was
- * heard last has nothing to say. */
-static bool is_news(const struct session *session, const struct ingest_session *held)
+/* The unit has changed it since, or tells what it has seen of the centre's changes; which may be less than it told before, when
+ * it was paired anew. A batch of before the one that was heard last has nothing to say. */
+static bool is_news(const struct ingest *in, const struct session *session, const struct ingest_session *held)
 {
-	return !held->id || session->revision > held->said.revision ||
-	       (session->revision == held->said.revision && session->centre_revision != held->said.seen);
+	if (!held->id || session->revision != held->said.revision)
+		return !held->id || session->revision > held->said.revision;
+	return session->centre_revision > held->said.seen || (session->centre_revision < held->said.seen && in->newest);
 }
 
 /* Of a journey that began before its device was erased, nothing is taken but that there was one. */
@@ -247,7 +251,7 @@ static int write_some(struct ingest *in, bool fresh, const char *sql, struct err
 		const struct session *session = &in->batch->sessions[i];
 		const struct ingest_session *held = &in->sessions[i];
 		struct session merged = *session;
-		if (fresh != !held->id || !is_news(session, held))
+		if (fresh != !held->id || !is_news(in, session, held))
 			continue;
 		unsigned keep = fresh ? 0 : merge_session(session, &held->said.edits, &merged);
 		forget_erased(in, &merged);
@@ -310,7 +314,7 @@ int ingest_sessions(struct ingest *in, struct err *e)
 	if (!rc)
 		rc = read_held(in, in->sessions_found, e);
 	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
-		news |= is_news(&in->batch->sessions[i], &in->sessions[i]);
+		news |= is_news(in, &in->batch->sessions[i], &in->sessions[i]);
 	if (!rc && news)
 		rc = write_news(in, e);
 	in->changed = in->changed || news;

@@ -55,7 +55,9 @@ static void test_changes_of_the_centre_are_taken_and_acknowledged(void **state)
 	OK(store_session_lost(rig->store, s.id, lost, &e));
 	assert_string_equal(lost, "machine_id");
 	assert_int_equal(unsent(rig), 1); /* the centre is to be told that it was seen */
-	edits.values.user_id[0] = 'c';    /* repeated, for whatever reason: nothing new */
+	assert_string_equal(rig_ask(rig, "SELECT event_type || ' ' || payload FROM events ORDER BY seq DESC LIMIT 1"),
+	                    "session_changed {\"by\":\"centre\",\"fields\":\"user_id status\"}");
+	edits.values.user_id[0] = 'c'; /* repeated, for whatever reason: nothing new */
 	apply(rig, &receipt);
 	OK(store_session_by_id(rig->store, s.id, &now, &e));
 	assert_string_equal(now.user_id, "bo");
@@ -71,6 +73,7 @@ static void test_changes_of_the_centre_are_taken_and_acknowledged(void **state)
 	OK(store_centre_forget(rig->store, &e));
 	OK(store_session_by_id(rig->store, s.id, &now, &e));
 	assert_int_equal(now.centre_revision, 0);
+	assert_int_equal(now.revision, 2); /* what the centre had changed is now the unit's own word */
 }
 
 static void test_a_session_of_another_store_is_passed_over(void **state)

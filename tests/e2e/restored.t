@@ -1,0 +1,151 @@
+#!/bin/bash
+# The centre goes back in time: it is restored from a real dump, loses a store, a device, or the pairing. The next exchange
+# heals it, whoever makes it and whatever had come by stick meanwhile.
+. "$(dirname "$0")/../lib/rig.sh"
+
+postgres_start
+central_init
+central_start || die "no centre: $(log_of central)"
+
+month=0
+drive() { # NAME COUNT: so many fixes more, each time in another month
+	perl -e 'use POSIX; my ($from, $count) = @ARGV; for (1 .. $count) {
+			printf qq({"class":"TPV","device":"d","mode":3,"time":"%s.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n),
+				strftime("%Y-%m-%dT%H:%M:%S", gmtime $from + $_), 50 + $_ / 1e5, $_ / 100 }' \
+		$((1600000000 + 2700000 * month++)) "$2" >"$SCRATCH/drive.json"
+	replay "$1" || die "no recording: $(log_of "agent-$1")"
+}
+events_of() { # NAME: as Postgres and as the store have them
+	sql "SELECT concat_ws('|', event_id & 1099511627775, round(extract(epoch FROM event_at) * 1000)::bigint, event_type, payload,
+		session_id) FROM public.events WHERE event_id >> 40 = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")')
+		ORDER BY event_id" >"$SCRATCH/events.central"
+	lite "$1" "SELECT seq || '|' || event_at || '|' || event_type || coalesce('|' || payload, '') || coalesce('|' || session_id, '')
+		FROM events ORDER BY seq" >"$SCRATCH/events.store"
+}
+sessions_of() {
+	sql "SELECT concat_ws('|', s.session_id, s.status, round(extract(epoch FROM s.started_at) * 1000)::bigint,
+		round(extract(epoch FROM s.ended_at) * 1000)::bigint, p.user_id, p.machine_id)
+		FROM alzy.sessions s JOIN public.sessions p USING (session_id) WHERE s.store_id = '$(store_uuid "$1")'
+		AND (p.start_at, p.end_at) IS NOT DISTINCT FROM (s.started_at AT TIME ZONE 'UTC', s.ended_at AT TIME ZONE 'UTC')
+		ORDER BY s.session_id COLLATE \"C\"" >"$SCRATCH/sessions.central"
+	lite "$1" "SELECT session_id || '|' || status || '|' || started_at || coalesce('|' || ended_at, '') || coalesce('|' || user_id, '') ||
+		coalesce('|' || machine_id, '') FROM sessions ORDER BY session_id" >"$SCRATCH/sessions.store"
+}
+once() { # NAME DESCRIPTION: every row of the store is in Postgres, once, and none besides
+	store_rows "$1" >"$SCRATCH/points.store"
+	central_rows "$1" >"$SCRATCH/points.central"
+	events_of "$1"
+	sessions_of "$1"
+	local what
+	for what in points events sessions; do
+		ok "$2: $(wc -l <"$SCRATCH/$what.store") $what, each once" diff "$SCRATCH/$what.store" "$SCRATCH/$what.central"
+	done
+}
+whole() { # NAME DESCRIPTION
+	once "$1" "$2"
+	ok "… and alzy verify says so" on "$1" verify
+	ok "… and alzy-central check" central check
+}
+dump() { "$PG_BIN/pg_dump" -Fc -d "$DSN" -f "$SCRATCH/$1.dump" || die "no dump"; }
+restore() { # NAME: as somebody does who has nothing but a dump and a server
+	psql -qXd "${DSN/dbname=alzy/dbname=postgres}" -c 'DROP DATABASE alzy WITH (FORCE)' -c 'CREATE DATABASE alzy' || die "no database"
+	"$PG_BIN/pg_restore" -d "$DSN" "$SCRATCH/$1.dump" >"$SCRATCH/restore.log" 2>&1 || die "pg_restore: $(log_of restore)"
+}
+held() { sql "SELECT count(*) FROM alzy.points p JOIN alzy.devices d ON d.id = p.device_id WHERE d.name = '$1'"; } # NAME
+unsent() { on "$1" status --json | json points.unsent; }
+
+dump empty # of before any unit
+for name in car van; do
+	unit "$name" gnss.source="replay:$SCRATCH/drive.json" sync.batch_points=100 sync.interval=1s
+	drive "$name" 250
+done
+people() { sql "INSERT INTO public.organizations VALUES (7, 'Fleet'); INSERT INTO public.users VALUES ('ana', 'Ana', 7)" || die "no people"; }
+people
+link=$(pair_link car)
+dump unpaired # of before the pairing, with its link
+on car pair "$link" >"$SCRATCH/said" || die "not paired"
+pair van
+for name in car van; do ok "$name sends" on "$name" sync; done
+session=$(on car session list --json | json 0.session_id)
+dump first
+
+# ---- an older dump
+drive car 250
+drive van 50
+for name in car van; do ok "$name sends more" on "$name" sync; done
+sql "UPDATE public.sessions SET user_id = 'ana', start_at = start_at - interval '1 hour' WHERE session_id = '$session'"
+ok "what somebody has said of a session there is heard of" on car sync
+is "$(on car session show "$session" --json | json user_id)" ana "… indeed"
+is "$(on car sync --json | json sessions)" 0 "… and the centre knows that"
+dump second
+restore first
+is "$(held car)" 250 "the centre is back at its first dump"
+is "$(unsent car)" 0 "the unit believes what it was told …"
+refuses "… but alzy verify asks" 23 'missing' on car verify
+ok "the next sync, with nothing to send, sends it again" on car sync
+is "$(unsent car)" 0 "… all of it"
+whole car "from an older dump"
+is "$(held van)" 250 "the other unit has not been there yet"
+syncd_start van || die "no syncd"
+all_of_van() { [ "$(held van)" = 300 ]; }
+AWAIT_SECONDS=40 await all_of_van
+tap $? "… alzy-syncd finds out by itself"
+stop syncd-van
+whole van "from an older dump, by alzy-syncd"
+
+# ---- forward again, to a dump of a time that was undone since
+drive car 100
+ok "sync" on car sync
+restore second
+ok "sync" on car sync
+whole car "from a dump of another past"
+
+# ---- sticks of before
+drive car 150
+mkdir "$SCRATCH/stick"
+on car sync --to "$SCRATCH/stick" >"$SCRATCH/said"
+ok "a stick is imported" central import "$SCRATCH/stick"
+restore first
+ok "sync" on car sync
+said=$(on car sync --from "$SCRATCH/stick" --json)
+is "$(json applied <<<"$said")" 0 "receipts of before that make nobody forget"
+whole car "with a stick's receipts of before"
+restore first
+ok "the stick is imported again" central import "$SCRATCH/stick"
+ok "the receipts are taken" on car sync --from "$SCRATCH/stick"
+ok "sync" on car sync
+whole car "with a stick of before"
+
+# ---- a store that is forgotten altogether
+forget() { # NAME [SESSIONS]
+	sql "BEGIN; CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT number, store_id FROM alzy.stores WHERE store_id = '$(store_uuid "$1")';
+		DELETE FROM alzy.points WHERE id >> 40 IN (SELECT number FROM gone); DELETE FROM public.events WHERE event_id >> 40 IN (SELECT number FROM gone);
+		DELETE FROM alzy.rejected WHERE store_number IN (SELECT number FROM gone); DELETE FROM alzy.stretches WHERE store_number IN (SELECT number FROM gone);
+		CREATE TEMP TABLE journeys ON COMMIT DROP AS SELECT session_id FROM alzy.sessions WHERE store_id IN (SELECT store_id FROM gone) AND '${2:-}' <> '';
+		DELETE FROM alzy.sessions WHERE session_id IN (SELECT session_id FROM journeys);
+		DELETE FROM public.sessions WHERE session_id IN (SELECT session_id FROM journeys);
+		DELETE FROM alzy.stores WHERE number IN (SELECT number FROM gone); COMMIT"
+}
+ok "the store is forgotten" forget car
+ok "sync" on car sync
+whole car "forgotten"
+ok "… with its journeys" forget car journeys
+ok "sync" on car sync
+whole car "forgotten with its journeys"
+
+# ---- a dump in which the unit is not paired, or not known at all
+restore unpaired
+refuses "a unit that is not known is not served" '17|18' . on car sync
+is "$(unsent car)" 0 "… and that nobody signed changes nothing"
+ok "the same link again" on car pair "$link"
+ok "sync" on car sync
+whole car "paired anew with the same link"
+restore empty
+refuses "not even its device is there" '17|18' . on car sync
+central account add --name Tester >"$SCRATCH/said" 2>&1
+central machine add --id van >"$SCRATCH/said" 2>&1
+people
+pair car
+ok "paired with a new device" on car sync
+whole car "as a new device"
+done_testing
