@@ -34,11 +34,9 @@ sub shuffled { my @list = map { [rand, $_] } @_; return map { $_->[1] } sort { $
 # ---- the state of the model ---------------------------------------------------------------------------------------------
 
 my %centre = (dumps => [], poison => undef, poisoned => {}, keys => 1);
-my (%edited, %excused); # sessions that somebody at the centre has changed; and that it has forgotten that
 my ($fix, $clock_ms, $word) = (0, 1714557600000, 0);
 
 sub went_back { # the centre may have lost what units believe that it has
-	%excused = (%excused, %edited);
 	my $there = at_centre(@units);
 	for my $unit (@units) {
 		$unit->{behind} = $unit->{doubt} = 1;
@@ -74,7 +72,8 @@ sub write_replay {
 }
 sub was_meant { my ($line) = @_; return $fixes{ $line =~ s/\|[^|]*\z//r } }
 
-# After anything that a unit may have recorded.
+# After anything that a unit may have recorded, which is also that the centre has changed a session.
+sub learn_all { learn($_, \&was_meant) for @units }
 sub new_points { my ($unit) = @_; return scalar grep { /^points/ } learn($unit, \&was_meant) }
 
 sub record {
@@ -147,7 +146,6 @@ sub edit { # by somebody at the centre who knows nothing of alzy
 	my ($table, $set) = map { ref $_ ? $_->() : $_ } @{ one(@edits) };
 	my @sessions = sql('SELECT session_id FROM alzy.sessions WHERE session_id IS NOT NULL ORDER BY id DESC LIMIT 6') or return 'no session';
 	my $id = one(@sessions);
-	$edited{$id} = 1;
 	my ($refused) = sql("UPDATE $table.sessions SET $set WHERE session_id = '$id'", 1);
 	return "$table $id $set" . ($refused ? ': refused' : '');
 }
@@ -177,8 +175,9 @@ sub sync_clean {
 # Nothing is left to do, and both sides tell the same of each session.
 sub check_drained {
 	my ($unit) = @_;
+	learn_all();
 	check_held($unit, at_centre(@units));
-	my @differ = grep { !$excused{ (split)[0] } } sessions_differ($unit);
+	my @differ = sessions_differ($unit);
 	wrong("$unit->{name}: sessions differ:\n@differ") if @differ;
 }
 
@@ -317,7 +316,7 @@ sub forget {
 	my ($unit) = @_;
 	my ($number) = sql("SELECT number FROM alzy.stores WHERE store_id = '$unit->{store_id}'") or return 'not known';
 	my $all = chance(0.5); # its sessions, too
-	sql("BEGIN; DELETE FROM alzy.points WHERE id >> 40 = $number; DELETE FROM public.events WHERE event_id >> 40 = $number;
+	sql("BEGIN; SELECT FROM alzy.stores WHERE number = $number FOR UPDATE; DELETE FROM alzy.points WHERE id >> 40 = $number; DELETE FROM public.events WHERE event_id >> 40 = $number;
 		DELETE FROM alzy.rejected WHERE store_number = $number; DELETE FROM alzy.stretches WHERE store_number = $number;
 		DELETE FROM alzy.last_positions WHERE device_id = $unit->{device}; DELETE FROM alzy.stores WHERE number = $number;"
 		. ($all ? "CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT session_id FROM alzy.sessions WHERE store_id = '$unit->{store_id}';
@@ -325,7 +324,6 @@ sub forget {
 			DELETE FROM public.sessions WHERE session_id IN (SELECT session_id FROM gone);" : '') . 'COMMIT');
 	$unit->{behind} = 1;
 	$unit->{lost} += forget_lost($unit, at_centre(@units));
-	%excused = (%excused, %edited) if $all;
 	return "$unit->{name}" . ($all ? ' and its sessions' : '');
 }
 
@@ -377,18 +375,25 @@ sub pair {
 	my ($status, $said) = run(central('device', 'pair', $unit->{device}, '--again', '--json'));
 	return "no link: $status" if $status;
 	my $link = eval { decode_json($said =~ s/^(?!\{).*\n//mgr)->{link} } // wrong("device pair said $said");
-	($status, $said) = run(alzy($unit, 'pair', @options, $link));
+	push @options, '--send', 'all' if $unit->{unpaired};
+	($status, $unit->{said}) = run(alzy($unit, 'pair', @options, $link));
+	$unit->{unpaired} = 0 if !$status;
 	return $status;
+}
+
+sub unpair {
+	my ($unit) = @_;
+	my ($status, $said) = run(alzy($unit, 'unpair'));
+	wrong("alzy unpair ended with $status\n$said") if $status && $status != 8;
+	$unit->{unpaired} = 1;
+	$unit->{behind} = 1; # it has forgotten, too, which receipts are old
 }
 
 sub pair_again {
 	my ($unit) = @_;
 	plan(chance(0.5) ? faulty_plan() : clean_plan());
 	$unit->{doubt} = 1;
-	if (chance(0.2)) {
-		run(alzy($unit, 'unpair'));
-		$unit->{behind} = 1; # it has forgotten, too, which receipts are old
-	}
+	unpair($unit) if chance(0.2);
 	return pair($unit, chance(0.5) ? '--new-key' : ());
 }
 
@@ -399,11 +404,10 @@ sub let_in { # whatever has become of a unit's standing, somebody lets it in aga
 	my $status = pair($unit);
 	$status = pair($unit, '--new-key') if $status;
 	if ($status) { # the centre has another key since, which nobody could tell the unit
-		run(alzy($unit, 'unpair'));
-		$unit->{behind} = 1;
+		unpair($unit);
 		$status = pair($unit);
 	}
-	wrong("$unit->{name} can't be paired again: $status") if $status;
+	wrong("$unit->{name} can't be paired again: $status, $unit->{said}") if $status;
 	return sync_clean($unit);
 }
 
@@ -516,6 +520,7 @@ eval {
 		push @trace, "$n $step->[1]: ";
 		my $from = Time::HiRes::time();
 		$trace[-1] .= $step->[2]->();
+		learn_all();
 		printf "# %5.0f ms %s\n", 1000 * (Time::HiRes::time() - $from), $trace[-1] if $ENV{ALZY_TRACE};
 		look() if ++$done % $every == 0;
 		print "# step $n, ", row_count(), " rows\n" if $done % 500 == 0;
