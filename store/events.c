@@ -85,7 +85,7 @@ int store_append_event(struct store *store, struct event *event, struct err *e)
 static int mark(struct store *store, struct point *point, bool own, struct event *event, struct err *e)
 {
 	struct when when;
-	int64_t boot;
+	int64_t boot, seq;
 	char member[32];
 	int rc = clock_when(store, event->event_at_ms, event->mono_ms, &when, e);
 	if (!rc && when.waits && !own) {
@@ -100,7 +100,10 @@ static int mark(struct store *store, struct point *point, bool own, struct event
 		rc = store_append_points(store, point, 1, e);
 	if (rc)
 		return rc;
-	snprintf(member, sizeof member, "\"seq\":%" PRId64, point->seq);
+	rc = fork_seq(store, STREAM_POINTS, point->seq, &seq, e);
+	if (rc)
+		return rc;
+	snprintf(member, sizeof member, "\"seq\":%" PRId64, seq);
 	char *payload = payload_with(event->payload, member);
 	if (!payload)
 		return err_set(e, ERR_MEMORY, "out of memory for a mark");

@@ -175,6 +175,17 @@ int fork_move(struct store *store, enum stream stream, const struct ranges *rows
 	return rc ? rc : give(store, stream, rows, present, e);
 }
 
+int fork_seq(struct store *store, enum stream stream, int64_t row, int64_t *out, struct err *e)
+{
+	struct query q;
+	query_start(&q, store,
+	            "SELECT first_seq + ?2 - first_row FROM runs WHERE stream = ?1 AND first_row <= ?2 ORDER BY first_row DESC"
+	            " LIMIT 1");
+	query_text(&q, stream_name(stream));
+	query_int(&q, row);
+	return query_one_int(&q, row, out, e);
+}
+
 int store_fork(struct store *store, enum fork_cause because, struct err *e)
 {
 	int rc = change_begin(store, e);

@@ -129,6 +129,8 @@ int retry_forget(struct store *store, struct err *e);
  * the present one. Afterwards, when it has lasted, store_name_again reads what the store is called now. */
 int fork_present(struct store *store, enum fork_cause because, struct err *e);
 int fork_move(struct store *store, enum stream stream, const struct ranges *rows, struct err *e);
+/* By which seq the centre knows a row that was just recorded. */
+int fork_seq(struct store *store, enum stream stream, int64_t row, int64_t *out, struct err *e);
 int store_name_again(struct store *store, struct err *e);
 
 /* A random (version 4) UUID, RFC 9562. */

@@ -164,6 +164,8 @@ static int promote(struct store *store, struct waiting *waiting, int64_t at_ms, 
 		rc = promote_mark(store, waiting, at_ms, e);
 	if (!rc && waiting->marks)
 		rc = store_last_seq(store, STREAM_POINTS, &seq, e);
+	if (!rc && waiting->marks)
+		rc = fork_seq(store, STREAM_POINTS, seq, &seq, e);
 	if (!rc && waiting->marks) {
 		snprintf(member, sizeof member, "\"seq\":%" PRId64, seq);
 		rc = add_member(event, member, e);

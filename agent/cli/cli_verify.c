@@ -59,7 +59,7 @@ static int list_proofs(struct cli *cli, struct verifying *out, struct err *e)
 	int rc = identities_read(cli->store, &all, &count, e);
 	if (rc)
 		return rc;
-	out->proofs = calloc(count, sizeof *out->proofs);
+	out->proofs = calloc(count + 1, sizeof *out->proofs); /* one more, for a repair that ends in a fork */
 	if (!out->proofs)
 		rc = err_set(e, ERR_MEMORY, "out of memory for a proof");
 	for (size_t i = 0; i < count && !rc; i++) {
@@ -114,6 +114,13 @@ static int by_address(struct cli *cli, const char *url, const struct key_pair *k
 	rc = list_proofs(cli, out, e);
 	for (size_t i = 0; i < out->count && !rc; i++)
 		rc = prove(cli, &out->proofs[i], keys, carrier, repair, out, e);
+	if (!rc && strcmp(store_id(cli->store), out->proofs[out->count - 1].identity.store_id)) {
+		struct proof *forked = &out->proofs[out->count];
+		rc = identity_read(cli->store, NULL, &forked->identity, e);
+		out->count += !rc;
+		if (!rc)
+			rc = prove(cli, forked, keys, carrier, false, out, e);
+	}
 	carrier->close(carrier);
 	return rc;
 }

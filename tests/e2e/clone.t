@@ -126,6 +126,19 @@ record b4 110
 for name in b4 b2 b3; do ok "$name sends" on $name sync; done
 once "a copy of a copy" car van bus b2 b3 b4
 
+copy b4 b5
+make_unit b5
+record b4 25
+record b5 35
+ok "one of two copies sends" on b4 sync
+refuses "the other repairs, and says what is unsent then" 21 'unsent' on b5 verify --repair
+ok "… and sends it" on b5 sync
+once "repaired before it was sent" car van bus b2 b3 b4 b5
+on b5 mark --lat 1 --lng 2 here >"$SCRATCH/said"
+ok "a mark" on b5 sync
+is "$(sql "SELECT count(*) FROM public.events v JOIN alzy.points p ON p.id = (v.event_id >> 40 << 40) + (v.payload::jsonb->>'seq')::bigint
+	WHERE v.event_type = 'mark' AND p.source = 'manual'")" 1 "… names its point as the centre does"
+
 # ---- a store that was restored from an older copy of itself
 make_unit lorry
 record lorry 100
