@@ -127,11 +127,25 @@ static int give(struct store *store, enum stream stream, const struct ranges *mo
 
 /* ---- a new identity -------------------------------------------------------------------------------------------- */
 
-static int add_identity(struct store *store, enum fork_cause because, int64_t from, struct err *e)
+static int choose_id(struct store *store, const char *wanted, char out[UUID_TEXT], struct err *e)
+{
+	struct query q;
+	int64_t taken = 0;
+	query_start(&q, store, "SELECT 1 FROM identities WHERE store_id = ?");
+	query_text(&q, wanted);
+	int rc = query_one_int(&q, 0, &taken, e);
+	if (rc || taken || !*wanted)
+		return rc ? rc : uuid_make(out, e);
+	snprintf(out, UUID_TEXT, "%s", wanted);
+	return 0;
+}
+
+static int add_identity(struct store *store, enum fork_cause because, int64_t from, const char *wanted_id,
+                        struct err *e)
 {
 	char id[UUID_TEXT];
 	struct query q;
-	int rc = uuid_make(id, e);
+	int rc = choose_id(store, wanted_id, id, e);
 	if (rc)
 		return rc;
 	query_start(&q, store,
@@ -156,13 +170,13 @@ static int present_number(struct store *store, int64_t *out, struct err *e)
 	return query_one_int(&q, 0, out, e);
 }
 
-int fork_present(struct store *store, enum fork_cause because, struct err *e)
+int fork_present(struct store *store, enum fork_cause because, const char *wanted_id, struct err *e)
 {
 	const struct ranges none = {0};
 	int64_t from = 0;
 	int rc = present_number(store, &from, e);
 	if (!rc)
-		rc = add_identity(store, because, from, e);
+		rc = add_identity(store, because, from, wanted_id, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = give(store, (enum stream)s, &none, from + 1, e);
 	return rc;
@@ -178,9 +192,10 @@ int fork_move(struct store *store, enum stream stream, const struct ranges *rows
 int fork_seq(struct store *store, enum stream stream, int64_t row, int64_t *out, struct err *e)
 {
 	struct query q;
-	query_start(&q, store,
-	            "SELECT first_seq + ?2 - first_row FROM runs WHERE stream = ?1 AND first_row <= ?2 ORDER BY first_row DESC"
-	            " LIMIT 1");
+	query_start(
+		&q, store,
+		"SELECT first_seq + ?2 - first_row FROM runs WHERE stream = ?1 AND first_row <= ?2 ORDER BY first_row DESC"
+		" LIMIT 1");
 	query_text(&q, stream_name(stream));
 	query_int(&q, row);
 	return query_one_int(&q, row, out, e);
@@ -190,7 +205,7 @@ int store_fork(struct store *store, enum fork_cause because, struct err *e)
 {
 	int rc = change_begin(store, e);
 	if (!rc)
-		rc = change_end(store, fork_present(store, because, e), e);
+		rc = change_end(store, fork_present(store, because, "", e), e);
 	return rc ? rc : store_name_again(store, e);
 }
 
@@ -241,7 +256,7 @@ static int settle(struct store *store, const struct hardware *here, bool *out_fo
 	int rc = compare(store, here, &likeness, e);
 	*out_forked = !rc && likeness == OTHER;
 	if (*out_forked)
-		rc = fork_present(store, FORK_HARDWARE, e);
+		rc = fork_present(store, FORK_HARDWARE, "", e);
 	return rc ? rc : put_hardware(store, here, likeness == OTHER, e);
 }
 

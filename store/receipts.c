@@ -358,7 +358,7 @@ static int fork_if_copied(struct applying *a, struct err *e)
 	int64_t moved = ranges_total(&a->moved[STREAM_POINTS]) + ranges_total(&a->moved[STREAM_EVENTS]);
 	int rc = 0;
 	if (a->identity.present && (moved || a->behind))
-		rc = fork_present(a->store, moved ? FORK_CONFLICT : FORK_BEHIND, e);
+		rc = fork_present(a->store, moved ? FORK_CONFLICT : FORK_BEHIND, moved ? a->receipt->fork_id : "", e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		if (a->moved[s].count)
 			rc = fork_move(a->store, (enum stream)s, &a->moved[s], e);

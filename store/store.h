@@ -295,6 +295,9 @@ struct store_receipt {
 	struct ranges
 		confirmed[STREAM_COUNT]; /* of the batch that it answers: accounted for with the content that the batch had … */
 	struct ranges conflicts[STREAM_COUNT]; /* … and held with other content */
+	/* What the store is to be called when rows conflict; "": any name. Copies that have the same rows choose the same, so that these are
+	 * at the centre once. */
+	char fork_id[UUID_TEXT];
 	/* Of copies of this store, 0 without any: rows that came under its seqs with other content, since when, and forks. */
 	int64_t copied_rows, copied_at_ms, forks;
 	const struct store_rejected *rejected; /* replaces what was known */

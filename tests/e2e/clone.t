@@ -126,6 +126,17 @@ record b4 110
 for name in b4 b2 b3; do ok "$name sends" on $name sync; done
 once "a copy of a copy" car van bus b2 b3 b4
 
+# Two copies of a copy, of which each has what it recorded before it was copied: it goes under another name from both.
+copy b4 c1
+make_unit c1
+record c1 90
+copy c1 c2
+make_unit c2
+record c1 15
+record c2 60
+record b4 130
+for name in b4 c2 c1 b4 c2; do ok "$name sends" on $name sync; done
+once "copies of a copy" car van bus b2 b3 b4 c1 c2
 copy b4 b5
 make_unit b5
 record b4 25
@@ -133,7 +144,7 @@ record b5 35
 ok "one of two copies sends" on b4 sync
 refuses "the other repairs, and says what is unsent then" 21 'unsent' on b5 verify --repair
 ok "… and sends it" on b5 sync
-once "repaired before it was sent" car van bus b2 b3 b4 b5
+once "repaired before it was sent" car van bus b2 b3 b4 b5 c1 c2
 on b5 mark --lat 1 --lng 2 here >"$SCRATCH/said"
 ok "a mark" on b5 sync
 is "$(sql "SELECT count(*) FROM public.events v JOIN alzy.points p ON p.id = (v.event_id >> 40 << 40) + (v.payload::jsonb->>'seq')::bigint
