@@ -16,7 +16,7 @@ static char root[64];
 
 static int make_root(void **state)
 {
-	char command[256];
+	char command[512];
 	(void)state;
 	strcpy(root, "/tmp/alzy-hardware-XXXXXX");
 	if (!mkdtemp(root))
