@@ -203,6 +203,11 @@ is "$(central gaps --device 1 --longer 2s --from "$from" --to "$until_at" --json
 sql "UPDATE alzy.stores SET points_held = points_held - int8multirange(int8range(5, 25)) WHERE device_id = 2"
 sql "DELETE FROM alzy.points WHERE device_id = 2 AND id & 1099511627775 BETWEEN 5 AND 24"
 like "$(central gaps --device 2 --longer 2s --to 2023-11-15 --json | causes)" '^not_arrived' "rows that are missing at the centre"
+for fate in dropped:dropped rejected:rejected expired:removed; do
+	sql "UPDATE alzy.stores SET points_${fate%:*} = int8multirange(int8range(5, 25)) WHERE device_id = 2"
+	like "$(central gaps --device 2 --longer 2s --to 2023-11-15 --json | causes)" "^${fate#*:} " "… that are ${fate%:*}"
+	sql "UPDATE alzy.stores SET points_${fate%:*} = '{}' WHERE device_id = 2"
+done
 refuses "no such device" 4 'no device 99' central gaps --device 99
 refuses "of which device?" 2 'device' central gaps
 central_stop
