@@ -220,6 +220,8 @@ static void publish(struct agent *agent)
 	capture_facts(agent->capture, &facts);
 	facts.pid = getpid();
 	facts.started_mono_ms = agent->started_mono_ms;
+	facts.ignition = inputs_state(&agent->inputs, INPUT_IGNITION);
+	facts.supply = inputs_state(&agent->inputs, INPUT_SUPPLY);
 	pthread_mutex_lock(&agent->live_mutex);
 	facts.sight = agent->facts.sight;
 	agent->facts = facts;

@@ -48,6 +48,12 @@ int inputs_fd(const struct inputs *inputs, enum input_kind kind)
 	return inputs->of[kind].wire ? power_fd(inputs->of[kind].wire) : -1;
 }
 
+int inputs_state(const struct inputs *inputs, enum input_kind kind)
+{
+	const struct debounce *debounce = &inputs->of[kind].debounce;
+	return debounce->known && !inputs->of[kind].failing ? debounce->on : -1;
+}
+
 int64_t inputs_deadline(const struct inputs *inputs, int64_t hold_ms)
 {
 	int64_t due_ms = INT64_MAX;

@@ -43,6 +43,9 @@ enum input_news inputs_read(struct inputs *inputs, enum input_kind kind, int64_t
 /* As power_fd; -1 for one that is not there. */
 int inputs_fd(const struct inputs *inputs, enum input_kind kind);
 
+/* What counts: 1 on, 0 off, -1 not known. */
+int inputs_state(const struct inputs *inputs, enum input_kind kind);
+
 /* When to read them although no descriptor of them is readable; INT64_MAX: never. */
 int64_t inputs_deadline(const struct inputs *inputs, int64_t hold_ms);
 

@@ -38,6 +38,7 @@ struct live_facts {
 	int32_t pid; /* of the agent */
 	int64_t started_mono_ms;
 	struct live_sight sight;
+	int ignition, supply; /* 1 on, 0 off, -1 not known, or no wire */
 	struct live_time time;
 	int64_t waiting_points;          /* kept, not yet committed */
 	int64_t reports, epochs, kept;   /* since the agent started */

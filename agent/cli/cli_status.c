@@ -210,6 +210,9 @@ static void add_agent(cJSON *object, const struct status *s)
 		{"refused_late", live->refused_late},
 		{"overrun", live->overrun},
 	};
+	cJSON_AddItemToObject(agent, "ignition",
+	                      live->ignition < 0 ? cJSON_CreateNull() : cJSON_CreateBool(live->ignition));
+	cJSON_AddItemToObject(agent, "supply", live->supply < 0 ? cJSON_CreateNull() : cJSON_CreateBool(live->supply));
 	cJSON_AddBoolToObject(agent, "gnss_connected", live->sight.gnss_connected);
 	cJSON_AddStringToObject(agent, "gnss", sight_state_name(sight_state(&live->sight)));
 	json_add_text_or_null(agent, "receiver", live->sight.device);
@@ -313,6 +316,8 @@ static void print_head(struct store *store, const struct status *s)
 		       *s->live.sight.device ? ", receiver " : "", s->live.sight.device);
 	else
 		printf("Agent     not running: nothing is being recorded\n");
+	if (s->running && s->live.supply == 0)
+		printf("          the supply of this unit has failed\n");
 	if (s->running && sight_state(&s->live.sight) < SIGHT_NO_FIX)
 		printf("          %s\n", sight_state_text(sight_state(&s->live.sight)));
 }

@@ -53,6 +53,8 @@ reload 1s
 wire supply Discharging
 ok "a supply that stays away is lost" await inputs_are "ignition_off ignition_on power_lost"
 ok "… and the command is run" await ran 1
+is "$(on car status --json | json agent.ignition) $(on car status --json | json agent.supply)" "true false" "alzy status --json has both"
+like "$(on car status)" 'the supply of this unit has failed' "… and to people it tells the loss"
 wire supply Full
 ok "it comes back" await inputs_are "ignition_off ignition_on power_lost power_back"
 wire supply Discharging
