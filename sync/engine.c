@@ -170,6 +170,8 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 		rc = err_set(e, ERR_BUSY, "another process has applied a newer receipt to this store meanwhile");
 	if (!rc)
 		run->report->batches++;
+	if (!rc && receipt.verify_ms)
+		run->report->verify_ms = receipt.verify_ms;
 	if (!rc && strcmp(before, store_id(run->store)))
 		run->report->forked = true;
 	if (!rc)

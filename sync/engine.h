@@ -7,6 +7,7 @@
 #include "store/store.h"
 #include "sync/carrier.h"
 #include "sync/keys.h"
+#include "sync/verify.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,8 @@ struct engine_report {
 	int64_t elapsed_ms;
 	int64_t retry_ms;                 /* what the centre asked to wait; 0: nothing */
 	int64_t held_points, held_events; /* what the centre accounts for after the last receipt */
+	int64_t verify_ms;                /* since when the centre asks for a proof; 0: it does not */
+	char proof[VERIFY_SENTENCE_TEXT]; /* … and what it was told (engine_reach); "" nothing */
 };
 
 struct engine_options {
@@ -60,7 +63,7 @@ struct engine_way {
 	int give_up_fd; /* carrier_https_give_up_on; -1: none */
 };
 
-/* engine_run over HTTPS: by the address that the centre has announced last, which becomes the centre's when a receipt
+/* engine_run over HTTPS, and then the proof that the centre has asked for, if it has; one that fails is left for the next time. It goes by the address that the centre has announced last, which becomes the centre's when a receipt
  * comes by it, else by the one that is known. */
 int engine_reach(struct store *store, const struct key_pair *keys, const struct engine_way *way,
                  const struct engine_options *options, struct engine_report *report, struct err *e);

@@ -1,8 +1,7 @@
 /* By which address the centre is reached. One that it announces is tried, and never relied on before it has proved
  * itself: a mistake in the centre's configuration must not lose a fleet. */
 #include "sync/engine.h"
-
-#include <string.h>
+#include "sync/engine_verify.h"
 
 static int reach_by(const char *url, struct store *store, const struct key_pair *keys, const struct engine_way *way,
                     const struct engine_options *options, struct engine_report *report, struct err *e)
@@ -13,6 +12,8 @@ static int reach_by(const char *url, struct store *store, const struct key_pair 
 		return rc;
 	carrier_https_give_up_on(carrier, way->give_up_fd);
 	rc = engine_run(store, keys, carrier, options, report, e);
+	if (!rc && report->verify_ms)
+		engine_prove(store, keys, carrier, report->verify_ms, report->proof, NULL);
 	carrier->close(carrier);
 	return rc;
 }

@@ -235,6 +235,48 @@ int engine_verify(struct store *store, const struct identity *identity, const st
 	return rc;
 }
 
+/* ---- for the centre --------------------------------------------------------------------------------------------- */
+
+static int prove_identity(struct store *store, const struct identity *identity, const struct key_pair *keys,
+                          struct carrier *carrier, int64_t asked_ms, char out[VERIFY_SENTENCE_TEXT], struct err *e)
+{
+	struct verify_report found = {0}, told = {0};
+	struct asking asking = {.store = store, .identity = identity, .keys = keys, .carrier = carrier, .report = &told};
+	struct question_proof *proof = &asking.question.proof;
+	struct answer answer = {0};
+	int rc = engine_verify(store, identity, keys, carrier, &found, e);
+	if (!rc)
+		rc = begin(&asking, e);
+	if (!rc) {
+		proof->asked_ms = asked_ms;
+		snprintf(proof->outcome, sizeof proof->outcome, "%s", verify_outcome(found.results));
+		verify_sentence(found.results, proof->sentence);
+		rc = ask(&asking, &answer, e);
+	}
+	if (!rc && identity->present)
+		memcpy(out, proof->sentence, sizeof proof->sentence);
+	answer_free(&answer);
+	question_free(&asking.question);
+	verify_report_free(&found);
+	return rc;
+}
+
+int engine_prove(struct store *store, const struct key_pair *keys, struct carrier *carrier, int64_t asked_ms,
+                 char out[VERIFY_SENTENCE_TEXT], struct err *e)
+{
+	struct identity *all;
+	size_t count;
+	out[0] = '\0';
+	int rc = identities_read(store, &all, &count, e);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < count && !rc; i++)
+		if (all[i].present || all[i].streams[STREAM_POINTS].last || all[i].streams[STREAM_EVENTS].last)
+			rc = prove_identity(store, &all[i], keys, carrier, asked_ms, out, e);
+	identities_free(all, count);
+	return rc;
+}
+
 /* ---- repair ---------------------------------------------------------------------------------------------------- */
 
 /* Rows of which the centre says too much: what is missing or lost, and what differs, for its stretch is no proof any more. */

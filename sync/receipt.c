@@ -171,7 +171,8 @@ static bool make_json(const struct receipt *receipt, cJSON **out)
 	json_add_hex(root, "batch_digest", receipt->batch_digest, sizeof receipt->batch_digest);
 	if (receipt->announces_key)
 		json_add_hex(root, "centre_key", receipt->centre_key, sizeof receipt->centre_key);
-	ok = ok && document_add_int(root, "centre_ms", receipt->centre_ms);
+	ok = ok && document_add_int(root, "centre_ms", receipt->centre_ms) &&
+	     document_add_int_unless(root, "verify_ms", receipt->verify_ms, 0);
 	for (int s = 0; s < STREAM_COUNT && ok; s++)
 		ok = add_stream(root, stream_name((enum stream)s), &receipt->streams[s]);
 	return ok && add_sessions(root, receipt) && add_device(root, receipt) && add_reference(root, receipt) &&
@@ -410,6 +411,8 @@ static int get_all(const cJSON *root, struct receipt *out, struct err *e)
 		rc = json_get_hex(root, "batch_digest", out->batch_digest, sizeof out->batch_digest, e);
 	if (!rc)
 		rc = json_get_int(root, "centre_ms", TIME_MS_MIN, TIME_MS_MAX, &out->centre_ms, e);
+	if (!rc)
+		rc = document_get_int_or(root, "verify_ms", TIME_MS_MIN, TIME_MS_MAX, 0, &out->verify_ms, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = get_stream(root, stream_name((enum stream)s), &out->streams[s], e);
 	if (!rc)

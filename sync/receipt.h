@@ -70,6 +70,7 @@ struct receipt {
 	int64_t exchange;
 	uint8_t batch_digest[ENVELOPE_DIGEST];
 	int64_t centre_ms; /* the centre's time */
+	int64_t verify_ms; /* since when it asks for a proof (verify.h); 0: it does not */
 	struct receipt_stream streams[STREAM_COUNT];
 	struct receipt_session *sessions;
 	size_t session_count;

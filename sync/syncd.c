@@ -123,6 +123,14 @@ static void tell(const struct engine_report *report)
 		         report->bytes_sent, (double)report->elapsed_ms / 1000, report->held_points, report->held_events);
 }
 
+static void tell_proof(const struct engine_report *report)
+{
+	if (report->proof[0])
+		log_info("the centre has asked for a proof: %s", report->proof);
+	else if (report->verify_ms)
+		log_info("the centre has asked for a proof, and could not be told one now: at the next run");
+}
+
 static int use_carrier(struct syncd *d, const struct key_pair *keys, struct engine_report *report, struct err *e)
 {
 	struct store_backlog backlog;
@@ -141,6 +149,7 @@ static int use_carrier(struct syncd *d, const struct key_pair *keys, struct engi
 	if (!rc)
 		d->asked_ms = clock_mono_ms();
 	tell(report);
+	tell_proof(report);
 	return rc;
 }
 

@@ -149,6 +149,14 @@ static bool add_asked(cJSON *root, enum stream stream, const struct question_str
 	return ok;
 }
 
+static bool add_proof(cJSON *root, const struct question_proof *proof)
+{
+	cJSON *object = proof->asked_ms ? cJSON_AddObjectToObject(root, "proof") : NULL;
+	return !proof->asked_ms || (object && document_add_int(object, "asked_ms", proof->asked_ms) &&
+	                            document_add_text_unless_empty(object, "outcome", proof->outcome) &&
+	                            document_add_text_unless_empty(object, "sentence", proof->sentence));
+}
+
 int question_encode(const struct question *question, struct buffer *out, struct err *e)
 {
 	cJSON *root = cJSON_CreateObject();
@@ -156,6 +164,7 @@ int question_encode(const struct question *question, struct buffer *out, struct 
 	bool ok = root && document_add_text_unless_empty(root, "store_id", question->store_id);
 	for (int s = 0; s < STREAM_COUNT && ok; s++)
 		ok = add_asked(root, (enum stream)s, &question->streams[s]);
+	ok = ok && add_proof(root, &question->proof);
 	int rc = document_write(root, ok, out, e);
 	cJSON_Delete(root);
 	return rc;
@@ -211,6 +220,23 @@ static int get_asked(const cJSON *root, enum stream stream, struct question_stre
 	return rc ? rc : get_blocks(object, stream, out, e);
 }
 
+static int get_proof(const cJSON *root, struct question_proof *out, struct err *e)
+{
+	const cJSON *object;
+	if (!cJSON_GetObjectItemCaseSensitive(root, "proof"))
+		return 0;
+	int rc = json_get_object(root, "proof", &object, e);
+	if (!rc)
+		rc = json_get_int(object, "asked_ms", TIME_MS_MIN, TIME_MS_MAX, &out->asked_ms, e);
+	if (!rc)
+		rc = json_get_text(object, "outcome", out->outcome, sizeof out->outcome, e);
+	if (!rc)
+		rc = json_get_text(object, "sentence", out->sentence, sizeof out->sentence, e);
+	if (!rc && strcmp(out->outcome, "whole") && strcmp(out->outcome, "unsent") && strcmp(out->outcome, "differs"))
+		rc = err_set(e, ERR_INVALID, "\"outcome\": \"%s\" is none", out->outcome);
+	return rc;
+}
+
 int question_decode(const void *document, size_t length, struct question *out, struct err *e)
 {
 	struct question question = {0};
@@ -223,6 +249,8 @@ int question_decode(const void *document, size_t length, struct question *out, s
 		rc = document_get_uuid(root, "store_id", question.store_id, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = get_asked(root, (enum stream)s, &question.streams[s], e);
+	if (!rc)
+		rc = get_proof(root, &question.proof, e);
 	cJSON_Delete(root);
 	if (rc)
 		question_free(&question);

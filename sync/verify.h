@@ -71,6 +71,12 @@ struct question {
 		 * nothing. The answer is then about the rest of the question. */
 		struct ranges mend;
 	} streams[STREAM_COUNT];
+	/* What the unit has found out, when the centre has asked for that in a receipt. */
+	struct question_proof {
+		int64_t asked_ms; /* receipt.verify_ms; 0: there is none */
+		char outcome[16]; /* verify_outcome */
+		char sentence[VERIFY_SENTENCE_TEXT];
+	} proof;
 };
 void question_free(struct question *question); /* leaves it zeroed; NULL is fine */
 int question_encode(const struct question *question, struct buffer *out, struct err *e);
@@ -156,6 +162,9 @@ int verify_search_take(struct verify_search *search, const struct verify_block *
                        const struct answer_stream *said, struct err *e);
 /* When all is known: search->result is complete. `unsent` is what the unit believes the centre not to have. */
 int verify_search_end(struct verify_search *search, const struct ranges *unsent, struct err *e);
+
+/* "whole"; "unsent": but for rows that the centre has never had; "differs". */
+const char *verify_outcome(const struct verify_result results[STREAM_COUNT]);
 
 /* "central holds points 1..N and events 1..M of this store", or what does not hold of that. Returns out. */
 const char *verify_sentence(const struct verify_result results[STREAM_COUNT], char out[VERIFY_SENTENCE_TEXT]);

@@ -291,6 +291,18 @@ int verify_search_end(struct verify_search *search, const struct ranges *unsent,
 	return rc;
 }
 
+const char *verify_outcome(const struct verify_result results[STREAM_COUNT])
+{
+	bool unsent = false;
+	for (int s = 0; s < STREAM_COUNT; s++)
+		for (int fate = VERIFY_UNPROVEN + 1; fate < VERIFY_FATES; fate++) {
+			if (fate != VERIFY_UNSENT && results[s].fates[fate].count)
+				return "differs";
+			unsent |= results[s].fates[fate].count > 0;
+		}
+	return unsent ? "unsent" : "whole";
+}
+
 /* ---- in words --------------------------------------------------------------------------------------------- */
 
 struct text {

@@ -110,6 +110,8 @@ static void print_report(const struct engine_report *r, const struct prune_repor
 	       text_counted(r->held_events, "event", events));
 	if (r->remaining)
 		printf("unsent    %s\n", text_counted(r->remaining, "row", rows));
+	if (r->proof[0])
+		printf("proved    to the centre, which has asked: %s\n", r->proof);
 	if (pruned->rows[STREAM_POINTS] + pruned->rows[STREAM_EVENTS])
 		printf("pruned    %s and %s, receipted long enough ago\n",
 		       text_counted(pruned->rows[STREAM_POINTS], "point", points),
@@ -145,6 +147,7 @@ static void print_report_json(const struct engine_report *r, const struct prune_
 		cJSON_AddNumberToObject(object, "bytes_per_point", (double)r->bytes_sent / (double)r->points);
 	else
 		cJSON_AddNullToObject(object, "bytes_per_point");
+	json_add_text_or_null(object, "proof", r->proof);
 	json_add_text_or_null(object, "error", rc ? err_name(e->code) : "");
 	cli_print_json(object);
 }

@@ -31,10 +31,13 @@ static const struct {
 	[UNPROVEN] = {"unproven", "have no digest of what was received", false},
 };
 
+/* A time as RFC 3339. */
+#define UTC(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
 struct check {
 	struct pg *pg;
 	bool json;
-	cJSON *stores, *stray;
+	cJSON *stores, *stray, *proofs; /* proofs: only of one device, else NULL */
 	int64_t store_count, faults, rows[STREAM_COUNT];
 };
 
@@ -321,6 +324,8 @@ static int conclude(struct check *check, struct err *e)
 		cJSON_AddBoolToObject(object, "whole", !check->faults);
 		cJSON_AddItemToObject(object, "stores", cJSON_Duplicate(check->stores, true));
 		cJSON_AddItemToObject(object, "stray", cJSON_Duplicate(check->stray, true));
+		if (check->proofs)
+			cJSON_AddItemToObject(object, "proofs", cJSON_Duplicate(check->proofs, true));
 		central_print_json(object);
 	} else if (!check->faults) {
 		printf("the %" PRId64 " points and %" PRId64 " events of %" PRId64 " store%s are those that were received, and"
@@ -331,16 +336,71 @@ static int conclude(struct check *check, struct err *e)
 	return check->faults ? err_set(e, ERR_DIFFERS, "the tables are not what was received") : 0;
 }
 
-static int run(const char *device, bool json, struct err *e)
+/* ---- asking the units ------------------------------------------------------------------------------------------- */
+
+/* In the next receipt of each. */
+static int ask_units(struct pg *pg, const char *device, struct err *e)
+{
+	return pg_query(
+		pg, NULL, e,
+		"UPDATE alzy.stores SET verify_asked_at = date_trunc('milliseconds', now()) WHERE device_id = $1::int", 1,
+		&device);
+}
+
+static void tell_proof(struct check *check, const struct pg_result *found, size_t row)
+{
+	const char *store = pg_text(found, row, 0), *asked = pg_text(found, row, 1), *proved = pg_text(found, row, 2);
+	bool open = !strcmp(pg_text(found, row, 5), "t");
+	if (check->json) {
+		cJSON *object = cJSON_CreateObject();
+		cJSON_AddStringToObject(object, "store_id", store);
+		json_add_text_or_null(object, "asked_at", asked);
+		cJSON_AddBoolToObject(object, "open", open);
+		json_add_text_or_null(object, "proved_at", proved);
+		json_add_text_or_null(object, "outcome", pg_text(found, row, 3));
+		json_add_text_or_null(object, "sentence", pg_text(found, row, 4));
+		cJSON_AddItemToArray(check->proofs, object);
+		return;
+	}
+	if (*proved)
+		printf("store %s, by its unit, %s: %s\n", store, proved, pg_text(found, row, 4));
+	if (open)
+		printf("store %s: its unit is asked since %s, and answers when it calls next\n", store, asked);
+}
+
+static int tell_proofs(struct check *check, const char *device, struct err *e)
+{
+	struct pg_result *found = NULL;
+	int rc = pg_query(check->pg, &found, e,
+	                  "SELECT store_id, " UTC("verify_asked_at") ", " UTC(
+						  "proof_at") ", proof_outcome, proof,"
+	                                  " verify_asked_at > coalesce(proof_asked_at, '-infinity') FROM alzy.stores"
+	                                  " WHERE device_id = $1::int ORDER BY number",
+	                  1, &device);
+	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
+		tell_proof(check, found, i);
+		check->faults += !strcmp(pg_text(found, i, 3), "differs");
+	}
+	pg_result_free(found);
+	return rc;
+}
+
+static int run(const char *device, bool ask, bool json, struct err *e)
 {
 	struct central central = {0};
 	struct check check = {.json = json, .stores = cJSON_CreateArray(), .stray = cJSON_CreateObject()};
 	int rc = central_open(&central, CENTRAL_DATABASE, e);
 	check.pg = central.pg;
+	check.proofs = device ? cJSON_CreateArray() : NULL;
 	if (!rc)
 		rc = check_stores(&check, device, e);
+	if (!rc && ask)
+		rc = ask_units(central.pg, device, e);
+	if (!rc && device)
+		rc = tell_proofs(&check, device, e);
 	if (!rc)
 		rc = conclude(&check, e);
+	cJSON_Delete(check.proofs);
 	cJSON_Delete(check.stores);
 	cJSON_Delete(check.stray);
 	central_close(&central);
@@ -354,21 +414,24 @@ int central_check(int argc, char **argv, struct err *e)
 	int rc = args_read(argc, argv, "alzy-central check",
 	                   "Proves that what is said to be held is in the tables, as it was received, and nothing else.",
 	                   args, 1, NULL, &help, e);
-	return rc || help ? rc : run(NULL, json, e);
+	return rc || help ? rc : run(NULL, false, json, e);
 }
 
 int central_verify(int argc, char **argv, struct err *e)
 {
 	int64_t device = 0;
-	bool json = false, help = false;
+	bool show = false, json = false, help = false;
 	char number[NUMBER_TEXT];
 	const struct arg args[] = {
 		{"--device", ARG_COUNT, &device, "NUMBER", "whose stores", .required = true},
+		{"--show", ARG_FLAG, &show, .help = "ask the unit for nothing, only show what it has answered last"},
 		{"--json", ARG_FLAG, &json, .help = "print JSON"},
 	};
-	int rc = args_read(argc, argv, "alzy-central verify",
-	                   "Proves that the rows of one device are in the tables as they were received.", args, 2, NULL,
-	                   &help, e);
+	int rc = args_read(
+		argc, argv, "alzy-central verify",
+		"Proves that the rows of one device are in the tables as they were received; asks its unit to prove,\n"
+		"when it calls next, that they are what it has recorded; and shows its last answer.",
+		args, 3, NULL, &help, e);
 	snprintf(number, sizeof number, "%" PRId64, device);
-	return rc || help ? rc : run(number, json, e);
+	return rc || help ? rc : run(number, !show, json, e);
 }

@@ -220,10 +220,10 @@ static const struct listing listings[] = {
 			.summary = "Lists the stores: what the centre holds of each, and what is missing.",
 			.sql =
 				"SELECT device, store_id, points_held, points_rejected, points_dropped, points_expired, points_missing,"
-				" events_held, events_rejected, events_dropped, events_expired, events_missing, " TIME(
-					"last_batch_at") ", copied_rows, " TIME("copied_at") ", forked_from, forked_because"
-																		 " FROM alzy.store_status ORDER BY device_id, "
-																		 "number",
+				" events_held, events_rejected, events_dropped, events_expired, events_missing, copied_rows, "
+				"forked_from,"
+				" forked_because, proof_outcome, " TIME("last_batch_at") ", " TIME("copied_at") ", " TIME(
+					"proof_at") " FROM alzy.store_status ORDER BY device_id, number",
 			.none = "no store yet: a unit that is paired sends the first",
 		},
 };

@@ -46,6 +46,7 @@ struct ingest {
 	bool newest;       /* the batch is none of before one that was answered already */
 	bool careful;      /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
 	int64_t now_ms;    /* of Postgres, at the start of the transaction */
+	int64_t verify_ms; /* since when a proof is asked for; 0: none is */
 	int64_t erased_ms; /* what was recorded before is not taken any more; TIME_MS_MIN: all is */
 	struct ingest_stream streams[STREAM_COUNT];
 	struct ingest_session *sessions; /* one for each of the batch */

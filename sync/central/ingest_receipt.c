@@ -88,6 +88,7 @@ static int list_rejected(struct ingest *in, struct err *e)
 
 int ingest_receipt(struct ingest *in, struct err *e)
 {
+	in->receipt->verify_ms = in->verify_ms;
 	int rc = ingest_sessions_say(in, e);
 	if (!rc)
 		rc = ingest_reference(in, e);

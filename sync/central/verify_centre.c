@@ -111,11 +111,25 @@ static int answer_stream(struct pg *pg, const struct store_sets *sets, enum stre
 	return rc;
 }
 
+/* What the unit has found out when it was asked. */
+static int note_proof(struct pg *pg, int64_t number, const struct question_proof *proof, struct err *e)
+{
+	char text[NUMBER_TEXT], asked[TIME_TEXT];
+	snprintf(text, sizeof text, "%" PRId64, number);
+	return pg_query(pg, NULL, e,
+	                "UPDATE alzy.stores SET proof_asked_at = least($2::timestamptz, verify_asked_at), proof_at = now(),"
+	                " proof_outcome = $3, proof = $4 WHERE number = $1::int AND verify_asked_at IS NOT NULL",
+	                4,
+	                (const char *const[]){text, time_format(proof->asked_ms, asked), proof->outcome, proof->sentence});
+}
+
 static int work(struct pg *pg, int64_t device_id, const struct question *question, bool mend, struct answer *out,
                 struct err *e)
 {
 	struct store_sets sets = {0};
-	int rc = find_store(pg, device_id, question, mend, &sets, e);
+	int rc = find_store(pg, device_id, question, mend || question->proof.asked_ms, &sets, e);
+	if (!rc && question->proof.asked_ms && sets.number)
+		rc = note_proof(pg, sets.number, &question->proof, e);
 	if (!rc && mend && sets.number)
 		rc = mend_store(pg, &sets, question, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
@@ -132,7 +146,7 @@ int verify_centre(struct pg *pg, int64_t device_id, const struct question *quest
 	bool mend = question->streams[STREAM_POINTS].mend.count || question->streams[STREAM_EVENTS].mend.count;
 	memcpy(answer.store_id, question->store_id, sizeof answer.store_id);
 	memcpy(answer.question_digest, question_digest, sizeof answer.question_digest);
-	int rc = pg_script(pg, mend ? mend_sql : look_sql, &local);
+	int rc = pg_script(pg, mend || question->proof.asked_ms ? mend_sql : look_sql, &local);
 	if (!rc)
 		rc = work(pg, device_id, question, mend, &answer, &local);
 	if (!rc)

@@ -43,6 +43,7 @@ truth() { # STREAM: "MISSING / DIFFERING / ADDED", each as seqs
 said() { # STREAM: the same by alzy verify; what is unsent or rejected is not in the table either
 	echo "$(echo $(fate "$1" missing) $(fate "$1" unsent) $(fate "$1" rejected) | tr ' ' '\n' | sort -n | xargs) / $(fate "$1" differing) / $(fate "$1" added)"
 }
+sql_is() { [ "$(sql "$1")" = "$2" ]; } # SQL VALUE
 agrees() { # DESCRIPTION: verify says what plain SQL says
 	is "$(said points)" "$(truth points)" "$1: the points that verify names are those that SQL finds"
 	is "$(said events)" "$(truth events)" "$1: … and the events"
@@ -221,6 +222,36 @@ sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.stores; DELETE FR
 verify --repair
 is "$? $(error)" "0 " "one that the centre does not even know"
 ok "check" central check
+
+# ---- asked from the other side
+proofs() { central verify --device 1 "$@" --json >"$SCRATCH/proofs" 2>"$SCRATCH/proofs.log"; } # the exit status is that of verify
+proof() { json "proofs.0.$1" <"$SCRATCH/proofs"; }
+on car sync >/dev/null
+is "$(sql "SELECT count(verify_asked_at) FROM alzy.stores")" 0 "nobody has asked the unit yet"
+proofs
+is "$? $(proof open) $(proof sentence)" "0 true null" "the unit is asked, and has not answered yet"
+is "$(on car sync --json | json proof)" "$(on car verify)" "it proves at its next call"
+proofs --show
+is "$? $(proof open) $(proof outcome) $(proof sentence)" "0 false whole $(on car verify)" "… as the centre is told"
+is "$(on car sync --json | json proof)" null "… once"
+like "$(central verify --device 1)" "by its unit, 20[0-9T:.-]+Z: central holds points 1" "… and tells people; and asks anew"
+altered_seq=$(lite car 'SELECT max(seq) FROM points')
+number=$(sql "SELECT max(number) FROM alzy.stores")
+sql "UPDATE alzy.points SET lat = lat + 1 WHERE id = ($number::bigint << 40) + $altered_seq"
+on car event poke >/dev/null
+syncd_start car
+await sql_is "SELECT proof_outcome FROM alzy.stores" differs
+is "$(sql "SELECT proof_outcome FROM alzy.stores")" differs "alzy-syncd answers as well"
+stop syncd-car
+refuses "what differs is a fault" 23 "by its unit, .*differing points $altered_seq" central verify --device 1 --show
+like "$(central status --json)" 'differs' "status shows it"
+sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = ($number::bigint << 40) + $altered_seq"
+proofs
+is $? 23 "mended, it stays so"
+ok "… until the unit" on car sync
+proofs --show
+is "$? $(proof outcome)" "0 whole" "… has proved it"
+refuses "only those that there are" 4 'no store of device 99' central verify --device 99
 
 # ---- who may ask
 unit stranger gnss.source="replay:$SCRATCH/drive.json"

@@ -27,6 +27,7 @@ static struct receipt some_receipt(void)
 		.device_active = true,
 		.announces_key = true,
 		.url = "https://next.example",
+		.verify_ms = 1795304000000,
 	};
 	memset(receipt.centre_key, 0xef, sizeof receipt.centre_key);
 	memset(receipt.batch_digest, 0xcd, sizeof receipt.batch_digest);
@@ -78,7 +79,7 @@ static void round_trip(const struct receipt *a)
 	if (receipt_encode(a, &document, &e) || receipt_decode(document.bytes, document.length, &b, &e))
 		fail_msg("%s", e.text);
 	assert_string_equal(a->store_id, b.store_id);
-	assert_true(a->exchange == b.exchange && a->centre_ms == b.centre_ms);
+	assert_true(a->exchange == b.exchange && a->centre_ms == b.centre_ms && a->verify_ms == b.verify_ms);
 	assert_memory_equal(a->batch_digest, b.batch_digest, ENVELOPE_DIGEST);
 	for (int s = 0; s < STREAM_COUNT; s++)
 		assert_same_stream(&a->streams[s], &b.streams[s]);

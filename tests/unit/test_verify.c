@@ -482,6 +482,14 @@ static void members_are_checked(void **state)
 		{decode_question, good_question, "\"last\":4097", "\"last\":1099511627776", -ERR_INVALID},
 		{decode_question, good_question, "abab", "ab", -ERR_INVALID},
 		{decode_question, good_question, "\"blocks\":[", "\"blocks\":[7,", -ERR_INVALID},
+#define PROOF(asked, outcome) \
+	"},\"proof\":{\"asked_ms\":" asked ",\"outcome\":\"" outcome "\",\"sentence\":\"so it is\"}}"
+		{decode_question, good_question, "}}", PROOF("5", "whole"), 0},
+		{decode_question, good_question, "}}", PROOF("5", "differs"), 0},
+		{decode_question, good_question, "}}", PROOF("5", "good"), -ERR_INVALID},
+		{decode_question, good_question, "}}", PROOF("\"5\"", "whole"), -ERR_INVALID},
+		{decode_question, good_question, "}}", "},\"proof\":{}}", -ERR_INVALID},
+#undef PROOF
 		{decode_answer, good_answer, "}}", "}}", 0},
 		{decode_answer, good_answer, "}}", "},\"later\":1}", 0},
 		{decode_answer, good_answer, "\"question_digest\"", "\"q\"", -ERR_INVALID},
