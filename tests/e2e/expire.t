@@ -103,6 +103,21 @@ is "$(sql "SELECT count(*) FROM alzy.points WHERE recorded_at < '2024-05-03'")" 
 check "then"
 is "$(sql "SELECT count(*) FROM alzy.last_positions WHERE recorded_at < '2024-05-03'")" 0 "a last position that is too old is gone"
 
+# ---- while gateways serve
+sed -i 's/^batch_points = .*/batch_points = 100/' "$SCRATCH/car/alzy.conf"
+record car 2
+on car sync >"$SCRATCH/sync.log" 2>&1 &
+sync=$!
+while kill -0 $sync 2>/dev/null; do
+	central expire --before 2024-05-02T10:40:00Z >>"$SCRATCH/expire.log" 2>&1 || diag "$(tail -n 1 "$SCRATCH/expire.log")"
+done
+wait $sync
+tap $? "rows are taken meanwhile: $(tail -n 1 "$SCRATCH/sync.log")"
+ok "the last time" central expire --before 2024-05-02T10:40:00Z
+is "$(old_points) $(sql "SELECT count(*) FROM alzy.points WHERE id > $base AND id < $base + (1::bigint << 40) AND recorded_at < '2024-05-02T10:40:00Z'")" "0 0" "… and what is old has gone"
+is "$(sql "SELECT count(*) FROM alzy.points WHERE id > $base AND id < $base + (1::bigint << 40) AND recorded_at >= '2024-05-02T10:40:00Z' AND recorded_at < '2024-05-03'")" 600 "… and nothing else"
+check "while gateways served"
+
 # ---- a right to be forgotten
 record van 3
 rm -rf "$SCRATCH/stick"
