@@ -137,6 +137,22 @@ static const struct {
                                 "SELECT NOT reference_cut FROM centre WHERE reference_digest IS NOT NULL"},
 };
 
+int store_reference_may_use(struct store *store, const char *user_id, int64_t application_id, bool *out, struct err *e)
+{
+	struct query q;
+	int64_t may = 1;
+	query_start(&q, store,
+	            "SELECT EXISTS (SELECT 1 FROM application_users WHERE user_id = ?1 AND application_id = ?2)"
+	            " OR NOT EXISTS (SELECT 1 FROM application_users) OR EXISTS (SELECT 1 FROM centre WHERE reference_cut)"
+	            " OR NOT EXISTS (SELECT 1 FROM users WHERE user_id = ?1)");
+	query_text(&q, user_id);
+	query_int(&q, application_id);
+	int rc = query_one_int(&q, 1, &may, e);
+	if (!rc)
+		*out = may;
+	return rc;
+}
+
 int store_reference_names(struct store *store, enum reference_kind kind, struct reference_name **out, size_t *out_count,
                           bool *out_complete, struct err *e)
 {

@@ -104,6 +104,21 @@ static int add_event(struct store *store, const struct session *session, enum ev
 	return event_add(store, &event, &seq, e);
 }
 
+/* What is driven is the machine that the unit is in, unless somebody says otherwise. */
+static int name_machine(struct store *store, struct session *s, struct err *e)
+{
+	struct query q;
+	bool row = false;
+	if (s->machine_id[0])
+		return 0;
+	query_start(&q, store, "SELECT machine_id FROM devices");
+	int rc = query_next(&q, &row, e);
+	if (!rc && row)
+		query_get_text(&q, 0, s->machine_id, sizeof s->machine_id);
+	query_end(&q);
+	return rc;
+}
+
 static int insert_session(struct store *store, struct session *s, struct err *e)
 {
 	struct query q;
@@ -134,6 +149,8 @@ static int start(struct store *store, struct session *s, enum session_cause caus
 	if (!rc)
 		rc = clock_when(store, s->started_at_ms, 0, &when, e);
 	s->started_at_ms = when.at_ms;
+	if (!rc)
+		rc = name_machine(store, s, e);
 	if (!rc)
 		rc = insert_session(store, s, e);
 	return rc ? rc : add_event(store, s, EVENT_SESSION_START, &when, cause, e);
@@ -175,14 +192,15 @@ static int update_session(struct store *store, const struct session *s, int64_t 
 	return query_run(&q, e);
 }
 
+static const enum event_type types[SESSION_STATUS_COUNT] = {
+	[SESSION_ACTIVE] = EVENT_SESSION_RESUME,
+	[SESSION_PAUSED] = EVENT_SESSION_PAUSE,
+	[SESSION_ENDED] = EVENT_SESSION_END,
+};
+
 static int change(struct store *store, enum session_status status, int64_t at_ms, enum session_cause cause,
                   struct session *out, struct err *e)
 {
-	static const enum event_type types[SESSION_STATUS_COUNT] = {
-		[SESSION_ACTIVE] = EVENT_SESSION_RESUME,
-		[SESSION_PAUSED] = EVENT_SESSION_PAUSE,
-		[SESSION_ENDED] = EVENT_SESSION_END,
-	};
 	struct when when = {0};
 	bool found = false;
 	int rc = store_session_open(store, out, &found, e);

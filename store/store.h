@@ -171,8 +171,9 @@ const char *session_cause_payload(enum session_cause cause);
 /* The session that is active or paused; there is at most one. */
 int store_session_open(struct store *store, struct session *out, bool *out_found, struct err *e);
 
-/* Starts a session from wanted->user_id, machine_id, application_id, with its event session_start, at at_ms.
- * ERR_STATE when one is open: the message names it. *out is the new session with its id and session_id. */
+/* Starts a session from wanted->user_id, machine_id and application_id, with its event session_start, at at_ms. When no
+ * machine is named it is the device's, where that is known. ERR_STATE when one is open: the message names it. *out is the
+ * new session with its id and session_id. */
 int store_session_start(struct store *store, const struct session *wanted, int64_t at_ms, enum session_cause cause,
                         struct session *out, struct err *e);
 
@@ -345,6 +346,9 @@ struct reference_name {
 };
 int store_reference_names(struct store *store, enum reference_kind kind, struct reference_name **out, size_t *out_count,
                           bool *out_complete, struct err *e);
+
+/* Whether the centre has told that this person may use this application; true also while it has not told who may use what. */
+int store_reference_may_use(struct store *store, const char *user_id, int64_t application_id, bool *out, struct err *e);
 
 /* Offers rejected rows to the centre again: those in `wanted` that it accounts for, or all that are known to be rejected, but for
  * conflicts (NULL). Rows that this unit has set aside itself are sent again, too. *out_count says how many rows that are. */

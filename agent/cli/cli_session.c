@@ -65,6 +65,8 @@ static int check_start(struct store *store, const struct start *start, struct se
 		rc = known_check(store, REFERENCE_MACHINES, wanted->machine_id, e);
 	if (!rc && start->application)
 		rc = known_application(store, start->application, start->force, &wanted->application_id, e);
+	if (!rc && wanted->user_id[0] && wanted->application_id && !start->force)
+		rc = known_may_use(store, wanted->user_id, wanted->application_id, e);
 	return rc;
 }
 

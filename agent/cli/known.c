@@ -1,6 +1,7 @@
 #include "agent/cli/known.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,5 +127,17 @@ int known_application(struct store *store, const char *text, bool force, int64_t
 	int rc = force ? 0 : known_check(store, REFERENCE_APPLICATIONS, id, e);
 	if (!rc)
 		*out = number;
+	return rc;
+}
+
+int known_may_use(struct store *store, const char *user_id, int64_t application_id, struct err *e)
+{
+	bool may = true;
+	int rc = store_reference_may_use(store, user_id, application_id, &may, e);
+	if (!rc && !may)
+		rc = err_set(e, ERR_NOT_FOUND,
+		             "--application: by what the centre has told, %.80s may not use application %" PRId64
+		             "; --force takes it all the same",
+		             user_id, application_id);
 	return rc;
 }

@@ -12,4 +12,7 @@ int known_check(struct store *store, enum reference_kind kind, const char *id, s
  * checked as above, unless `force`. */
 int known_application(struct store *store, const char *text, bool force, int64_t *out, struct err *e);
 
+/* Whether this person may use this application, as far as the centre has told: ERR_NOT_FOUND when not. */
+int known_may_use(struct store *store, const char *user_id, int64_t application_id, struct err *e);
+
 #endif

@@ -59,7 +59,11 @@ refuses "… nor are people of others known" 4 'known here as "eve"' on car sess
 refuses "a machine that is none" 4 'known here as "trukc"; like it: truck \(SN-1\)' on car session start --machine trukc
 refuses "an application that is none" 4 'known here as "5"; the centre has told of 2 applications' on car session start --application 5
 refuses "… nor by that name" 4 'like it: 3 \(Harvest\)' on car session start --application harvests
+refuses "an application that this person may not use" 4 'ana may not use application 4; --force' on car session start --user ana --application snow
 is "$(on car session list --json | json '#')" 1 "nothing of that has begun a session"
+id=$(new_session)
+is "$(who "$id")" "- van - active" "who names no machine drives the device's"
+on car session end >"$SCRATCH/said"
 id=$(new_session --user ana --machine van --application harvest)
 is "$(who "$id")" "ana van 3 active" "those who are known are taken, an application also by its name"
 on car session end >"$SCRATCH/said"
@@ -148,7 +152,7 @@ on car sync >"$SCRATCH/said"
 sql "UPDATE alzy.sessions SET status = 'ended' WHERE session_id = '$id'"
 on car session pause >"$SCRATCH/said"
 ok "ended there, paused here" on car sync
-is "$(who "$id")" "ana - - ended" "… is ended"
+is "$(who "$id")" "ana truck - ended" "… is ended"
 same "$id" "ended there, paused here"
 
 # ---- an unknown person set right at the centre; many at once; a daemon that hears by itself
@@ -157,7 +161,7 @@ on car sync >"$SCRATCH/said"
 is "$(field "$id" lost_references)" user_id "a stranger is lost"
 ok "somebody says who that was" sql "UPDATE public.sessions SET user_id = 'ana' WHERE session_id = '$id'"
 on car sync >"$SCRATCH/said"
-is "$(who "$id") $(field "$id" lost_references)" "ana - - active null" "… and the unit knows"
+is "$(who "$id") $(field "$id" lost_references)" "ana truck - active null" "… and the unit knows"
 on car session end >"$SCRATCH/said"
 sqlite3 "$SCRATCH/car/store.db" "INSERT INTO sessions (session_id, status, started_at, ended_at, created_at, updated_at, first_seq)
 	WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)
@@ -171,7 +175,7 @@ is "$(sql 'SELECT count(*) FROM alzy.sessions WHERE centre_revision > seen_revis
 unit car sync.interval=1s
 syncd_start car || die "no syncd"
 ok "one more edit" sql "UPDATE public.sessions SET application_id = 3 WHERE session_id = '$id'"
-heard() { [ "$(who "$id")" = "ana - 3 ended" ]; }
+heard() { [ "$(who "$id")" = "ana truck 3 ended" ]; }
 await heard
 tap $? "alzy-syncd hears of it without anything to send"
 stop syncd-car
