@@ -65,7 +65,7 @@ int ranges_add(struct ranges *set, int64_t first, int64_t last, struct err *e)
 			return rc;
 		memmove(set->items + at + 1, set->items + at, (set->count - at) * sizeof *set->items);
 		set->count++;
-	} else {
+	} else if (end > at + 1) {
 		memmove(set->items + at + 1, set->items + end, (set->count - end) * sizeof *set->items);
 		set->count -= end - at - 1;
 	}

@@ -269,7 +269,7 @@ static int add_sure(const struct applying *a, enum stream stream, const struct r
 	struct ranges pruned = {0}, dropped = {0};
 	int rc = ranges_add_all(sure, believed, e);
 	if (!rc)
-		rc = store_pruned(a->store, stream, &a->said[stream], &pruned, e);
+		rc = store_pruned(a->store, stream, &a->mine[stream], &pruned, e);
 	if (!rc)
 		rc = ranges_add_all(sure, &pruned, e);
 	if (!rc)
