@@ -145,7 +145,8 @@ static void decide(struct capture *c)
 {
 	struct trips_rules rules = rules_of(c->conf);
 	struct trips_decision decision;
-	while (trips_decide(&c->trips, &rules, &decision))
+	/* At most: paused, ended, and another one started. */
+	for (int i = 0; i < 3 && trips_decide(&c->trips, &rules, &decision); i++)
 		carry_out(c, &decision);
 }
 

@@ -6,7 +6,7 @@ postgres_start
 central_init
 central_start || die "no centre: $(log_of central)"
 perl -e 'for (0 .. 8999) { printf qq({"class":"TPV","device":"d","mode":3,"time":"2024-05-01T%02d:%02d:%02d.000Z","lat":%.7f,"lon":%.7f,"speed":%.2f,"altMSL":%.1f}\n),
-	10 + $_ / 3600, $_ / 60 % 60, $_ % 60, 50 + $_ / 1e5, -8.1 - $_ / 3e6, $_ / 1000, $_ / 10 - 400 }' >"$SCRATCH/drive.json"
+	10 + $_ / 3600, $_ / 60 % 60, $_ % 60, 50 + $_ / 1e5, -8.1 - $_ / 3e6, 1 + $_ / 1000, $_ / 10 - 400 }' >"$SCRATCH/drive.json"
 unit car gnss.source="replay:$SCRATCH/drive.json" store.keep=never
 verify() { on car verify --json "$@" >"$SCRATCH/verify" 2>"$SCRATCH/verify.log"; } # the exit status is that of alzy verify
 error() { json error <"$SCRATCH/verify" | sed 's/null//'; }
