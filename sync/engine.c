@@ -338,9 +338,10 @@ static int has_news(struct run *run, const struct identity *identity, bool *out,
 	return rc;
 }
 
-/* The next identity behind number `after` that has something to send: one that is no longer the present one, unsent rows;
- * the present one is always last, and so gets all that a receipt about another one has renamed. */
-static int next_identity(struct run *run, int64_t after, struct identity *out, struct err *e)
+/* The next identity behind number `after` that has something to send (*out_news), or, in a run that asks, rows of which the
+ * centre may have forgotten some; the present one is always last, and so gets all that a receipt about another one has
+ * renamed. */
+static int next_identity(struct run *run, int64_t after, struct identity *out, bool *out_news, struct err *e)
 {
 	struct identity *all;
 	size_t count;
@@ -353,8 +354,11 @@ static int next_identity(struct run *run, int64_t after, struct identity *out, s
 			continue;
 		if (run->options->store_id)
 			take = !strcmp(all[i].store_id, run->options->store_id);
-		else if (!take)
-			rc = has_news(run, &all[i], &take, e);
+		else if (!take) {
+			rc = has_news(run, &all[i], out_news, e);
+			take = *out_news ||
+			       (run->options->ask && (all[i].streams[STREAM_POINTS].last || all[i].streams[STREAM_EVENTS].last));
+		}
 		if (!rc && take) {
 			*out = all[i];
 			all[i] = (struct identity){0};
@@ -387,12 +391,14 @@ static int run_identities(struct run *run, struct err *e)
 	int rc = 0, forks = 0;
 	while (!rc && forks <= FORKS_MOST) {
 		struct identity identity = {0};
-		rc = next_identity(run, after, &identity, e);
+		bool news = true;
+		rc = next_identity(run, after, &identity, &news, e);
 		if (rc || !identity.number)
 			break;
 		rc = run_identity(run, &identity, e);
 		if (rc == -ERR_REFUSED && !identity.present && !run->centre.standing[0]) {
-			refused = *e;
+			if (news)
+				refused = *e;
 			rc = 0;
 		}
 		forks += identity.present;

@@ -148,4 +148,16 @@ people
 pair car
 ok "paired with a new device" on car sync
 whole car "as a new device"
+
+# ---- a store that has forked: what it has left is asked for, too
+dump third
+drive car 60
+ok "sync" on car sync
+ok "a fork" on car store fork
+drive car 30
+ok "sync" on car sync
+restore third
+ok "sync" on car sync
+is "$(held car)" "$(lite car 'SELECT count(*) FROM points')" "the rows of both stores are sent again"
+ok "… and alzy verify says so" on car verify
 done_testing
