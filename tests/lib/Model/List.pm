@@ -11,10 +11,11 @@ use warnings;
 use Exporter 'import';
 use Model::Rig;
 
-our @EXPORT = qw(learn at_centre check_store check_unit check_held check_aside forget_lost sessions_differ row_count);
+our @EXPORT = qw(learn at_centre check_store check_unit check_held check_aside aside forget_lost sessions_differ row_count);
 
-my %row;     # lines
-my %line_at; # "STORE STREAM SEQ" => line: every place that a unit has given to a row
+my %row;       # lines
+my %lines_at;  # "STORE STREAM SEQ" => lines: every place that a unit has given to a row; copies of a store give one to several
+my %device_of; # store => device
 
 my $STORE_ROWS = q{
 	SELECT 'points|' || recorded_at || '|' || lat || '|' || lng || '|' || coalesce(accuracy, '-') || '|' || coalesce(speed, '-') || '|' ||
@@ -41,21 +42,44 @@ my $CENTRE_ROWS = q{
 
 sub fields { my ($text) = @_; return $text =~ /\A(.*)\|([^|]*)\|([^|]*)\z/s }
 
+# The places of a unit's rows: a store that was copied has rows of several stores, as the centre calls them, each with seqs of
+# its own (the tables runs and identities).
+sub name_rows {
+	my ($unit, @new) = @_;
+	my @runs = store($unit, 'SELECT stream, first_row, store_id, first_seq FROM runs JOIN identities ON number = identity ORDER BY 1, 2');
+	my $forked = "@runs" ne ($unit->{runs} // '');
+	$unit->{runs} = "@runs";
+	my %runs;
+	for (@runs) {
+		my ($stream, @run) = split /\|/;
+		push @{ $runs{$stream} }, \@run;
+		$unit->{store_id} = $run[1];
+		$device_of{ $run[1] } = $unit->{device};
+	}
+	for my $at ($forked ? keys %{ $unit->{at} } : @new) {
+		my ($stream, $row) = split / /, $at;
+		my ($run) = grep { $_->[0] <= $row } reverse @{ $runs{$stream} };
+		$lines_at{ join ' ', $run->[1], $stream, $run->[2] + $row - $run->[0] }{ $unit->{at}{$at} } = 1;
+	}
+}
+
 # Reads what is new in a unit's store into the list, and returns its lines. $expected, if given, says of a point's line whether
 # it is one that was meant to be recorded.
 sub learn {
 	my ($unit, $expected) = @_;
-	my @new;
+	my (@new, @at);
 	for (store($unit, sprintf $STORE_ROWS, $unit->{last}{points}, $unit->{last}{events})) {
-		my ($line, $stream, $seq) = fields($_);
-		wrong("$unit->{name}: seq $seq of $stream follows $unit->{last}{$stream}") if $seq != ++$unit->{last}{$stream};
+		my ($line, $stream, $row) = fields($_);
+		wrong("$unit->{name}: $stream $row follows $unit->{last}{$stream}") if $row != ++$unit->{last}{$stream};
 		wrong("$unit->{name}: nobody has recorded $line") if $stream eq 'points' && $expected && !$expected->($line);
 		$line .= '#' while $row{$line};
 		$row{$line} = 1;
-		$line_at{"$unit->{store_id} $stream $seq"} = $line;
-		$unit->{own}{$line} = "$stream $seq";
+		$unit->{own}{$line} = "$stream $row";
+		$unit->{at}{"$stream $row"} = $line;
 		push @new, $line;
+		push @at, "$stream $row";
 	}
+	name_rows($unit, @at);
 	return @new;
 }
 
@@ -64,9 +88,9 @@ sub in_store {
 	my ($unit) = @_;
 	my %there;
 	for (store($unit, sprintf $STORE_ROWS, 0, 0)) {
-		my ($text, $stream, $seq) = fields($_);
-		my $line = $line_at{"$unit->{store_id} $stream $seq"} // wrong("$unit->{name}: $stream $seq is new by itself: $text");
-		wrong("$unit->{name}: $stream $seq was altered: $line became $text") if $line !~ /\A\Q$text\E#*\z/;
+		my ($text, $stream, $row) = fields($_);
+		my $line = $unit->{at}{"$stream $row"} // wrong("$unit->{name}: $stream $row is new by itself: $text");
+		wrong("$unit->{name}: $stream $row was altered: $line became $text") if $line !~ /\A\Q$text\E#*\z/;
 		$there{$line} = 1;
 	}
 	return \%there;
@@ -92,29 +116,44 @@ sub forget_lost {
 
 # ---- the centre's side ------------------------------------------------------------------------------------------------
 
+sub line_at { # PLACE TEXT: the line that a unit has had there, and that says this
+	my ($place, $text) = @_;
+	my ($line) = grep { /\A\Q$text\E#*\z/ } sort keys %{ $lines_at{$place} // {} };
+	return $line;
+}
+
 # What is there, by line. Each row is on the list, of its device, at a place that a unit has given it, and there once.
-sub at_centre { # UNITS
-	my %device_of_store = map { $_->{store_id} => $_->{device} } @_;
+sub at_centre {
 	my %there;
 	for (sql($CENTRE_ROWS)) {
 		my ($text, $store, $seq, $device) = /\A(.*)\|([^|]*)\|([^|]*)\|([^|]*)\z/s;
 		my $place = join ' ', $store, $text =~ /^(\w+)/, $seq;
-		my $line = $line_at{$place} // wrong("at the centre as $place, and recorded by nobody: $text");
-		wrong("at the centre as $place altered: $line became $text") if $line !~ /\A\Q$text\E#*\z/;
+		my $line = line_at($place, $text) // wrong("at the centre as $place, altered or recorded by nobody: $text; recorded was: "
+			. join ', ', sort keys %{ $lines_at{$place} // {} });
 		wrong("at the centre twice, as $there{$line} and $place: $line") if $there{$line};
-		wrong("at the centre of device $device, not $device_of_store{$store}: $line") if $device ne $device_of_store{$store};
+		wrong("at the centre of device $device, not $device_of{$store}: $line") if $device ne $device_of{$store};
 		$there{$line} = $place;
 	}
 	return \%there;
 }
 
+# Lines that are kept aside at the centre, with the code.
+sub aside {
+	my %aside;
+	for (sql(q{SELECT store_id || ' ' || stream || ' ' || seq, code FROM alzy.rejected JOIN alzy.stores ON number = store_number})) {
+		my ($place, $code) = split /\|/;
+		wrong("kept aside as $place, and recorded by nobody") unless $lines_at{$place};
+		$aside{$_} = $code for keys %{ $lines_at{$place} };
+	}
+	return \%aside;
+}
+
 # What is kept aside has a reason that the model knows: $may_be says so of a line and a code.
 sub check_aside {
 	my ($may_be) = @_;
-	for (sql(q{SELECT store_id || ' ' || stream || ' ' || seq, code FROM alzy.rejected JOIN alzy.stores ON number = store_number})) {
-		my ($place, $code) = split /\|/;
-		my $line = $line_at{$place} // wrong("kept aside as $place, and recorded by nobody");
-		wrong("kept aside as $code without a reason: $place $line") unless $may_be->($line, $code);
+	my $aside = aside();
+	for my $line (sort keys %$aside) {
+		wrong("kept aside as $aside->{$line} without a reason: $line") unless $may_be->($line, $aside->{$line});
 	}
 }
 
@@ -145,15 +184,16 @@ sub check_unit {
 # batch with it.
 sub check_held {
 	my ($unit, $there) = @_;
-	my %aside = map { $_ => 1 } sql("SELECT stream || ' ' || seq FROM alzy.rejected JOIN alzy.stores ON number = store_number
-		WHERE store_id = '$unit->{store_id}'");
+	my $aside = aside();
+	my %here;
 	for (store($unit, "SELECT stream || ' ' || seq FROM set_aside")) {
-		wrong("$unit->{name}: $_ was set aside without a reason") if (split)[1] % 41;
-		$aside{$_} = 1;
+		# Those that are refused have seqs at the centre that 41 divides; here, as long as there was no fork.
+		wrong("$unit->{name}: $_ was set aside without a reason") if (split)[1] % 41 && $unit->{runs} !~ /\|1 .*\|1 .* /;
+		$here{$_} = 1;
 	}
 	for my $line (sort keys %{ $unit->{own} }) {
 		my $place = $unit->{own}{$line};
-		wrong("$unit->{name}: $place is not at the centre: $line") unless $there->{$line} || $aside{$place};
+		wrong("$unit->{name}: $place is not at the centre: $line") unless $there->{$line} || $aside->{$line} || $here{$place};
 	}
 }
 
@@ -178,6 +218,7 @@ sub sessions_differ {
 			CASE WHEN instr(coalesce(lost_references, ''), 'application_id') THEN '-' ELSE coalesce(application_id, '-') END || ' ' ||
 			status || ' ' || started_at || ' ' || coalesce(ended_at, '-') FROM sessions ORDER BY id})) {
 		my ($id, $here) = /\A(\S+) (.*)\z/;
+		next if $unit->{not_asked}{$id};
 		push @differ, "$id\n  unit   $here\n  centre " . ($there{$id} // 'has none') if $here ne ($there{$id} // '');
 	}
 	return @differ;
