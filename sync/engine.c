@@ -165,6 +165,8 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 		return err_wrap(e, "what %s answered is no receipt of this centre", run->centre.url);
 	rc = check_receipt(parcel, &receipt, e);
 	if (!rc)
+		rc = take_time(run, &receipt, e);
+	if (!rc)
 		rc = receive_apply(run->store, &receipt, &applied, e);
 	if (!rc && !applied)
 		rc = err_set(e, ERR_BUSY, "another process has applied a newer receipt to this store meanwhile");
@@ -174,8 +176,6 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 		run->report->verify_ms = receipt.verify_ms;
 	if (!rc && strcmp(before, store_id(run->store)))
 		run->report->forked = true;
-	if (!rc)
-		rc = take_time(run, &receipt, e);
 	if (!rc && receipt.standing)
 		rc = explain_standing(&receipt, e);
 	if (!rc)

@@ -1,6 +1,5 @@
 #include "sync/receive.h"
 
-#include "hal/clock.h"
 #include "sync/envelope.h"
 #include "sync/reference.h"
 #include "sync/unit_rows.h"
@@ -34,8 +33,7 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	                              .rejected = *rejected,
 	                              .sessions = *held,
 	                              .session_count = receipt->session_count,
-	                              .centre_ms = receipt->centre_ms,
-	                              .applied_at_ms = clock_wall_ms()};
+	                              .centre_ms = receipt->centre_ms};
 	memcpy(out->store_id, receipt->store_id, sizeof out->store_id);
 	out->copied_rows = receipt->copied_rows;
 	out->copied_at_ms = receipt->copied_ms;
@@ -160,6 +158,7 @@ static int apply_rows(struct store *store, const struct receipt *receipt, bool *
 	struct store_rejected *rejected = NULL;
 	struct store_session_held *held = NULL;
 	int rc = translate(receipt, &said, &rejected, &held, e);
+	said.applied_at_ms = store_now_ms(store, NULL);
 	if (!rc)
 		rc = find_confirmed(store, receipt, &said, e);
 	if (!rc)
@@ -175,7 +174,7 @@ int receive_apply(struct store *store, const struct receipt *receipt, bool *out_
 {
 	bool applied = false;
 	int rc = receipt->standing ? store_centre_stands(store, receipt->exchange, receipt_standing_name(receipt->standing),
-	                                                 clock_wall_ms(), &applied, e)
+	                                                 store_now_ms(store, NULL), &applied, e)
 	                           : apply_rows(store, receipt, &applied, e);
 	if (!rc && applied)
 		rc = store_centre_announced(store, receipt->announces_key ? receipt->centre_key : NULL, receipt->url, e);

@@ -3,7 +3,6 @@
 #include "agent/cli/distances.h"
 #include "agent/cli/known.h"
 #include "hal/args.h"
-#include "hal/clock.h"
 #include "hal/json.h"
 #include "hal/summary_print.h"
 #include "hal/table.h"
@@ -16,9 +15,9 @@
 
 enum { LIST_DEFAULT = 20, LIST_MAX = 100000 };
 
-static int64_t duration_ms(const struct session *session)
+static int64_t duration_ms(const struct session *session, int64_t now_ms)
 {
-	int64_t end_ms = session->status == SESSION_ENDED ? session->ended_at_ms : clock_wall_ms();
+	int64_t end_ms = session->status == SESSION_ENDED ? session->ended_at_ms : now_ms;
 	return end_ms > session->started_at_ms ? end_ms - session->started_at_ms : 0;
 }
 
@@ -167,7 +166,8 @@ static void print_list_json(const struct session *sessions, const double *distan
 	cli_print_json(array);
 }
 
-static int print_list_table(const struct session *sessions, const double *distances_m, size_t count, struct err *e)
+static int print_list_table(const struct session *sessions, const double *distances_m, size_t count, int64_t now_ms,
+                            struct err *e)
 {
 	static const struct table_column columns[] = {
 		{.name = "SESSION"},
@@ -191,7 +191,7 @@ static int print_list_table(const struct session *sessions, const double *distan
 		const char *cells[] = {s->session_id,
 		                       session_status_name(s->status),
 		                       text_time(s->started_at_ms, started),
-		                       text_duration(duration_ms(s), duration),
+		                       text_duration(duration_ms(s, now_ms), duration),
 		                       distance,
 		                       s->user_id,
 		                       s->machine_id,
@@ -229,7 +229,8 @@ int cli_session_list(int argc, char **argv, struct err *e)
 	if (!rc && json)
 		print_list_json(sessions, distances_m, count);
 	else if (!rc)
-		rc = count ? print_list_table(sessions, distances_m, count, e) : (puts("no sessions yet"), 0);
+		rc = count ? print_list_table(sessions, distances_m, count, store_now_ms(cli.store, NULL), e)
+		           : (puts("no sessions yet"), 0);
 	free(distances_m);
 	free(sessions);
 	cli_close(&cli);
@@ -264,6 +265,7 @@ struct shown {
 	struct session_content content;
 	struct summary summary;
 	char lost[NAME_TEXT];
+	int64_t now_ms;
 };
 
 static int add_point(const struct point *point, void *user, struct err *e)
@@ -275,6 +277,7 @@ static int add_point(const struct point *point, void *user, struct err *e)
 
 static int read_shown(struct store *store, const char *name, struct shown *out, struct err *e)
 {
+	out->now_ms = store_now_ms(store, NULL);
 	int rc = find_session(store, name, &out->session, e);
 	if (!rc)
 		rc = store_session_content(store, &out->session, &out->content, e);
@@ -289,7 +292,7 @@ static void print_show_json(const struct shown *shown)
 	const struct session *session = &shown->session;
 	const struct session_content *content = &shown->content;
 	cJSON *object = cli_session_json(session);
-	cJSON_AddNumberToObject(object, "duration_s", (double)(duration_ms(session) / 1000));
+	cJSON_AddNumberToObject(object, "duration_s", (double)(duration_ms(session, shown->now_ms) / 1000));
 	cJSON_AddNumberToObject(object, "points", (double)content->points);
 	cJSON_AddNumberToObject(object, "pruned", (double)content->pruned);
 	cJSON_AddNumberToObject(object, "events", (double)content->events);
@@ -313,10 +316,10 @@ static void print_show_text(const struct shown *shown)
 	char a[SHORT_TEXT], b[SHORT_TEXT];
 	printf("Session      %s\n", s->session_id);
 	printf("Status       %s\n", session_status_name(s->status));
-	printf("Started      %s, %s\n", text_time(s->started_at_ms, a), text_age(s->started_at_ms, clock_wall_ms(), b));
+	printf("Started      %s, %s\n", text_time(s->started_at_ms, a), text_age(s->started_at_ms, shown->now_ms, b));
 	if (s->status == SESSION_ENDED)
-		printf("Ended        %s, %s\n", text_time(s->ended_at_ms, a), text_age(s->ended_at_ms, clock_wall_ms(), b));
-	printf("Duration     %s\n", text_duration(duration_ms(s), a));
+		printf("Ended        %s, %s\n", text_time(s->ended_at_ms, a), text_age(s->ended_at_ms, shown->now_ms, b));
+	printf("Duration     %s\n", text_duration(duration_ms(s, shown->now_ms), a));
 	printf("User         %s\n", or_none(s->user_id));
 	printf("Machine      %s\n", or_none(s->machine_id));
 	printf("Application  %s\n", or_none(application_text(s, a)));

@@ -268,6 +268,7 @@ ok "a sync of a unit that does not know the time" clocked told "$BUILD/alzy" syn
 is "$(sql "SELECT count(*) FROM public.events WHERE event_type = 'bell'")" 1 "… sends the event in the same run"
 near "$(sql "SELECT round(extract(epoch FROM event_at) * 1000)::bigint FROM public.events WHERE event_type = 'bell'")" "$bell_ms" 3000 \
 	"… with the centre's time"
+like "$(clocked told "$BUILD/alzy" status)" "^Receipt +(just )?(now|[0-9]+ s ago)" "the receipt is of now, whatever the system clock says"
 await basis_is told receipt
 tap $? "the agent takes it over, and says so"
 like "$(clocked told "$BUILD/alzy" event bell)" "event 3 recorded" "the next event needs not wait"
