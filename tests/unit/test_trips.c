@@ -335,6 +335,27 @@ static void a_step_back(void **state)
 	drives(10);
 	rests(200);
 	assert_said("paused@-3405 rest");
+	/* And once more while it is paused: what has passed since then has passed. */
+	for (int i = 0; i < 600; i++)
+		fix(-9000 + i, MOTION_STANDING, -9000);
+	assert_said("");
+	for (int i = 600; i < 720; i++)
+		fix(-9000 + i, MOTION_STANDING, -9000);
+	assert_int_equal(trips.state, TRIPS_NONE);
+}
+
+/* It has stood for long when the ignition goes on: the rest counts from then. */
+static void a_rest_counts_from_the_ignition(void **state)
+{
+	(void)state;
+	for (int i = 1; i <= 1000; i++)
+		fix(i, MOTION_STANDING, 1);
+	trips_ignition(&trips, true, 1000000);
+	for (int i = 1001; i < 1180; i++)
+		fix(i, MOTION_STANDING, 1);
+	assert_said("active@1000 ignition");
+	fix(1180, MOTION_STANDING, 1);
+	assert_said("paused@1000 rest");
 }
 
 #define test(name) cmocka_unit_test_setup(name, begin)
@@ -354,6 +375,7 @@ int main(void)
 		test(manual_decides_nothing),
 		test(a_stop),
 		test(a_step_back),
+		test(a_rest_counts_from_the_ignition),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
