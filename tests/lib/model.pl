@@ -463,7 +463,9 @@ sub let_in { # whatever has become of a unit's standing, somebody lets it in aga
 	$status = pair($unit, '--new-key') if $status;
 	if ($status) { # the centre has another key since, which nobody could tell the unit
 		unpair($unit);
-		$status = pair($unit);
+		# A new key whose answer was lost, and which was revoked meanwhile, is tried for ever.
+		unlink "$SCRATCH/$unit->{name}/store.db.key.next";
+		$status = pair($unit, '--new-key');
 	}
 	wrong("$unit->{name} can't be paired again: $status, $unit->{said}") if $status;
 	return sync_clean($unit);
@@ -555,8 +557,8 @@ sub ending {
 		wrong("$unit->{name} can't send, with nothing in its way") if $unit->{doubt};
 		retry($unit);
 		sync_clean($unit);
-		my $aside = aside();
-		my @aside = (store($unit, 'SELECT * FROM set_aside'), grep { $unit->{own}{$_} } sort keys %$aside);
+		my ($aside, $there) = (aside(), at_centre());
+		my @aside = (store($unit, 'SELECT * FROM set_aside'), grep { $unit->{own}{$_} && !$there->{$_} } sort keys %$aside);
 		wrong("$unit->{name}: offered again, with nothing against them, and still kept aside:\n@aside") if @aside;
 		my ($status, $said) = run(alzy($unit, 'verify'));
 		wrong("alzy verify of $unit->{name} ended with $status\n$said") if says_wrong($unit, $status, $said) || $status && $status != 23

@@ -38,6 +38,8 @@ my $CENTRE_ROWS = q{
 		coalesce(upper(encode(convert_to(payload, 'UTF8'), 'hex')), '-')), store_id, event_id & 1099511627775, device_id
 	FROM public.events LEFT JOIN alzy.stores ON number = event_id >> 40};
 
+my $ASIDE = q{SELECT store_id || ' ' || stream || ' ' || seq, code FROM alzy.rejected JOIN alzy.stores ON number = store_number};
+
 # ---- the unit's side --------------------------------------------------------------------------------------------------
 
 sub fields { my ($text) = @_; return $text =~ /\A(.*)\|([^|]*)\|([^|]*)\z/s }
@@ -137,23 +139,16 @@ sub at_centre {
 	return \%there;
 }
 
-# Lines that are kept aside at the centre, with the code.
-sub aside {
-	my %aside;
-	for (sql(q{SELECT store_id || ' ' || stream || ' ' || seq, code FROM alzy.rejected JOIN alzy.stores ON number = store_number})) {
-		my ($place, $code) = split /\|/;
-		wrong("kept aside as $place, and recorded by nobody") unless $lines_at{$place};
-		$aside{$_} = $code for keys %{ $lines_at{$place} };
-	}
-	return \%aside;
-}
+# Lines that are kept aside at the centre: all that copies have at such a place.
+sub aside { return { map { map { $_ => 1 } keys %{ $lines_at{$_} // {} } } map { (split /\|/)[0] } sql($ASIDE) } }
 
 # What is kept aside has a reason that the model knows: $may_be says so of a line and a code.
 sub check_aside {
 	my ($may_be) = @_;
-	my $aside = aside();
-	for my $line (sort keys %$aside) {
-		wrong("kept aside as $aside->{$line} without a reason: $line") unless $may_be->($line, $aside->{$line});
+	for (sql($ASIDE)) {
+		my ($place, $code) = split /\|/;
+		my @lines = sort keys %{ $lines_at{$place} // {} };
+		wrong("kept aside as $place, $code, without a reason: @lines") unless grep { $may_be->($_, $code) } @lines;
 	}
 }
 
