@@ -75,7 +75,9 @@ die() { # the test can't go on
 }
 done_testing() {
 	case $BUILD in *sanitize*)
-		is "$(cat "$SCRATCH"/sanitizer.* 2>/dev/null | head -n 40)" "" "the sanitizers found nothing in any program" ;;
+		# A thread that ends while leaks are looked for is no finding.
+		is "$(cat "$SCRATCH"/sanitizer.* 2>/dev/null | grep -v 'Unable to get registers from thread' | head -n 40)" "" \
+			"the sanitizers found nothing in any program" ;;
 	esac
 	echo "1..$TAP_COUNT"
 	exit $((TAP_FAILED > 0))
