@@ -118,10 +118,9 @@ sub forget_lost {
 
 # ---- the centre's side ------------------------------------------------------------------------------------------------
 
-sub line_at { # PLACE TEXT: the line that a unit has had there, and that says this
+sub lines_at { # PLACE TEXT: the lines that units have had there, and that say this: copies may say the same
 	my ($place, $text) = @_;
-	my ($line) = grep { /\A\Q$text\E#*\z/ } sort keys %{ $lines_at{$place} // {} };
-	return $line;
+	return grep { /\A\Q$text\E#*\z/ } sort keys %{ $lines_at{$place} // {} };
 }
 
 # What is there, by line. Each row is on the list, of its device, at a place that a unit has given it, and there once.
@@ -130,11 +129,11 @@ sub at_centre {
 	for (sql($CENTRE_ROWS)) {
 		my ($text, $store, $seq, $device) = /\A(.*)\|([^|]*)\|([^|]*)\|([^|]*)\z/s;
 		my $place = join ' ', $store, $text =~ /^(\w+)/, $seq;
-		my $line = line_at($place, $text) // wrong("at the centre as $place, altered or recorded by nobody: $text; recorded was: "
+		my @lines = lines_at($place, $text) or wrong("at the centre as $place, altered or recorded by nobody: $text; recorded was: "
 			. join ', ', sort keys %{ $lines_at{$place} // {} });
-		wrong("at the centre twice, as $there{$line} and $place: $line") if $there{$line};
-		wrong("at the centre of device $device, not $device_of{$store}: $line") if $device ne $device_of{$store};
-		$there{$line} = $place;
+		my @fresh = grep { !$there{$_} } @lines or wrong("at the centre twice, as $there{$lines[0]} and $place: $text");
+		wrong("at the centre of device $device, not $device_of{$store}: $text") if $device ne $device_of{$store};
+		@there{@fresh} = ($place) x @fresh;
 	}
 	return \%there;
 }
