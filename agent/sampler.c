@@ -61,25 +61,45 @@ static double noise_m(const struct point *a, const struct point *b)
 	return sum_m > NOISE_M ? sum_m : NOISE_M;
 }
 
-/* A receiver that says itself that it is so fast is believed: an airliner is no outlier. */
-static bool too_fast(const struct sampling *s, const struct point *from, const struct point *to)
+static double seconds_between(const struct point *from, const struct point *to)
 {
-	double seconds = (double)(to->recorded_at_ms - from->recorded_at_ms) / 1000;
-	if (!s->speed_max_mps || seconds <= 0)
-		return false;
-	double way_m = motion_distance_m(from, to) - noise_m(from, to);
-	double limit_mps = (double)s->speed_max_mps;
-	if (way_m <= limit_mps * seconds)
-		return false;
-	return to->speed_cmps == ROW_ABSENT || way_m > 2 * (to->speed_cmps / 100.0) * seconds;
+	return (double)(to->recorded_at_ms - from->recorded_at_ms) / 1000;
 }
 
-/* VERDICT_COUNT: `to` can follow `from`. */
-static enum verdict contradicts(const struct sampling *s, const struct point *from, const struct point *to)
+/* How fast it goes, by the receiver itself: an airliner is no outlier. Where that gives no speed, what goes on in one direction
+ * is as fast as it was. */
+static double explained_mps(const struct sampler_way *way, const struct point *to)
 {
-	if (to->recorded_at_ms <= from->recorded_at_ms && !s->repeated)
+	const struct point *fix = to->speed_cmps == ROW_ABSENT ? &way->last : to;
+	if (fix->speed_cmps != ROW_ABSENT)
+		return fix->speed_cmps / 100.0;
+	double seconds = seconds_between(&way->before, &way->last), m = motion_distance_m(&way->before, &way->last);
+	if (!way->before.recorded_at_ms || seconds <= 0 || motion_distance_m(&way->before, to) <= m)
+		return 0;
+	return m / seconds;
+}
+
+static bool too_fast(const struct sampling *s, const struct sampler_way *way, const struct point *to)
+{
+	double seconds = seconds_between(&way->last, to);
+	if (!s->speed_max_mps || seconds <= 0)
+		return false;
+	double way_m = motion_distance_m(&way->last, to) - noise_m(&way->last, to);
+	return way_m > (double)s->speed_max_mps * seconds && way_m > 2 * explained_mps(way, to) * seconds;
+}
+
+/* VERDICT_COUNT: `to` can follow. */
+static enum verdict contradicts(const struct sampling *s, const struct sampler_way *way, const struct point *to)
+{
+	if (to->recorded_at_ms <= way->last.recorded_at_ms && !s->repeated)
 		return VERDICT_REFUSED_REPEATED;
-	return too_fast(s, from, to) ? VERDICT_REFUSED_SPEED : VERDICT_COUNT;
+	return too_fast(s, way, to) ? VERDICT_REFUSED_SPEED : VERDICT_COUNT;
+}
+
+static void go_on(struct sampler_way *way, const struct point *fix)
+{
+	way->before = way->last;
+	way->last = *fix;
 }
 
 static enum verdict refuse(struct sampler *m, const struct sampling *s, const struct point *fix, bool simulated)
@@ -88,15 +108,18 @@ static enum verdict refuse(struct sampler *m, const struct sampling *s, const st
 		return VERDICT_REFUSED_SIMULATED;
 	if (s->accuracy_max_m && fix->accuracy_dm != ROW_ABSENT && fix->accuracy_dm > s->accuracy_max_m * 10)
 		return VERDICT_REFUSED_ACCURACY;
-	enum verdict why = m->believed.recorded_at_ms ? contradicts(s, &m->believed, fix) : VERDICT_COUNT;
-	if (why != VERDICT_COUNT) {
+	enum verdict why = m->believed.last.recorded_at_ms ? contradicts(s, &m->believed, fix) : VERDICT_COUNT;
+	if (why == VERDICT_COUNT) {
+		go_on(&m->believed, fix);
+	} else {
 		m->rivals = m->rivals && contradicts(s, &m->rival, fix) == VERDICT_COUNT ? m->rivals + 1 : 1;
-		m->rival = *fix;
+		go_on(&m->rival, fix);
 		if (m->rivals < AGREE)
 			return why;
+		m->believed = m->rival;
 	}
+	m->rival = (struct sampler_way){0};
 	m->rivals = 0;
-	m->believed = *fix;
 	return VERDICT_COUNT;
 }
 

@@ -3,7 +3,8 @@
  *
  * A fix is refused when it can't be true. One that contradicts the last that was believed (its time does not go on, or it would
  * have been faster than speed_max) is refused as well, until the third in a row that agree among themselves: then it was that
- * last one that was wrong, or the receiver's time has really stepped back.
+ * last one that was wrong, or the receiver's time has really stepped back. (The fourth, when the receiver gives no speed, and only
+ * a way that goes on as fast tells it.)
  *
  * Of the good ones, what moves is kept by interval, distance, angle and change of speed, what stands by heartbeat (motion.h).
  * Fixes that may be the beginning of a departure are held back until it is one. */
@@ -34,11 +35,16 @@ struct sampling sampling_of(const struct conf_unit *conf);
 
 enum { SAMPLER_HELD = 16 };
 
+/* Where it was last, and before that; recorded_at_ms 0: nowhere yet. */
+struct sampler_way {
+	struct point last, before;
+};
+
 /* Zero-initialised it is ready. */
 struct sampler {
 	struct motion motion;
-	struct point believed; /* the last fix that was not refused; recorded_at_ms 0: none */
-	struct point rival;    /* the last of those in a row that contradict it, and agree among themselves */
+	struct sampler_way believed; /* what was not refused */
+	struct sampler_way rival;    /* what contradicts it, in a row; `rivals` of them agree among themselves */
 	int rivals;
 	struct point kept; /* the last one; recorded_at_ms 0: none */
 	int64_t early_ms;  /* … was so much earlier than its interval, so that the next one is not as well */

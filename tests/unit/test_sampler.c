@@ -332,6 +332,30 @@ static void what_says_it_is_fast_is_believed(void **state)
 	assert_int_equal(at(10.1, 19, 0), VERDICT_THINNED);
 }
 
+/* A receiver that gives no speed, in an airliner: it is not refused for ever, and an outlier still is. */
+static void what_goes_on_as_fast_is_believed(void **state)
+{
+	(void)state;
+	int kept = 0;
+	for (int second = 0; second <= 100; second++)
+		kept += verdict_kept(at(second, second * 250, NAN));
+	assert_int_equal(kept, 101 - 3);
+	assert_int_equal(at(101, 30000, NAN), VERDICT_REFUSED_SPEED);
+	assert_int_equal(at(102, 102 * 250, NAN), VERDICT_KEPT_INTERVAL);
+	sampler = (struct sampler){0};
+	kept = 0;
+	for (int second = 0; second <= 200; second++)
+		kept += verdict_kept(at(second, second * second, NAN)); /* it takes off */
+	assert_int_equal(kept, 201);
+	/* A car's: bad ones that do not agree win nothing. */
+	sampler = (struct sampler){0};
+	for (int second = 0; second <= 10; second++)
+		at(second, second * 10, NAN);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(at(11 + i * 0.01, i % 2 ? 5000 : -5000 * (i % 3 + 1), NAN), VERDICT_REFUSED_SPEED);
+	assert_int_equal(at(13, 130, NAN), VERDICT_KEPT_INTERVAL);
+}
+
 static void poor_and_simulated(void **state)
 {
 	(void)state;
@@ -501,6 +525,7 @@ int main(void)
 		test(a_time_that_really_steps_back),
 		test(one_bad_fix_and_one_bad_anchor),
 		test(what_says_it_is_fast_is_believed),
+		test(what_goes_on_as_fast_is_believed),
 		test(poor_and_simulated),
 		test(the_edges_of_the_earth),
 		test(keeping_is_monotone),
