@@ -87,7 +87,10 @@ again="$(json points <<<"$again") points, $(json events <<<"$again") events, $(j
 echo "    sent $again"
 [ "$again" = "0 points, 0 events, 0 sessions" ] || die "rows were sent twice: $again"
 
-step "Row for row: the store beside alzy.points"
+step "Proof: both sides digest the rows that they really have, and compare"
+shown alzy verify
+
+step "And not by our own word: row for row, the store beside alzy.points"
 store_rows car >"$SCRATCH/rows.store"
 central_rows car >"$SCRATCH/rows.central"
 [ "$(wc -l <"$SCRATCH/rows.store")" = "$recorded" ] || die "the store can't be read"
