@@ -105,10 +105,12 @@ static int lock_store(struct expiring *x, struct err *e)
 	" FROM (SELECT seq, count(*) AS rows FROM (SELECT " id " - ($1::bigint << 40) AS seq FROM " table " WHERE " id  \
 	" > $1::bigint << 40 AND " id " <= ($1::bigint << 40) + 1099511627775 AND ($2::timestamptz IS NULL OR " at      \
 	" < $2::timestamptz) ORDER BY " id " LIMIT $3::int) r GROUP BY seq) d) i GROUP BY island ORDER BY 1"
-#define DELETE_SQL(id, at, table)                                                                                 \
-	"DELETE FROM " table " t USING unnest($3::bigint[], $4::bigint[]) AS r(first, last) WHERE t." id              \
-	" BETWEEN ($1::bigint << 40) + r.first AND ($1::bigint << 40) + r.last AND ($2::timestamptz IS NULL OR t." at \
-	" < $2::timestamptz)"
+/* Notes by the way what all that has expired is older than. */
+#define DELETE_SQL(id, at, table)                                                                                    \
+	"WITH gone AS (DELETE FROM " table " t USING unnest($3::bigint[], $4::bigint[]) AS r(first, last) WHERE t." id   \
+	" BETWEEN ($1::bigint << 40) + r.first AND ($1::bigint << 40) + r.last AND ($2::timestamptz IS NULL OR t." at    \
+	" < $2::timestamptz) RETURNING t." at " AS at) UPDATE alzy.stores SET expired_before = greatest(expired_before," \
+	" $2::timestamptz, (SELECT max(at) + interval '1 ms' FROM gone)) WHERE number = $1::int"
 static const char *const find_sql[STREAM_COUNT] = {FIND_SQL("id", "recorded_at", "alzy.points"),
                                                    FIND_SQL("event_id", "event_at", "public.events")};
 static const char *const delete_sql[STREAM_COUNT] = {DELETE_SQL("id", "recorded_at", "alzy.points"),
@@ -205,6 +207,11 @@ static int expire_aside(struct expiring *x, struct err *e)
 	x->more = !rc && pg_rows(found) == ROWS_AT_ONCE;
 	if (!rc && pg_rows(found))
 		rc = store_sets_write(x->pg, &x->sets, e);
+	if (!rc && pg_rows(found))
+		rc = pg_query(
+			x->pg, NULL, e,
+			"UPDATE alzy.stores SET expired_before = greatest(expired_before, $2::timestamptz) WHERE number = $1::int",
+			2, (const char *const[]){number, x->before});
 	if (!rc)
 		x->report->rejected += (int64_t)pg_rows(found);
 	pg_result_free(found);

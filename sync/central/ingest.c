@@ -24,6 +24,7 @@ static int read_store(struct ingest *in, const struct pg_result *found, struct e
 	in->erased_ms = pg_is_null(found, 0, 13) ? TIME_MS_MIN : pg_int(found, 0, 13);
 	in->newest = in->batch->exchange >= pg_int(found, 0, 14);
 	in->verify_ms = pg_int(found, 0, 15);
+	in->expired_ms = pg_is_null(found, 0, 16) ? TIME_MS_MAX : pg_int(found, 0, 16);
 	int rc = 0;
 	for (size_t s = 0; s < STREAM_COUNT && !rc; s++) {
 		struct ingest_stream *stream = &in->streams[s];
@@ -36,13 +37,16 @@ static int read_store(struct ingest *in, const struct pg_result *found, struct e
 	return rc;
 }
 
-static const char select_store_sql[] = "SELECT number, device_id, floor(extract(epoch FROM now()) * 1000)::bigint,"
-									   " points_held, points_rejected, points_dropped, points_expired, points_last,"
-									   " events_held, events_rejected, events_dropped, events_expired, events_last,"
-									   " floor(extract(epoch FROM erased_at) * 1000)::bigint, exchange,"
-									   " CASE WHEN verify_asked_at > coalesce(proof_asked_at, '-infinity') THEN"
-									   "  floor(extract(epoch FROM verify_asked_at) * 1000)::bigint END"
-									   " FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE";
+static const char select_store_sql[] =
+	"SELECT number, device_id, floor(extract(epoch FROM now()) * 1000)::bigint,"
+	" points_held, points_rejected, points_dropped, points_expired, points_last,"
+	" events_held, events_rejected, events_dropped, events_expired, events_last,"
+	" floor(extract(epoch FROM erased_at) * 1000)::bigint, exchange,"
+	" CASE WHEN verify_asked_at > coalesce(proof_asked_at, '-infinity') THEN"
+	"  floor(extract(epoch FROM verify_asked_at) * 1000)::bigint END,"
+	" CASE WHEN isfinite(greatest(expired_before, erased_at)) THEN"
+	"  ceil(extract(epoch FROM greatest(expired_before, erased_at)) * 1000)::bigint END"
+	" FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE";
 
 /* Makes the row of a store that is new here. */
 static int add_store(struct ingest *in, struct err *e)

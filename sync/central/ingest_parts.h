@@ -43,11 +43,12 @@ struct ingest {
 	int64_t device_id;
 	const struct batch *batch;
 	int64_t store_number;
-	bool newest;       /* the batch is none of before one that was answered already */
-	bool careful;      /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
-	int64_t now_ms;    /* of Postgres, at the start of the transaction */
-	int64_t verify_ms; /* since when a proof is asked for; 0: none is */
-	int64_t erased_ms; /* what was recorded before is not taken any more; TIME_MS_MIN: all is */
+	bool newest;        /* the batch is none of before one that was answered already */
+	bool careful;       /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
+	int64_t now_ms;     /* of Postgres, at the start of the transaction */
+	int64_t verify_ms;  /* since when a proof is asked for; 0: none is */
+	int64_t erased_ms;  /* what was recorded before is not taken any more; TIME_MS_MIN: all is */
+	int64_t expired_ms; /* all that has expired was recorded before; TIME_MS_MAX: nobody knows */
 	struct ingest_stream streams[STREAM_COUNT];
 	struct ingest_session *sessions; /* one for each of the batch */
 	struct buffer session_names;     /* what ingest_sessions_ask gives to Postgres */

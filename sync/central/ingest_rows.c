@@ -396,6 +396,22 @@ static int expire_old(struct ingest *in, const struct ingest_rows *rows, struct 
 	return rc;
 }
 
+/* A row that is younger than all that has expired has not: under its seq another copy's row was deleted. */
+static int check_expired(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+{
+	struct ingest_stream *stream = &in->streams[rows->stream];
+	struct ranges overlap = {0};
+	int rc = ranges_intersect(&overlap, &stream->given, &stream->expired, e);
+	for (size_t i = 0; i < overlap.count && !rc; i++) {
+		size_t row = ingest_find(rows, in->batch, overlap.items[i].first);
+		for (int64_t seq = overlap.items[i].first; seq <= overlap.items[i].last && !rc; seq++, row++)
+			if (rows->time_ms(in->batch, row) >= in->expired_ms)
+				rc = ranges_add(&stream->conflicts, seq, seq, e);
+	}
+	ranges_free(&overlap);
+	return rc;
+}
+
 /* Runs are found before they are added: rows of a batch are mostly one behind the other. */
 static int find_given(const struct ingest_rows *rows, const struct batch *batch, struct ranges *out, struct err *e)
 {
@@ -437,6 +453,8 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 	struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges fresh = {0}, fitting = {0};
 	int rc = find_fresh(stream, in->batch->retry, &fresh, e);
+	if (!rc)
+		rc = check_expired(in, rows, e);
 	if (!rc)
 		rc = expire_old(in, rows, &fresh, e);
 	if (!rc)

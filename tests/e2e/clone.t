@@ -186,6 +186,23 @@ ok "… and by network" on lorry sync
 once "more new rows" lorry lost1 lost2 lost3
 ok "the lorry proves it" on lorry verify
 
+# ---- two copies, of which the rows of one are deleted at the centre before the other comes
+make_unit ferry
+record ferry 40
+pair ferry
+ok "a ferry" on ferry sync
+copy ferry ferry2
+make_unit ferry2
+record ferry 50
+ok "… sends" on ferry sync
+ok "… what is then deleted on purpose" central expire --device "$(on ferry status --json | json device.id)" --before "$(date -u -d "@$clock" +%FT%TZ)"
+record ferry2 60
+ok "a copy comes with younger rows under the same numbers" on ferry2 sync
+like "$(on ferry2 verify)" "^central holds points 1..50 " "… of which none has expired"
+is "$(sql "SELECT count(*) FROM alzy.points p JOIN alzy.devices d ON d.id = p.device_id WHERE d.name = 'ferry'")" 60 "… they are all there"
+ok "the first one goes on" on ferry sync
+ok "the centre's own check finds no fault" central check
+
 # ---- other hardware
 make_unit crane store.hardware=number-1
 record crane 80
