@@ -100,37 +100,25 @@ int store_dropped(struct store *store, enum stream stream, struct ranges *out, s
 	" AND a.last_seq >= d.last_seq) OR EXISTS (SELECT 1 FROM rejected r WHERE r.stream = d.stream"   \
 	" AND r.seq BETWEEN d.first_seq AND d.last_seq)"
 
+static void read_drop(const struct query *q, void *item)
+{
+	struct drop *drop = item;
+	*drop = (struct drop){.stream = query_get_int(q, 0, 0) ? STREAM_EVENTS : STREAM_POINTS,
+	                      .first = query_get_int(q, 1, 0),
+	                      .last = query_get_int(q, 2, 0),
+	                      .dropped_at_ms = query_get_int(q, 4, 0)};
+	query_get_text(q, 3, drop->reason, sizeof drop->reason);
+}
+
 int store_drop_list(struct store *store, bool untold, size_t limit, struct drop **out, size_t *out_count, struct err *e)
 {
-	struct drop *drops = NULL;
-	size_t count = 0, capacity = 0;
 	struct query q;
-	bool row = true;
 	query_start(&q, store,
 	            "SELECT stream = 'events', first_seq, last_seq, reason, dropped_at FROM drops d"
 	            " WHERE ?1 = 0 OR " UNTOLD " ORDER BY stream = 'events', first_seq LIMIT ?2");
 	query_int(&q, untold);
 	query_limit(&q, limit);
-	int rc = 0;
-	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
-		rc = grow(&drops, count, &capacity, sizeof *drops, e);
-		if (rc)
-			break;
-		struct drop *drop = &drops[count++];
-		*drop = (struct drop){.stream = query_get_int(&q, 0, 0) ? STREAM_EVENTS : STREAM_POINTS,
-		                      .first = query_get_int(&q, 1, 0),
-		                      .last = query_get_int(&q, 2, 0),
-		                      .dropped_at_ms = query_get_int(&q, 4, 0)};
-		query_get_text(&q, 3, drop->reason, sizeof drop->reason);
-	}
-	query_end(&q);
-	if (rc) {
-		free(drops);
-		return rc;
-	}
-	*out = drops;
-	*out_count = count;
-	return 0;
+	return query_all(&q, sizeof **out, read_drop, out, out_count, e);
 }
 
 /* ---- what a receipt makes of them --------------------------------------------------------------------------- */

@@ -22,20 +22,21 @@ struct runs {
 	int64_t last; /* row; what comes behind it is still to be recorded */
 };
 
+static void read_run(const struct query *q, void *item)
+{
+	*(struct run *)item = (struct run){query_get_int(q, 0, 0), query_get_int(q, 1, 0), query_get_int(q, 2, 0)};
+}
+
 static int runs_read(struct store *store, enum stream stream, struct runs *out, struct err *e)
 {
 	struct query q;
-	bool row = true;
 	int rc = store_last_seq(store, stream, &out->last, e);
 	if (rc)
 		return rc;
 	query_start(&q, store, "SELECT first_row, identity, first_seq FROM runs WHERE stream = ? ORDER BY first_row");
 	query_text(&q, stream_name(stream));
-	while (!rc && !(rc = query_next(&q, &row, e)) && row)
-		if (!(rc = grow(&out->items, out->count, &out->capacity, sizeof *out->items, e)))
-			out->items[out->count++] =
-				(struct run){query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), query_get_int(&q, 2, 0)};
-	query_end(&q);
+	rc = query_all(&q, sizeof *out->items, read_run, &out->items, &out->count, e);
+	out->capacity = out->count;
 	return rc;
 }
 

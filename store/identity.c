@@ -134,21 +134,24 @@ int identity_read(struct store *store, const char *store_id, struct identity *ou
 	return rc;
 }
 
+static void read_item(const struct query *q, void *item)
+{
+	*(struct identity *)item = read_row(q);
+}
+
 int identities_read(struct store *store, struct identity **out, size_t *out_count, struct err *e)
 {
-	struct identity *identities = NULL;
-	size_t count = 0, capacity = 0;
+	struct identity *identities;
+	size_t count;
 	int64_t last[STREAM_COUNT];
 	struct query q;
-	bool row = true;
 	int rc = last_rows(store, last, e);
 	if (rc)
 		return rc;
 	query_start(&q, store, SELECT_IDENTITY "ORDER BY i.number");
-	while (!rc && !(rc = query_next(&q, &row, e)) && row)
-		if (!(rc = grow(&identities, count, &capacity, sizeof *identities, e)))
-			identities[count++] = read_row(&q);
-	query_end(&q);
+	rc = query_all(&q, sizeof *identities, read_item, &identities, &count, e);
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < count && !rc; i++)
 		rc = read_all_runs(store, &identities[i], last, e);
 	if (rc) {

@@ -66,6 +66,11 @@ void query_get_text(const struct query *q, int column, char *out, size_t size); 
 /* The first column of the only row; `absent` when there is no row or it is NULL. */
 int query_one_int(struct query *q, int64_t absent, int64_t *out, struct err *e);
 
+/* Reads every row into an array: `read` makes an item of the one that q is at. Ends the query. *out_items, a pointer to the
+ * items, is to be freed; after a failure nothing is in it. */
+int query_all(struct query *q, size_t item_size, void (*read)(const struct query *q, void *item), void *out_items,
+              size_t *out_count, struct err *e);
+
 /* Room for one more item: doubles *capacity when count has reached it. ERR_MEMORY. */
 int grow(void *items_pointer, size_t count, size_t *capacity, size_t item_size, struct err *e);
 

@@ -522,35 +522,23 @@ int store_rejected_count(struct store *store, int64_t *out, struct err *e)
 	return query_one_int(&q, 0, out, e);
 }
 
+static void read_rejected(const struct query *q, void *item)
+{
+	struct store_rejected *row = item;
+	*row = (struct store_rejected){.stream = query_get_int(q, 0, 0) ? STREAM_EVENTS : STREAM_POINTS,
+	                               .seq = query_get_int(q, 1, 0)};
+	query_get_text(q, 2, row->code, sizeof row->code);
+	query_get_text(q, 3, row->reason, sizeof row->reason);
+}
+
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,
                         struct err *e)
 {
-	struct store_rejected *rows = NULL;
-	size_t count = 0, capacity = 0;
 	struct query q;
-	bool row = true;
 	/* In the order of enum stream, which is not that of the alphabet. */
 	query_start(&q, store,
 	            "SELECT stream = 'events', seq, code, reason FROM rejected UNION ALL SELECT stream = 'events', seq,"
 	            " '" STORE_SET_ASIDE "', reason FROM set_aside ORDER BY 1, 2 LIMIT ?");
 	query_limit(&q, limit);
-	int rc = 0;
-	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
-		rc = grow(&rows, count, &capacity, sizeof *rows, e);
-		if (rc)
-			break;
-		struct store_rejected *r = &rows[count++];
-		*r = (struct store_rejected){.stream = query_get_int(&q, 0, 0) ? STREAM_EVENTS : STREAM_POINTS,
-		                             .seq = query_get_int(&q, 1, 0)};
-		query_get_text(&q, 2, r->code, sizeof r->code);
-		query_get_text(&q, 3, r->reason, sizeof r->reason);
-	}
-	query_end(&q);
-	if (rc) {
-		free(rows);
-		return rc;
-	}
-	*out = rows;
-	*out_count = count;
-	return 0;
+	return query_all(&q, sizeof **out, read_rejected, out, out_count, e);
 }

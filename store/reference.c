@@ -153,33 +153,25 @@ int store_reference_may_use(struct store *store, const char *user_id, int64_t ap
 	return rc;
 }
 
+static void read_name(const struct query *q, void *item)
+{
+	struct reference_name *name = item;
+	query_get_text(q, 0, name->id, sizeof name->id);
+	query_get_text(q, 1, name->name, sizeof name->name);
+}
+
 int store_reference_names(struct store *store, enum reference_kind kind, struct reference_name **out, size_t *out_count,
                           bool *out_complete, struct err *e)
 {
-	struct reference_name *names = NULL;
-	size_t count = 0, capacity = 0;
 	struct query q;
 	int64_t complete;
-	bool row = true;
 	query_start(&q, store, kinds[kind].complete);
 	int rc = query_one_int(&q, 0, &complete, e);
 	if (rc)
 		return rc;
 	query_start(&q, store, kinds[kind].names);
-	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
-		if ((rc = grow(&names, count, &capacity, sizeof *names, e)))
-			break;
-		query_get_text(&q, 0, names[count].id, sizeof names[count].id);
-		query_get_text(&q, 1, names[count].name, sizeof names[count].name);
-		count++;
-	}
-	query_end(&q);
-	if (rc) {
-		free(names);
-		return rc;
-	}
-	*out = names;
-	*out_count = count;
-	*out_complete = complete;
-	return 0;
+	rc = query_all(&q, sizeof **out, read_name, out, out_count, e);
+	if (!rc)
+		*out_complete = complete;
+	return rc;
 }

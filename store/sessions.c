@@ -66,23 +66,14 @@ static int read_one(struct query *q, struct session *out, bool *out_found, struc
 	return rc;
 }
 
+static void read_item(const struct query *q, void *item)
+{
+	*(struct session *)item = read_session(q);
+}
+
 static int read_all(struct query *q, struct session **out, size_t *out_count, struct err *e)
 {
-	struct session *sessions = NULL;
-	size_t count = 0, capacity = 0;
-	bool row = true;
-	int rc = 0;
-	while (!rc && !(rc = query_next(q, &row, e)) && row)
-		if (!(rc = grow(&sessions, count, &capacity, sizeof *sessions, e)))
-			sessions[count++] = read_session(q);
-	query_end(q);
-	if (rc) {
-		free(sessions);
-		return rc;
-	}
-	*out = sessions;
-	*out_count = count;
-	return 0;
+	return query_all(q, sizeof **out, read_item, out, out_count, e);
 }
 
 int store_session_open(struct store *store, struct session *out, bool *out_found, struct err *e)

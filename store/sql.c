@@ -194,3 +194,23 @@ int grow(void *items_pointer, size_t count, size_t *capacity, size_t item_size, 
 	*capacity = wanted;
 	return 0;
 }
+
+int query_all(struct query *q, size_t item_size, void (*read)(const struct query *q, void *item), void *out_items,
+              size_t *out_count, struct err *e)
+{
+	char *items = NULL;
+	size_t count = 0, capacity = 0;
+	bool row = true;
+	int rc = 0;
+	while (!rc && !(rc = query_next(q, &row, e)) && row)
+		if (!(rc = grow(&items, count, &capacity, item_size, e)))
+			read(q, items + count++ * item_size);
+	query_end(q);
+	if (rc) {
+		free(items);
+		return rc;
+	}
+	memcpy(out_items, &items, sizeof items);
+	*out_count = count;
+	return 0;
+}
