@@ -42,15 +42,18 @@ void trips_fix(struct trips *t, const struct motion *motion, int64_t fix_ms, int
 		int64_t step_ms = fix_ms - t->fix_ms;
 		t->rest_ms += step_ms;
 		t->from_ms += step_ms;
+		t->behind_ms += step_ms;
 		t->ignition_ms += step_ms;
 	}
+	if (t->fix_ms && t->fix_ms <= t->rest_ms)
+		t->behind_ms = fix_ms;
 	t->now_ms = t->fix_ms = fix_ms;
 	t->fix_mono_ms = mono_ms;
 	if (!t->seen)
 		t->ignition_ms = trips_now(t, t->ignition_mono_ms);
 	t->seen = true;
 	t->motion = motion->state;
-	t->motion_ms = motion->since_ms;
+	t->motion_ms = motion->since_ms > t->behind_ms ? motion->since_ms : t->behind_ms;
 	if (t->motion == MOTION_MOVING)
 		t->must_move = false;
 }
@@ -87,7 +90,8 @@ static int64_t rest_since(const struct trips *t, const struct trips_rules *rules
 /* Whether something has begun a journey since the last one paused or ended, and when. */
 static bool departed(const struct trips *t, const struct trips_rules *rules, struct trips_decision *out)
 {
-	if (t->seen && t->ignition == TRIPS_IGNITION_ON && t->ignition_ms > t->rest_ms) {
+	bool anew = t->ignition_ms > t->rest_ms && t->ignition_ms > t->from_ms;
+	if (t->seen && t->ignition == TRIPS_IGNITION_ON && anew) {
 		*out = (struct trips_decision){SESSION_ACTIVE, SESSION_BY_IGNITION, t->ignition_ms, false};
 		return true;
 	}
@@ -100,8 +104,11 @@ static bool departed(const struct trips *t, const struct trips_rules *rules, str
 static bool begin(struct trips *t, const struct trips_rules *rules, struct trips_decision *out)
 {
 	enum session_cause cause;
-	if (t->must_rest && t->now_ms - rest_since(t, rules, &cause) >= rules->stop_timeout_ms)
+	int64_t since_ms = rest_since(t, rules, &cause);
+	if (t->must_rest && t->now_ms - since_ms >= rules->stop_timeout_ms) {
 		t->must_rest = false;
+		t->rest_ms = since_ms;
+	}
 	if (t->must_rest || !departed(t, rules, out))
 		return false;
 	out->over_person = t->state == TRIPS_HELD;

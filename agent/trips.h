@@ -53,7 +53,8 @@ struct trips {
 	bool must_move;  /* before a rest counts */
 	int64_t rest_ms; /* since when it is paused, or was ended, by the agent */
 	enum session_cause rest_cause;
-	int64_t from_ms; /* a rest counts from here at the earliest */
+	int64_t from_ms;   /* a rest counts from here at the earliest */
+	int64_t behind_ms; /* the first fix behind a silence that was the rest: what moves on as before, begins anew here */
 	int64_t now_ms;
 	int64_t fix_ms, fix_mono_ms; /* of the last fix; 0: there was none, ever */
 	enum motion_state motion;

@@ -133,6 +133,32 @@ static void silence_is_rest(void **state)
 	            "active@2501 movement");
 }
 
+/* One that is too short to change what is known of movement is none the less a rest, and over with the fixes behind it. */
+static void a_short_silence_is_rest_too(void **state)
+{
+	(void)state;
+	rules.stop_timeout_ms = 20000;
+	rules.end_timeout_ms = 40000;
+	for (int64_t second = 1; second <= 10; second++)
+		fix(second, MOTION_MOVING, 1);
+	silent(30);
+	assert_said("active@1 movement, paused@10 gap");
+	fix(41, MOTION_MOVING, 1);
+	assert_said("");
+	fix(42, MOTION_MOVING, 1);
+	assert_said("active@41 movement");
+	silent(50);
+	assert_said("paused@42 gap, ended@42 gap");
+	fix(93, MOTION_MOVING, 1);
+	fix(94, MOTION_MOVING, 1);
+	assert_said("active@93 movement");
+	trips_changed(&trips, TRIPS_NONE);
+	silent(30);
+	fix(125, MOTION_MOVING, 1);
+	fix(126, MOTION_MOVING, 1);
+	assert_said("active@125 movement"); /* nothing of what a person has ended */
+}
+
 static void a_rest_goes_on_without_a_fix(void **state)
 {
 	(void)state;
@@ -293,6 +319,33 @@ static void the_ignition_alone(void **state)
 	assert_said("paused@10310 ignition, ended@10310 ignition");
 }
 
+/* What was on when a person ended or paused the session begins no other. */
+static void an_ignition_that_stays_on_begins_nothing_anew(void **state)
+{
+	(void)state;
+	for (int mode = 0; mode < 2; mode++) {
+		trips = (struct trips){0};
+		rules.mode = mode ? CAPTURE_SESSION_IGNITION : CAPTURE_SESSION_AUTO;
+		now_s = 0;
+		rests(10);
+		trips_ignition(&trips, true, 10000);
+		rests(10);
+		assert_said("active@10 ignition");
+		trips_changed(&trips, TRIPS_NONE);
+		rests(1000);
+		assert_said("");
+		rules.resumes = true;
+		trips_changed(&trips, TRIPS_HELD);
+		rests(1000);
+		assert_said("");
+		trips_ignition(&trips, false, 2020000);
+		rests(1);
+		trips_ignition(&trips, true, 2021000);
+		rests(1);
+		assert_said("active@2021 ignition");
+	}
+}
+
 static void manual_decides_nothing(void **state)
 {
 	(void)state;
@@ -365,6 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(movement_and_rest),
 		test(silence_is_rest),
+		test(a_short_silence_is_rest_too),
 		test(a_rest_goes_on_without_a_fix),
 		test(after_a_restart),
 		test(a_person_wins),
@@ -372,6 +426,7 @@ int main(void)
 		test(a_person_has_ended_before_a_restart),
 		test(the_ignition),
 		test(the_ignition_alone),
+		test(an_ignition_that_stays_on_begins_nothing_anew),
 		test(manual_decides_nothing),
 		test(a_stop),
 		test(a_step_back),
