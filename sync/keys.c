@@ -32,20 +32,41 @@ void keys_generate(struct key_pair *out)
 	crypto_sign_keypair(out->public_key, out->secret_key);
 }
 
+void keys_derive(const struct key_pair *from, const void *what, size_t count, struct key_pair *out)
+{
+	uint8_t seed[KEY_SEED];
+	/* The seed is the first half of libsodium's secret key. */
+	crypto_generichash(seed, sizeof seed, what, count, from->secret_key, KEY_SEED);
+	crypto_sign_seed_keypair(out->public_key, out->secret_key, seed);
+	sodium_memzero(seed, sizeof seed);
+}
+
+typedef int write_file(const char *path, const void *bytes, size_t count, mode_t mode, struct err *e);
+
+static int write_key(const char *path, const struct key_pair *keys, write_file *write, struct err *e)
+{
+	char text[KEY_FILE_LENGTH + 1] = KEY_FILE_HEAD;
+	keys_to_text(keys->secret_key, KEY_SEED, text + KEY_FILE_HEAD_LENGTH, KEY_SEED_TEXT + 1);
+	text[KEY_FILE_LENGTH - 1] = '\n';
+	int rc = write(path, text, KEY_FILE_LENGTH, 0600, e);
+	sodium_memzero(text, sizeof text);
+	return rc;
+}
+
 int keys_create(const char *path, struct key_pair *out, struct err *e)
 {
 	struct key_pair keys;
 	keys_generate(&keys);
-	char text[KEY_FILE_LENGTH + 1] = KEY_FILE_HEAD;
-	/* The seed is the first half of libsodium's secret key. */
-	keys_to_text(keys.secret_key, KEY_SEED, text + KEY_FILE_HEAD_LENGTH, KEY_SEED_TEXT + 1);
-	text[KEY_FILE_LENGTH - 1] = '\n';
-	int rc = file_create(path, text, KEY_FILE_LENGTH, 0600, e);
+	int rc = write_key(path, &keys, file_create, e);
 	if (!rc)
 		*out = keys;
-	sodium_memzero(text, sizeof text);
 	keys_wipe(&keys);
 	return rc;
+}
+
+int keys_replace(const char *path, const struct key_pair *keys, struct err *e)
+{
+	return write_key(path, keys, file_write, e);
 }
 
 static int read_key(const char *path, const char *text, size_t length, struct key_pair *out, struct err *e)

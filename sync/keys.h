@@ -21,8 +21,13 @@ int keys_start(struct err *e);
 /* Makes a new key in memory. */
 void keys_generate(struct key_pair *out);
 
+/* The key that belongs to `from` and `what`: the same from the same two, and whoever lacks `from` can't tell it. */
+void keys_derive(const struct key_pair *from, const void *what, size_t count, struct key_pair *out);
+
 /* Makes a key and writes it to `path` (mode 0600, durable). ERR_EXISTS: nothing is overwritten. */
 int keys_create(const char *path, struct key_pair *out, struct err *e);
+/* As keys_create, with a key that is there already, in place of the one in the file. */
+int keys_replace(const char *path, const struct key_pair *keys, struct err *e);
 /* ERR_NOT_FOUND; ERR_PERMISSION when others may read it; ERR_INVALID when it is no alzy key. */
 int keys_load(const char *path, struct key_pair *out, struct err *e);
 /* keys_load, or keys_create when the file is missing; safe when two processes try at once. */

@@ -1,7 +1,6 @@
 /* Makes this unit known to a centre. */
 #include "agent/cli/cli.h"
 #include "hal/args.h"
-#include "hal/file.h"
 #include "sync/engine.h"
 #include "sync/pairing.h"
 
@@ -34,8 +33,9 @@ static int read_link(char out[PAIRING_LINK_TEXT], struct err *e)
 	return strlen(out) == length ? 0 : err_set(e, ERR_INVALID, "standard input holds no link");
 }
 
-/* The unit's key, and the file of the one that is to take its place: a revoked key opens nothing any more. A new key stays
- * in its own file until the centre has answered, so that trying again after a lost answer uses the same. */
+/* The unit's key, and the secret from which the one that is to take its place is made: a revoked key opens nothing any more.
+ * The secret stays until the centre has answered, and gives each link a key of its own. So trying again after a lost answer
+ * uses the same, and with another link it never is one that was revoked in the meantime. */
 struct key_files {
 	char present[CONF_TEXT_MAX + 8], next[CONF_TEXT_MAX + 16];
 	bool use_next;
@@ -55,6 +55,26 @@ static int find_key_files(struct cli *cli, bool new_key, struct key_files *out, 
 	return 0;
 }
 
+static int load_key(const struct key_files *files, const struct pairing_link *link, struct key_pair *out, struct err *e)
+{
+	struct key_pair secret;
+	if (!files->use_next)
+		return keys_load_or_create(files->present, out, e);
+	int rc = keys_load_or_create(files->next, &secret, e);
+	if (!rc)
+		keys_derive(&secret, link->token, sizeof link->token, out);
+	keys_wipe(&secret);
+	return rc;
+}
+
+static int replace_key(const struct key_files *files, const struct key_pair *keys, struct err *e)
+{
+	int rc = keys_replace(files->present, keys, e);
+	if (!rc && unlink(files->next))
+		rc = err_errno(e, ERR_IO, "can't remove %s", files->next);
+	return rc;
+}
+
 static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool new_key, enum engine_send send,
                          struct store_centre *out, struct err *e)
 {
@@ -65,7 +85,7 @@ static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool 
 	if (!rc)
 		rc = find_key_files(cli, new_key, &files, e);
 	if (!rc)
-		rc = keys_load_or_create(files.use_next ? files.next : files.present, &keys, e);
+		rc = load_key(&files, link, &keys, e);
 	if (rc)
 		return rc;
 	rc = carrier_https(&carrier, link->url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
@@ -74,8 +94,10 @@ static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool 
 		rc = engine_pair(cli->store, &keys, carrier, link, send, out, e);
 		carrier->close(carrier);
 	}
+	if (!rc && files.use_next)
+		rc = replace_key(&files, &keys, e);
 	keys_wipe(&keys);
-	return rc || !files.use_next ? rc : file_rename(files.next, files.present, e);
+	return rc;
 }
 
 static int read_send(const char *word, enum engine_send *out, struct err *e)

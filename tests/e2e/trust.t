@@ -166,6 +166,21 @@ ok "the unit pairs anew, with a new key by itself" on car pair "$link"
 ok "… and sends what it has kept" on car sync
 is "$(held car) $(standing car)" "$((before + 200)) null" "… all of it"
 is "$(show_stick) $(held car)" "200 $((before + 200))" "the old stick stays shut"
+
+# A new key whose answer was lost is the device's for the centre, so it is revoked with the others.
+dead_end() { # WORD [OPTION]: pairing with a fresh link, after that
+	link=$(central device pair 1 --again --json | json link | via_proxy)
+	mode lost
+	refuses "a new key: the answer gets lost" 15 . on car pair --new-key "$link"
+	mode pass
+	ok "… it is revoked" central device revoke 1
+	refuses "… and the link with it" 17 'not known' on car pair --new-key "$link"
+	ok "… $1 pairs" on car pair "${@:2}" "$(central device pair 1 --json | json link)"
+	ok "… and the unit sends" on car sync
+	is "$(ls "$SCRATCH/car/store.db.key"*)" "$SCRATCH/car/store.db.key" "… and has one key"
+}
+dead_end "another link" --new-key
+dead_end "another link, without a word about the key"
 rows=$(lite car 'SELECT count(*) FROM points')
 is "$(sql 'SELECT count(*), count(DISTINCT id) FROM alzy.points')" "$rows|$rows" "every row is held, once"
 like "$(log_of central)" 'was not taken: revoked' "the log says what was not taken"

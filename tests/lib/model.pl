@@ -463,8 +463,6 @@ sub let_in { # whatever has become of a unit's standing, somebody lets it in aga
 	$status = pair($unit, '--new-key') if $status;
 	if ($status) { # the centre has another key since, which nobody could tell the unit
 		unpair($unit);
-		# A new key whose answer was lost, and which was revoked meanwhile, is tried for ever.
-		unlink "$SCRATCH/$unit->{name}/store.db.key.next";
 		$status = pair($unit, '--new-key');
 	}
 	wrong("$unit->{name} can't be paired again: $status, $unit->{said}") if $status;

@@ -136,6 +136,27 @@ static void the_key_of_a_seed_is_ed25519(void **state)
 	assert_string_equal(hash, "7849ac3049680be1ef762efe0d36e01733c3464eb0c7c558138acf24bb263bd3");
 }
 
+static void is_derived_alike_from_the_same_two(void **state)
+{
+	(void)state;
+	struct err e;
+	struct key_pair from, other, key, again, loaded;
+	keys_generate(&from);
+	keys_generate(&other);
+	keys_derive(&from, "one", 3, &key);
+	keys_derive(&from, "one", 3, &again);
+	assert_memory_equal(&key, &again, sizeof key);
+	assert_memory_not_equal(key.public_key, from.public_key, KEY_PUBLIC);
+	keys_derive(&from, "two", 3, &again);
+	assert_memory_not_equal(key.public_key, again.public_key, KEY_PUBLIC);
+	keys_derive(&other, "one", 3, &again);
+	assert_memory_not_equal(key.public_key, again.public_key, KEY_PUBLIC);
+	write_key("whatever was there", 0600);
+	assert_int_equal(keys_replace(path, &key, &e), 0);
+	assert_int_equal(keys_load(path, &loaded, &e), 0);
+	assert_memory_equal(&key, &loaded, sizeof key);
+}
+
 static void of_many_makers_at_once_all_have_one_key(void **state)
 {
 	(void)state;
@@ -202,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_missing_key_is_made_once, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(what_is_no_key_is_refused, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(the_key_of_a_seed_is_ed25519, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(is_derived_alike_from_the_same_two, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(of_many_makers_at_once_all_have_one_key, make_folder, remove_folder),
 		cmocka_unit_test(a_unit_has_its_key_beside_its_store),
 		cmocka_unit_test(base64url_is_exact),
