@@ -127,12 +127,12 @@ void timebase_fix(struct timebase *t, int64_t mono_ms, int64_t *fix_ms, struct t
 	}
 	const struct timebase_way *known = otherwise(t);
 	int64_t known_ms = known ? mono_ms + known->offset_ms : 0;
-	int shift = era_shift(&t->era, *fix_ms, known ? &known_ms : NULL);
+	int shift = era_shift(&t->era, *fix_ms, known ? &known_ms : NULL, mono_ms + t->wall.offset_ms);
 	*fix_ms += shift * ERA_MS;
 	news->repaired |= shift != t->shift;
 	t->shift = shift;
 	int64_t offset_ms = *fix_ms - mono_ms;
-	bool doubtful = contradicts(known, offset_ms, mono_ms);
+	bool doubtful = contradicts(known, offset_ms, mono_ms) || !era_holds(&t->era, *fix_ms);
 	news->doubted |= doubtful && !t->doubtful;
 	t->doubtful = doubtful;
 	if (sustained(t, mono_ms, offset_ms)) {

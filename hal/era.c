@@ -12,7 +12,7 @@
 #define DAY_MS  INT64_C(86400000)
 #define YEAR_MS (365 * DAY_MS)
 
-enum { CEILING_YEARS = 20, LEARNT_YEARS = 2 };
+enum { CEILING_YEARS = 20, LEARNT_YEARS = 2, WALL_YEARS = 5 };
 
 int64_t era_build_ms(void)
 {
@@ -72,13 +72,10 @@ static int shift_to(int64_t time_ms, int64_t known_ms)
 	return distance(time_ms + shift * ERA_MS, known_ms) <= DAY_MS ? (int)shift : 0;
 }
 
-int era_shift(const struct era *era, int64_t time_ms, const int64_t *known_ms)
+/* The fewest that bring it between floor and ceiling, and behind what was learnt if it then is close to that. */
+static int shift_into_bounds(const struct era *era, int64_t time_ms)
 {
 	int64_t shift = 0;
-	if (era->none)
-		return 0;
-	if (known_ms && !era->given)
-		return shift_to(time_ms, *known_ms);
 	if (time_ms < era->floor_ms)
 		shift = divide_up(era->floor_ms - time_ms, ERA_MS);
 	else if (time_ms > era->ceiling_ms)
@@ -87,4 +84,16 @@ int era_shift(const struct era *era, int64_t time_ms, const int64_t *known_ms)
 	if (in_bounds_ms < era->learnt_ms && behind_ms >= 0 && behind_ms <= LEARNT_YEARS * YEAR_MS)
 		shift++;
 	return (int)shift;
+}
+
+int era_shift(const struct era *era, int64_t time_ms, const int64_t *known_ms, int64_t wall_ms)
+{
+	if (era->none)
+		return 0;
+	if (known_ms && !era->given)
+		return shift_to(time_ms, *known_ms);
+	int shift = shift_into_bounds(era, time_ms);
+	bool credible =
+		era->given || !era_holds(era, wall_ms) || distance(time_ms + shift * ERA_MS, wall_ms) <= WALL_YEARS * YEAR_MS;
+	return credible ? shift : 0;
 }

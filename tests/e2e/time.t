@@ -217,15 +217,20 @@ like "$(events played)" "^agent_start .*session_start .*agent_stop$" "and all th
 gpsd_stop
 rm -f "$SCRATCH/witness.log"
 unit old clock.floor=auto
+unit dated clock.floor=2026-01-01
 gpsd_start "$DATA/nmea/gpsd_bu303-moving.log"
 agent_start old || die "no agent"
+agent_start dated || die "no agent"
 gpsd_play
 stop agent-old
+stop agent-dated
 gpsd_rows | awk '{ print $1 }' >"$SCRATCH/times.gpsd"
-lite old 'SELECT recorded_at FROM points ORDER BY seq' >"$SCRATCH/times.store"
-moved=$(paste "$SCRATCH/times.gpsd" "$SCRATCH/times.store" | perl -ane "print +(\$F[1] - \$F[0]) / $WEEKS / 1000, qq(\n)" | sort -u)
-[[ $moved = [12] ]]
-tap $? "one from before the floor is moved as a whole, by 1024 weeks or twice" || diag "moved by: $moved"
+moved() { # NAME: by how many times 1024 weeks
+	lite "$1" 'SELECT recorded_at FROM points ORDER BY seq' | paste "$SCRATCH/times.gpsd" - |
+		perl -ane "print +(\$F[1] - \$F[0]) / $WEEKS / 1000, qq(\n)" | sort -u
+}
+is "$(moved old)" 0 "one from before the floor is not moved a decade ahead of the system clock"
+like "$(moved dated)" '^[12]$' "… but as a whole, by 1024 weeks or twice, behind a floor that a person has given"
 gpsd_stop
 
 # ---- NTP

@@ -39,7 +39,7 @@ static const struct {
 	{"auto", NULL, "1987-08-23T12:00:00Z", NULL, 2},  /* … twice */
 	{"auto", NULL, "2065-07-21T12:00:00Z", NULL, -2}, /* a wrong host clock the other way */
 	{"auto", NULL, "2046-07-08T12:00:00Z", NULL, -1},
-	{"auto", NULL, "2019-09-23T12:00:00Z", NULL, 1}, /* what an old recording costs with a floor */
+	{"auto", NULL, "2019-09-23T12:00:00Z", NULL, 1}, /* what an old recording costs when the clock stands in 1970 */
 	{"auto", NULL, "2026-05-01T12:00:00Z", NULL, 0}, /* before the build: a year is granted */
 	/* NTP or the centre say what time it is: only a repair that agrees is one. */
 	{"auto", NULL, "2007-04-08T12:00:00Z", "2026-11-22T20:00:00Z", 1},
@@ -74,13 +74,36 @@ static void the_shift_of_a_time(void **state)
 		if (cases[i].learnt)
 			era_learn(&era, at(cases[i].learnt), false);
 		int64_t known_ms = cases[i].known ? at(cases[i].known) : 0;
-		int shift = era_shift(&era, at(cases[i].time), cases[i].known ? &known_ms : NULL);
+		int shift = era_shift(&era, at(cases[i].time), cases[i].known ? &known_ms : NULL, 0);
 		if (shift != cases[i].shift)
 			fail_msg("case %zu: %s is moved by %d, not by %d", i, cases[i].time, shift, cases[i].shift);
 	}
 }
 
 /* A unit that NTP or the centre have told of 2048: its ceiling moves on. */
+/* A system clock that nobody has set, but that may be about right. */
+static void no_decade_from_the_system_clock(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *floor, *time, *wall;
+		int shift;
+	} clocks[] = {
+		{"auto", "2019-09-23T12:00:00Z", "2026-11-22T20:00:00Z", 0}, /* an old recording */
+		{"auto", "2007-04-08T12:00:00Z", "2026-11-22T20:00:00Z", 1},
+		{"auto", "2007-04-08T12:00:00Z", "2026-01-01T20:00:00Z", 1}, /* it stood while the machine was off */
+		{"auto", "2007-04-08T12:00:00Z", "2038-01-19T20:00:00Z", 0}, /* who knows */
+		{"auto", "2046-07-08T12:00:00Z", "2026-11-22T20:00:00Z", -1},
+		{"auto", "2019-09-23T12:00:00Z", "2000-01-01T00:00:00Z", 1}, /* a clock outside the bounds says nothing */
+		{"2020-01-01", "2019-09-23T12:00:00Z", "2026-11-22T20:00:00Z", 1},
+	};
+	for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
+		struct era era;
+		era_start(&era, clocks[i].floor, false, at("2026-11-22T00:00:00Z"));
+		assert_int_equal(era_shift(&era, at(clocks[i].time), NULL, at(clocks[i].wall)), clocks[i].shift);
+	}
+}
+
 static void twenty_years_on(void **state)
 {
 	(void)state;
@@ -89,8 +112,8 @@ static void twenty_years_on(void **state)
 	assert_false(era_holds(&era, at("2048-01-01")));
 	era_learn(&era, at("2048-01-01"), true);
 	assert_true(era_holds(&era, at("2049-01-01")));
-	assert_int_equal(era_shift(&era, at("2049-01-01"), NULL), 0);
-	assert_int_equal(era_shift(&era, at("2028-08-01"), NULL), 1);
+	assert_int_equal(era_shift(&era, at("2049-01-01"), NULL, 0), 0);
+	assert_int_equal(era_shift(&era, at("2028-08-01"), NULL, 0), 1);
 }
 
 static void every_time_finds_its_place(void **state)
@@ -99,7 +122,7 @@ static void every_time_finds_its_place(void **state)
 	struct era era;
 	era_start(&era, "auto", false, era_build_ms());
 	for (int64_t ms = TIME_MS_MIN; ms < TIME_MS_MAX; ms += INT64_C(777777777777))
-		assert_true(era_holds(&era, ms + era_shift(&era, ms, NULL) * ERA_MS));
+		assert_true(era_holds(&era, ms + era_shift(&era, ms, NULL, 0) * ERA_MS));
 	era_start(&era, "auto", true, era_build_ms());
 	assert_true(era.none);
 }
@@ -115,8 +138,11 @@ static void the_date_of_the_build(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_a_floor),       cmocka_unit_test(the_shift_of_a_time),
-		cmocka_unit_test(twenty_years_on),       cmocka_unit_test(every_time_finds_its_place),
+		cmocka_unit_test(what_is_a_floor),
+		cmocka_unit_test(the_shift_of_a_time),
+		cmocka_unit_test(twenty_years_on),
+		cmocka_unit_test(every_time_finds_its_place),
+		cmocka_unit_test(no_decade_from_the_system_clock),
 		cmocka_unit_test(the_date_of_the_build),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
