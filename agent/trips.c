@@ -72,11 +72,11 @@ void trips_ignition(struct trips *t, bool on, int64_t mono_ms)
 
 /* ---- what follows from it ---------------------------------------------------------------------------------------- */
 
-/* Since when it rests; now, when it does not. */
+/* Since when it rests; now, when it does not. Before the first fix nobody knows how long the unit was off. */
 static int64_t rest_since(const struct trips *t, const struct trips_rules *rules, enum session_cause *out_cause)
 {
 	int64_t since_ms = t->now_ms;
-	if (rules->mode == CAPTURE_SESSION_IGNITION) {
+	if (rules->mode == CAPTURE_SESSION_IGNITION && t->seen) {
 		*out_cause = SESSION_BY_IGNITION;
 		if (t->ignition == TRIPS_IGNITION_OFF)
 			since_ms = t->ignition_ms;

@@ -319,6 +319,27 @@ static void the_ignition_alone(void **state)
 	assert_said("paused@10310 ignition, ended@10310 ignition");
 }
 
+/* A unit that has its power from the ignition, and ends with it: how long it was off only the first fix tells. */
+static void the_ignition_after_a_power_cut(void **state)
+{
+	(void)state;
+	rules.mode = CAPTURE_SESSION_IGNITION;
+	struct trips_found found = {.state = TRIPS_ACTIVE, .last_ms = T0};
+	trips_open(&trips, &found, 36000000);
+	trips_ignition(&trips, true, 36000000);
+	decide();
+	fix(36010, MOTION_MOVING, 36010);
+	assert_said("paused@0 gap, ended@0 gap, active@36000 ignition");
+	drives(10);
+	silent(4000); /* while it runs, the ignition alone counts */
+	assert_said("");
+	/* Off for less than end_timeout: it goes on. */
+	trips_open(&trips, &found, 600000);
+	trips_ignition(&trips, true, 600000);
+	fix(610, MOTION_MOVING, 610);
+	assert_said("paused@0 gap, active@600 ignition");
+}
+
 /* What was on when a person ended or paused the session begins no other. */
 static void an_ignition_that_stays_on_begins_nothing_anew(void **state)
 {
@@ -426,6 +447,7 @@ int main(void)
 		test(a_person_has_ended_before_a_restart),
 		test(the_ignition),
 		test(the_ignition_alone),
+		test(the_ignition_after_a_power_cut),
 		test(an_ignition_that_stays_on_begins_nothing_anew),
 		test(manual_decides_nothing),
 		test(a_stop),
