@@ -92,14 +92,15 @@ demo:
 	said=$$($(NOW) all 2>&1) || { echo "$$said" | tail -n 30; echo "demo: failed: alzy does not build"; exit 1; }
 	exec env ALZY_BUILD=$(B) demo/run.sh
 
-# The long ones first, so that no processor is left waiting for the last of them at the end.
-LONG := tests/e2e/adopt.t tests/e2e/logs.t tests/e2e/kill.t tests/e2e/model.t
+# The long ones first, so that no processor is left waiting for the last of them at the end; two more at once than there are
+# processors, since many of them mostly wait.
+LONG := $(patsubst %,tests/e2e/%.t,adopt logs kill model verify time gaps)
 E2E := $(LONG) $(filter-out $(LONG),$(wildcard tests/e2e/*.t))
 
 check:
 	tools/deps.sh check
 	$(NOW) all $(UNIT_TESTS)
-	ALZY_BUILD=$(B) prove --timer --exec tests/lib/run.sh -j$(JOBS) $(E2E) $(UNIT_TESTS)
+	ALZY_BUILD=$(B) prove --timer --exec tests/lib/run.sh -j$$(($(JOBS) + 2)) $(E2E) $(UNIT_TESTS)
 
 lint:
 	tools/deps.sh check
