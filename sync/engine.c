@@ -89,17 +89,27 @@ static int count_stream(const struct parcel *parcel, enum stream stream, const s
 	return rc;
 }
 
-static int64_t count_sessions(const struct parcel *parcel, const struct receipt *receipt)
+/* What became of the sessions that were sent for their own sake. */
+static int count_sessions(struct run *run, const struct parcel *parcel, const struct receipt *receipt,
+                          int64_t *out_told, struct err *e)
 {
-	int64_t held = 0;
+	int rc = 0;
 	for (size_t i = 0; i < parcel->session_count; i++)
-		for (size_t j = 0; j < receipt->session_count; j++)
-			if (!strcmp(parcel->sessions[i].session_id, receipt->sessions[j].session_id) &&
-			    receipt->sessions[j].revision >= parcel->sessions[i].revision) {
-				held++;
-				break;
-			}
-	return held;
+		for (size_t j = 0; j < receipt->session_count; j++) {
+			const struct receipt_session *said = &receipt->sessions[j];
+			if (strcmp(parcel->sessions[i].session_id, said->session_id))
+				continue;
+			bool held = said->revision >= parcel->sessions[i].revision, refused = !held && said->refused[0];
+			run->report->sessions += held;
+			run->report->refused += refused;
+			*out_told += held || refused;
+			if (refused)
+				memcpy(run->report->refusal, said->refused, sizeof run->report->refusal);
+			if (refused && !rc)
+				rc = packer_session_refused(&run->packer, &parcel->sessions[i], e);
+			break;
+		}
+	return rc;
 }
 
 /* Adds to the report what the receipt says of the batch. A receipt by which nothing gets on would make the same rows go
@@ -107,10 +117,13 @@ static int64_t count_sessions(const struct parcel *parcel, const struct receipt 
 static int count_up(struct run *run, const struct parcel *parcel, const struct receipt *receipt, struct err *e)
 {
 	struct engine_report *report = run->report;
-	int64_t sessions = count_sessions(parcel, receipt), told = sessions;
+	int64_t sessions = 0, told;
 	struct counts counts[STREAM_COUNT] = {{0}};
+	int rc = count_sessions(run, parcel, receipt, &sessions, e);
+	told = sessions;
 	for (int s = 0; s < STREAM_COUNT; s++) {
-		int rc = count_stream(parcel, (enum stream)s, receipt, &counts[s], e);
+		if (!rc)
+			rc = count_stream(parcel, (enum stream)s, receipt, &counts[s], e);
 		if (rc)
 			return rc;
 		told += counts[s].accounted + counts[s].conflicts;
@@ -121,7 +134,6 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 		*(s == STREAM_POINTS ? &report->points : &report->events) +=
 			counts[s].accounted - (counts[s].rejected < counts[s].accounted ? counts[s].rejected : counts[s].accounted);
 	}
-	report->sessions += sessions;
 	if ((receipt->streams[STREAM_POINTS].left || receipt->streams[STREAM_EVENTS].left) && told == sessions)
 		return err_set(
 			e, ERR_LIMIT,

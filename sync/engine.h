@@ -7,6 +7,7 @@
 #include "store/store.h"
 #include "sync/carrier.h"
 #include "sync/keys.h"
+#include "sync/receipt.h"
 #include "sync/verify.h"
 
 #include <stdbool.h>
@@ -21,6 +22,8 @@ struct engine_report {
 	int64_t batches;
 	int64_t bytes_sent, bytes_received; /* envelopes; what HTTP and TLS add is not in it */
 	int64_t rejected;                   /* rows newly rejected */
+	int64_t refused;                    /* sessions that the centre's database does not take; they stay unsent … */
+	char refusal[RECEIPT_REASON_TEXT];  /* … and what it said of the last one */
 	int64_t renamed;   /* rows whose names are another copy's: they go on in a store of their own (store/identity.h) */
 	bool forked;       /* … which was made in this run */
 	int64_t remaining; /* points, events and sessions still unsent */

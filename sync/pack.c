@@ -77,6 +77,7 @@ void packer_end(struct packer *packer)
 		ranges_free(&packer->again[s]);
 		ranges_free(&packer->told[s]);
 	}
+	free(packer->refused);
 	batch_free(&packer->batch);
 	buffer_free(&packer->document);
 }
@@ -116,11 +117,10 @@ static int add_session(struct packer *packer, const struct session *session, str
 	return 0;
 }
 
-static bool is_in_flight(const struct parcel *in_flight, const struct session *session)
+static bool is_among(const struct parcel_session *sessions, size_t count, const struct session *session)
 {
-	for (size_t i = 0; in_flight && i < in_flight->session_count; i++)
-		if (in_flight->sessions[i].revision == session->revision &&
-		    !strcmp(in_flight->sessions[i].session_id, session->session_id))
+	for (size_t i = 0; i < count; i++)
+		if (sessions[i].revision == session->revision && !strcmp(sessions[i].session_id, session->session_id))
 			return true;
 	return false;
 }
@@ -287,15 +287,18 @@ static int gather_sessions(struct packer *packer, const struct parcel *in_flight
 {
 	struct batch *batch = &packer->batch;
 	struct session *sessions = NULL;
-	size_t count = 0, ask = BATCH_SESSIONS_MAX + (in_flight ? in_flight->session_count : 0);
+	size_t count = 0, flying = in_flight ? in_flight->session_count : 0;
+	size_t ask = BATCH_SESSIONS_MAX + flying + packer->refused_count;
 	int rc = store_sessions_unsent(packer->store, ask, &sessions, &count, e);
 	out->sessions = !rc && count ? malloc(count * sizeof *out->sessions) : NULL;
 	if (!rc && count && !out->sessions)
 		rc = err_set(e, ERR_MEMORY, "out of memory for sessions");
 	for (size_t i = 0; i < count && !rc; i++) {
-		if (is_in_flight(in_flight, &sessions[i]))
+		if (flying && is_among(in_flight->sessions, flying, &sessions[i]))
 			continue;
 		const struct session *aboard = find_aboard(batch, &sessions[i]);
+		if (!aboard && is_among(packer->refused, packer->refused_count, &sessions[i]))
+			continue;
 		if (!aboard && (limits->bare || (int64_t)batch->session_count >= limits->sessions)) {
 			out->full = true;
 			continue;
@@ -469,6 +472,16 @@ static int look_for_retries(struct packer *packer, const struct parcel *parcel, 
 		ranges_free(&aboard);
 	}
 	return rc;
+}
+
+int packer_session_refused(struct packer *packer, const struct parcel_session *session, struct err *e)
+{
+	struct parcel_session *more = realloc(packer->refused, (packer->refused_count + 1) * sizeof *more);
+	if (!more)
+		return err_set(e, ERR_MEMORY, "out of memory for sessions");
+	packer->refused = more;
+	packer->refused[packer->refused_count++] = *session;
+	return 0;
 }
 
 int packer_sent(struct packer *packer, const struct parcel *parcel, struct err *e)

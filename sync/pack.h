@@ -59,6 +59,9 @@ struct packer {
 	 * Filled by the caller after packer_start. */
 	struct ranges again[STREAM_COUNT];
 	struct ranges told[STREAM_COUNT]; /* drops that were packed: each goes once, whatever comes of it */
+	/* Sessions that the centre has refused in this run: they go only with their rows. */
+	struct parcel_session *refused;
+	size_t refused_count;
 	struct batch batch;
 	size_t session_room;
 	struct buffer document;
@@ -79,6 +82,8 @@ int packer_sent(struct packer *packer, const struct parcel *parcel, struct err *
 
 /* The centre has refused this parcel: the next ones carry half of it, or one of its rows. False when it was a single row, or none. */
 bool packer_narrow(struct packer *packer, const struct parcel *refused);
+/* It has taken the parcel, but not this session of it, which stays unsent: in this run it does not go by itself again. */
+int packer_session_refused(struct packer *packer, const struct parcel_session *session, struct err *e);
 /* It has taken this one: after a row that came alone, its neighbour of the other stream has its turn; and after a few, the limits are
  * widened again. */
 void packer_passed(struct packer *packer);

@@ -131,6 +131,7 @@ static bool add_sessions(cJSON *root, const struct receipt *receipt)
 		     document_add_int(item, "revision", receipt->sessions[i].revision) &&
 		     document_add_text_unless_empty(item, "lost", receipt->sessions[i].lost) &&
 		     document_add_int_unless(item, "seen", receipt->sessions[i].seen, 0) &&
+		     document_add_text_unless_empty(item, "refused", receipt->sessions[i].refused) &&
 		     add_edits(item, &receipt->sessions[i].edits);
 	}
 	return ok;
@@ -325,6 +326,8 @@ static int get_sessions(const cJSON *root, struct receipt *out, struct err *e)
 			rc = document_get_text_or_empty(item, "lost", session->lost, sizeof session->lost, e);
 		if (!rc)
 			rc = document_get_int_or(item, "seen", 0, DOCUMENT_INT_MAX, 0, &session->seen, e);
+		if (!rc)
+			rc = document_get_text_or_empty(item, "refused", session->refused, sizeof session->refused, e);
 		if (!rc)
 			rc = get_edits(item, &session->edits, e);
 		session->edits.values.revision = session->revision;

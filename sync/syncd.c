@@ -121,6 +121,10 @@ static void tell(const struct engine_report *report)
 		         " bytes in %.1f s; the centre accounts for %" PRId64 " points and %" PRId64 " events",
 		         report->points, report->events, report->sessions, report->rejected, report->batches,
 		         report->bytes_sent, (double)report->elapsed_ms / 1000, report->held_points, report->held_events);
+	if (report->refused)
+		log_warning("%" PRId64
+		            " sessions are refused by the database of the centre, and offered again with each run: %s",
+		            report->refused, report->refusal);
 }
 
 static void tell_proof(const struct engine_report *report)

@@ -132,6 +132,7 @@ static void print_report_json(const struct engine_report *r, const struct prune_
 		{"bytes_sent", r->bytes_sent},
 		{"bytes_received", r->bytes_received},
 		{"rejected", r->rejected},
+		{"refused_sessions", r->refused},
 		{"renamed", r->renamed},
 		{"remaining", r->remaining},
 		{"held_points", r->held_points},
@@ -160,7 +161,8 @@ static int by_network(struct cli *cli, bool json, struct err *e)
 	if (rc && !report.remaining)
 		count_unsent(cli->store, &report);
 	if (!rc && report.remaining)
-		rc = err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent", report.remaining);
+		rc = err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent%s%s", report.remaining,
+		             report.refused ? "; the centre refuses " : "", report.refusal);
 	if (!rc)
 		rc = prune(cli, &pruned, e);
 	if (json)

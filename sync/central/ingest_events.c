@@ -23,6 +23,16 @@ static int64_t time_of(const struct batch *batch, size_t row)
 	return batch->events[row].event_at_ms;
 }
 
+/* The batch has the session of each event. */
+static const struct ingest_session *session_row(const struct ingest *in, size_t row)
+{
+	const char *name = in->batch->events[row].session_id;
+	size_t at = 0;
+	while (*name && strcmp(in->batch->sessions[at].session_id, name))
+		at++;
+	return *name ? &in->sessions[at] : NULL;
+}
+
 static void digest(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST])
 {
 	digest_events(batch->events + row, count, out);
@@ -106,6 +116,7 @@ const struct ingest_rows ingest_events = {
 	.count = count_events,
 	.seq = seq_of,
 	.time_ms = time_of,
+	.session = session_row,
 	.copy = copy,
 	.digest = digest,
 	.compare_sql = compare_sql,

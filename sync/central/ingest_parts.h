@@ -34,6 +34,8 @@ struct ingest_stream {
 struct ingest_session {
 	int64_t id; /* alzy.sessions.id; 0: not held */
 	struct receipt_session said;
+	char code[6];                  /* SQLSTATE by which Postgres has refused what the batch says of it; "" it has not */
+	char why[RECEIPT_REASON_TEXT]; /* … and its words, with the session named */
 };
 
 enum { REFERENCE_VALUES = 5 };
@@ -51,6 +53,7 @@ struct ingest {
 	int64_t expired_ms; /* all that has expired was recorded before; TIME_MS_MAX: nobody knows */
 	struct ingest_stream streams[STREAM_COUNT];
 	struct ingest_session *sessions; /* one for each of the batch */
+	size_t sessions_refused;         /* so many of them */
 	struct buffer session_names;     /* what ingest_sessions_ask gives to Postgres */
 	const char *sessions_asked;
 	struct pg_result *sessions_found; /* what came of it */
@@ -77,6 +80,7 @@ struct ingest_rows {
 	size_t (*count)(const struct batch *batch);
 	int64_t (*seq)(const struct batch *batch, size_t row);
 	int64_t (*time_ms)(const struct batch *batch, size_t row);
+	const struct ingest_session *(*session)(const struct ingest *in, size_t row); /* NULL: of none */
 	/* COPY of rows[0..count) as one statement, behind a savepoint "rows". */
 	int (*copy)(struct ingest *in, const size_t *rows, size_t count, struct err *e);
 	/* Content digest of `count` rows from `row` on (digest.h). */
@@ -97,7 +101,7 @@ int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
 int ingest_sessions_ask(struct ingest *in, struct pg_call *out, struct err *e);
 /* Which others the centre has changed. After ingest_sessions_ask. */
 void ingest_unseen_ask(struct ingest *in, struct pg_call *out);
-/* The batch's sessions into both tables. ERR_REFUSED when one belongs to another device. */
+/* The batch's sessions into both tables, but for those that Postgres refuses. ERR_REFUSED when one belongs to another device. */
 int ingest_sessions(struct ingest *in, struct err *e);
 
 /* Puts into in->receipt what is held of the batch's sessions, and sessions that the centre has changed. */

@@ -23,6 +23,12 @@ static int64_t time_of(const struct batch *batch, size_t row)
 	return batch->points[row].recorded_at_ms;
 }
 
+static const struct ingest_session *session_row(const struct ingest *in, size_t row)
+{
+	int32_t session = in->batch->points[row].session;
+	return session ? &in->sessions[session - 1] : NULL;
+}
+
 static void digest(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST])
 {
 	digest_points(batch->points + row, count, batch->sessions, out);
@@ -141,6 +147,7 @@ const struct ingest_rows ingest_points = {
 	.count = count_points,
 	.seq = seq_of,
 	.time_ms = time_of,
+	.session = session_row,
 	.copy = copy,
 	.digest = digest,
 	.compare_sql = compare_sql,

@@ -156,6 +156,37 @@ static int find_room(struct ingest_stream *stream, const struct ranges *fresh, s
 	return rc;
 }
 
+/* Rows of a session that is refused go aside with it: the others are left in index[0..*count). Without room for one more
+ * range nothing more is taken, as in alzy.take. */
+static int set_aside_sessions(struct ingest *in, const struct ingest_rows *rows, size_t *index, size_t *count,
+                              struct err *e)
+{
+	struct ingest_stream *stream = &in->streams[rows->stream];
+	int64_t before = -1;
+	size_t good = 0;
+	int rc = 0;
+	for (size_t i = 0; i < *count && !rc; i++) {
+		const struct ingest_session *session = rows->session(in, index[i]);
+		int64_t seq = rows->seq(in->batch, index[i]);
+		if (!session || session->id) {
+			index[good++] = index[i];
+			continue;
+		}
+		if (seq != before + 1)
+			stream->room -= 2;
+		if (stream->room < 0) {
+			stream->left += (int64_t)(*count - i);
+			break;
+		}
+		before = seq;
+		rc = ranges_add(&stream->refused, seq, seq, e);
+		if (!rc)
+			rc = ingest_reject(in, rows, index[i], session->code, session->why, e);
+	}
+	*count = good;
+	return rc;
+}
+
 static int take_fresh(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, struct err *e)
 {
 	size_t count = 0, *index = calloc((size_t)ranges_total(fresh) + 1, sizeof *index);
@@ -166,7 +197,9 @@ static int take_fresh(struct ingest *in, const struct ingest_rows *rows, const s
 		for (int64_t seq = fresh->items[i].first; seq <= fresh->items[i].last; seq++)
 			index[count++] = row++;
 	}
-	int rc = count ? take(in, rows, index, count, e) : 0;
+	int rc = in->sessions_refused ? set_aside_sessions(in, rows, index, &count, e) : 0;
+	if (!rc && count)
+		rc = take(in, rows, index, count, e);
 	free(index);
 	return rc;
 }

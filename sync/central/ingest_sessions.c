@@ -161,7 +161,9 @@ static int read_one(struct ingest *in, const struct pg_result *found, size_t i, 
 	struct ingest_session *held = &in->sessions[i];
 	const char *name = in->batch->sessions[i].session_id;
 	bool unknown = !strcmp(pg_text(found, i, 0), "t");
-	*held = (struct ingest_session){0};
+	held->id = 0;
+	held->said = (struct receipt_session){0};
+	memcpy(held->said.session_id, name, sizeof held->said.session_id);
 	if (unknown)
 		return 0;
 	if (pg_is_null(found, i, 1))
@@ -172,7 +174,6 @@ static int read_one(struct ingest *in, const struct pg_result *found, size_t i, 
 		               name, pg_int(found, i, 2));
 	held->id = pg_int(found, i, 1);
 	read_edits(found, i, 3, &held->said);
-	memcpy(held->said.session_id, name, sizeof held->said.session_id);
 	return 0;
 }
 
@@ -243,29 +244,116 @@ static void forget_erased(const struct ingest *in, struct session *session)
 		session->ended_at_ms = in->erased_ms;
 }
 
-static int write_some(struct ingest *in, bool fresh, const char *sql, struct err *e)
+/* Sessions of the batch that are news, of those that are held or of those that are not, and the statement that writes them. */
+struct news {
+	const char *sql;
+	bool fresh;
+	size_t *index, count; /* in the batch */
+};
+
+/* news->index[at..at + count) as the statement takes them. */
+static char *news_json(const struct ingest *in, const struct news *news, size_t at, size_t count)
 {
-	char device[24];
-	cJSON *news = cJSON_CreateArray();
-	for (size_t i = 0; i < in->batch->session_count; i++) {
-		const struct session *session = &in->batch->sessions[i];
-		const struct ingest_session *held = &in->sessions[i];
+	cJSON *array = cJSON_CreateArray();
+	for (size_t i = at; i < at + count; i++) {
+		const struct session *session = &in->batch->sessions[news->index[i]];
 		struct session merged = *session;
-		if (fresh != !held->id || !is_news(in, session, held))
-			continue;
-		unsigned keep = fresh ? 0 : merge_session(session, &held->said.edits, &merged);
+		unsigned keep = news->fresh ? 0 : merge_session(session, &in->sessions[news->index[i]].said.edits, &merged);
 		forget_erased(in, &merged);
 		/* The fields of the merged one that are kept are the centre's own, which are not written. */
-		cJSON_AddItemToArray(news, to_json(&merged, keep));
+		cJSON_AddItemToArray(array, to_json(&merged, keep));
 	}
-	char *json = json_print(news);
-	int count = cJSON_GetArraySize(news);
-	cJSON_Delete(news);
+	char *json = json_print(array);
+	cJSON_Delete(array);
+	return json;
+}
+
+/* Writes some of them, in one round trip. Returns 1 when Postgres refuses that, with *e saying why: then none is written. */
+static int try_some(struct ingest *in, const struct news *news, size_t at, size_t count, struct err *e)
+{
+	char device[24], *json = news_json(in, news, at, count);
 	if (!json)
 		return err_set(e, ERR_MEMORY, "out of memory for sessions");
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
-	int rc = count ? pg_query(in->pg, NULL, e, sql, 3, (const char *const[]){json, device, in->batch->store_id}) : 0;
+	struct pg_call calls[] = {
+		{.sql = "SAVEPOINT sessions"},
+		{.sql = news->sql, .count = 3, .values = (const char *const[]){json, device, in->batch->store_id}},
+		{.sql = in->careful ? "SET CONSTRAINTS ALL IMMEDIATE" : ""},
+		{.sql = "RELEASE SAVEPOINT sessions"},
+	};
+	size_t calls_count = sizeof calls / sizeof *calls;
+	int rc = pg_queries(in->pg, calls, calls_count, e);
+	for (size_t i = 0; i < calls_count; i++)
+		pg_result_free(calls[i].result);
 	free(json);
+	if (!rc || pg_is_outage(pg_sqlstate(in->pg)))
+		return rc;
+	/* When there is nothing to go back to, the first failure is the one to tell of. */
+	return pg_script(in->pg, "ROLLBACK TO SAVEPOINT sessions; RELEASE SAVEPOINT sessions", NULL) ? rc : 1;
+}
+
+/* What was refused, and how much of that may be the table's fault, and not the session's. */
+struct tally {
+	size_t refused, doubtful;
+	struct err first; /* of the doubtful ones */
+};
+
+static void refuse(struct ingest *in, size_t index, const struct err *why, struct tally *tally)
+{
+	struct ingest_session *session = &in->sessions[index];
+	const char *code = pg_sqlstate(in->pg);
+	enum err_code kind = pg_error_code(code);
+	snprintf(session->code, sizeof session->code, "%s", code);
+	snprintf(session->why, sizeof session->why, "session %s: %.*s", in->batch->sessions[index].session_id,
+	         (int)sizeof session->why - UUID_TEXT - 10, why->text);
+	in->sessions_refused++;
+	tally->refused++;
+	if (kind != ERR_DATA && !tally->doubtful++)
+		tally->first = *why;
+}
+
+/* Halves what is refused together until the culprits are alone. */
+static int judge(struct ingest *in, const struct news *news, size_t at, size_t count, struct tally *tally,
+                 struct err *e)
+{
+	struct err why = {0};
+	int rc = try_some(in, news, at, count, &why);
+	if (rc < 0)
+		*e = why;
+	if (rc < 1)
+		return rc;
+	if (count == 1) {
+		refuse(in, news->index[at], &why, tally);
+		return 0;
+	}
+	rc = judge(in, news, at, count / 2, tally, e);
+	return rc ? rc : judge(in, news, at + count / 2, count - count / 2, tally, e);
+}
+
+/* All together, as is fastest. What that refuses is tried once more as a whole: a reference that went away meanwhile is known to be
+ * lost by then. */
+static int write_all(struct ingest *in, const struct news *news, struct err *e)
+{
+	struct tally tally = {0};
+	int rc = news->count ? try_some(in, news, 0, news->count, e) : 0;
+	if (rc == 1)
+		rc = judge(in, news, 0, news->count, &tally, e);
+	/* As with rows: what refuses every one of them is broken, and no session is at fault. */
+	if (!rc && tally.doubtful && tally.doubtful == news->count)
+		rc = err_set(e, tally.first.code, "%s", tally.first.text);
+	return rc;
+}
+
+static int write_some(struct ingest *in, bool fresh, const char *sql, struct err *e)
+{
+	struct news news = {sql, fresh, calloc(in->batch->session_count + 1, sizeof *news.index), 0};
+	if (!news.index)
+		return err_set(e, ERR_MEMORY, "out of memory for sessions");
+	for (size_t i = 0; i < in->batch->session_count; i++)
+		if (fresh == !in->sessions[i].id && is_news(in, &in->batch->sessions[i], &in->sessions[i]))
+			news.index[news.count++] = i;
+	int rc = write_all(in, &news, e);
+	free(news.index);
 	return rc;
 }
 
@@ -319,7 +407,7 @@ int ingest_sessions(struct ingest *in, struct err *e)
 		rc = write_news(in, e);
 	in->changed = in->changed || news;
 	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
-		if (!in->sessions[i].id)
+		if (!in->sessions[i].id && !in->sessions[i].code[0])
 			rc = err_set(e, ERR_DATABASE, "session %s was not written", in->batch->sessions[i].session_id);
 	return rc;
 }
@@ -368,8 +456,11 @@ int ingest_sessions_say(struct ingest *in, struct err *e)
 	in->receipt->sessions = calloc(count + unseen_room(in) + 1, sizeof *in->receipt->sessions);
 	if (!in->receipt->sessions)
 		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
-	for (size_t i = 0; i < count; i++)
-		in->receipt->sessions[i] = in->sessions[i].said;
+	for (size_t i = 0; i < count; i++) {
+		struct receipt_session *said = &in->receipt->sessions[i];
+		*said = in->sessions[i].said;
+		memcpy(said->refused, in->sessions[i].why, sizeof said->refused);
+	}
 	in->receipt->session_count = count;
 	list_unseen(in);
 	for (size_t i = 0; i < in->receipt->session_count; i++)

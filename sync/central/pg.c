@@ -57,7 +57,7 @@ static const char *one_line(const char *text, char *out, size_t size)
 	for (size_t length = strlen(out); length && out[length - 1] == '\n'; length--)
 		out[length - 1] = '\0';
 	for (char *c = out; *c; c++)
-		if (*c == '\n' || *c == '\t')
+		if ((unsigned char)*c < ' ' || *c == '\x7f')
 			*c = ' ';
 	return out;
 }

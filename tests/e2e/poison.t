@@ -76,6 +76,30 @@ is "$(held) $(aside) $(sql "SELECT count(*) FROM public.events WHERE event_type 
 ok "alzy verify proves it" on car verify
 ok "alzy-central check, too" central check
 
+# ---- a session that is refused takes its rows with it
+sql "ALTER TABLE public.sessions ADD CONSTRAINT away CHECK (start_at < '2024-05-01 10:18:20') NOT VALID"
+before=$(held)
+drive car 50
+session=$(lite car 'SELECT session_id FROM sessions ORDER BY id DESC LIMIT 1')
+requests=$(grep -c '/v1/batches' "$SCRATCH/central.log")
+refuses "a drive whose session a constraint refuses" 21 "1 rows are still unsent; the centre refuses session $session: .*\"away\"" on car sync
+is "$(held) $(unsent)" "$before 0" "… its points are not held, and none waits"
+is "$(sql "SELECT count(*), count(DISTINCT reason), min(code) FROM alzy.rejected WHERE stream = 'points'")" "50|1|23514" "… they are kept aside together"
+like "$(sql "SELECT DISTINCT reason FROM alzy.rejected")" "^session $session: .*\"away\"" "… and the reason names the session"
+is "$(sql "SELECT count(*) FROM public.sessions WHERE session_id = '$session'")" 0 "… which is not held"
+[ $(($(grep -c '/v1/batches' "$SCRATCH/central.log") - requests)) -le 3 ]
+tap $? "… within three requests"
+refuses "it is offered again with each run" 21 "the centre refuses session $session" on car sync
+is "$(on car sync --json 2>"$SCRATCH/said" | json refused_sessions)" 1 "… --json counts it"
+sql 'ALTER TABLE public.sessions DROP CONSTRAINT away'
+ok "the constraint is gone: the session is sent" on car sync
+is "$(sql "SELECT count(*) FROM public.sessions WHERE session_id = '$session'") $(held)" "1 $before" "… and held"
+ok "its rows are offered again" on car queue retry
+ok "… and sent" on car sync
+is "$(held) $(aside)" "$((before + 50)) none" "they are held"
+ok "alzy verify proves it" on car verify
+ok "alzy-central check, too" central check
+
 # ---- batches that the centre refuses as a whole: here for a constraint on a table where no single row can be set aside
 drive car 1000
 on car event odd >"$SCRATCH/said"
@@ -84,7 +108,7 @@ on car event even >"$SCRATCH/said"
 sql "ALTER TABLE alzy.stretches ADD CONSTRAINT odd CHECK (NOT (stream = 'points' AND (1234 BETWEEN first_seq AND last_seq
 	OR 1500 BETWEEN first_seq AND last_seq) OR stream = 'events' AND $event BETWEEN first_seq AND last_seq)) NOT VALID"
 ok "a drive with three rows that no batch may have" on car sync
-is "$(held) $(unsent)" "2098 0" "all others are held, and nothing waits"
+is "$(held) $(unsent)" "2148 0" "all others are held, and nothing waits"
 is "$(sql "SELECT count(*) FROM public.events WHERE event_type IN ('odd', 'even')")" 1 "… events as well"
 is "$(on car queue --rejected --json | grep -oE '"(seq|code)":[^,]*' | tr '\n' ' ')" \
 	"\"seq\":1234 \"code\":\"refused\" \"seq\":1500 \"code\":\"refused\" \"seq\":$event \"code\":\"refused\" " "they are set aside on the unit"
@@ -95,10 +119,10 @@ tap $? "… within a bounded number of requests" || diag "$(grep -c '/v1/batches
 refuses "alzy verify says that they are not there" 21 . on car verify
 drive car 10
 ok "what is recorded since is sent" on car sync
-is "$(held) $(unsent)" "2108 0" "… at once"
+is "$(held) $(unsent)" "2158 0" "… at once"
 ok "the rows are offered once more" on car queue retry
 ok "… in vain" on car sync
-is "$(held) $(unsent)" "2108 0" "… they are aside again"
+is "$(held) $(unsent)" "2158 0" "… they are aside again"
 
 # ---- but an outage sets nothing aside
 sql "ALTER TABLE alzy.stretches DROP CONSTRAINT odd; ALTER TABLE alzy.stores ADD CONSTRAINT broken CHECK (exchange < 1) NOT VALID"
@@ -119,7 +143,7 @@ done
 mode 'refuse 413 LIMIT 700'
 drive car 1000
 ok "through a proxy that is too narrow for large batches" on car sync
-is "$(held) $(unsent) $(on car queue --rejected --json)" "3110 0 []" "all gets through, in small ones"
+is "$(held) $(unsent) $(on car queue --rejected --json)" "3160 0 []" "all gets through, in small ones"
 ok "alzy verify proves it" on car verify
 done_testing
 done_testing

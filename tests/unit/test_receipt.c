@@ -46,6 +46,7 @@ static struct receipt some_receipt(void)
 	receipt.sessions[0].revision = 3;
 	snprintf(receipt.sessions[0].lost, NAME_TEXT, "user_id machine_id");
 	receipt.sessions[0].seen = 40;
+	snprintf(receipt.sessions[0].refused, RECEIPT_REASON_TEXT, "session x: \"no\"");
 	receipt.sessions[0].edits = (struct session_edits){
 		.revision = 77,
 		.changed = {[SESSION_USER] = 77, [SESSION_MACHINE] = 50, [SESSION_STARTED] = 51, [SESSION_STATUS] = 52},
@@ -87,6 +88,7 @@ static void round_trip(const struct receipt *a)
 	for (size_t i = 0; i < a->session_count; i++) {
 		assert_string_equal(a->sessions[i].session_id, b.sessions[i].session_id);
 		assert_string_equal(a->sessions[i].lost, b.sessions[i].lost);
+		assert_string_equal(a->sessions[i].refused, b.sessions[i].refused);
 		assert_true(a->sessions[i].revision == b.sessions[i].revision && a->sessions[i].seen == b.sessions[i].seen);
 		assert_memory_equal(&a->sessions[i].edits, &b.sessions[i].edits, sizeof b.sessions[i].edits);
 	}
