@@ -147,18 +147,6 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 	return 0;
 }
 
-/* What the receipt of a centre that takes nothing of this unit means for people. */
-static int explain_standing(const struct receipt *receipt, struct err *e)
-{
-	if (receipt->standing == STANDING_REVOKED)
-		return err_set(
-			e, ERR_REFUSED,
-			"the centre has revoked this unit's key: nothing is sent until it is paired anew (alzy pair LINK)");
-	return err_set(e, ERR_REFUSED,
-	               "device %" PRId64 " (%s) was %s at the centre: nothing is sent until the centre lets it back in",
-	               receipt->device_id, receipt->device_name, receipt_standing_name(receipt->standing));
-}
-
 /* An answer to what was sent just now tells what time it is, on a unit that may have no other way to know. */
 static int take_time(struct run *run, const struct receipt *receipt, struct err *e)
 {
@@ -189,7 +177,7 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 	if (!rc && strcmp(before, store_id(run->store)))
 		run->report->forked = true;
 	if (!rc && receipt.standing)
-		rc = explain_standing(&receipt, e);
+		rc = receipt_standing_explain(receipt.standing, receipt.device_id, receipt.device_name, e);
 	if (!rc)
 		rc = count_up(run, parcel, &receipt, e);
 	receipt_free(&receipt);

@@ -66,6 +66,8 @@ static int open_answer(const struct asking *asking, const struct buffer *questio
 		answer_free(out);
 		return err_set(e, ERR_FORGED, "the centre's answer is for another question than the one that was asked");
 	}
+	if (out->standing)
+		return receipt_standing_explain(out->standing, out->device_id, out->device_name, e);
 	return 0;
 }
 

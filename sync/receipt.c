@@ -4,6 +4,7 @@
 #include "sync/document.h"
 #include "sync/reference.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,30 @@ static const char *const standings[STANDING_COUNT] = {"", "deactivated", "delete
 const char *receipt_standing_name(enum receipt_standing standing)
 {
 	return standings[standing];
+}
+
+/* One that is not known is not taken for a good one. */
+int receipt_standing_get(const cJSON *root, enum receipt_standing *out, struct err *e)
+{
+	char name[16];
+	int rc = document_get_text_or_empty(root, "standing", name, sizeof name, e);
+	for (size_t i = 0; i < STANDING_COUNT && !rc; i++)
+		if (!strcmp(name, standings[i])) {
+			*out = (enum receipt_standing)i;
+			return 0;
+		}
+	return rc ? rc : err_set(e, ERR_INVALID, "\"standing\": \"%s\" is no standing that this alzy knows", name);
+}
+
+int receipt_standing_explain(enum receipt_standing standing, int64_t device_id, const char *device_name, struct err *e)
+{
+	if (standing == STANDING_REVOKED)
+		return err_set(
+			e, ERR_REFUSED,
+			"the centre has revoked this unit's key: nothing is sent until it is paired anew (alzy pair LINK)");
+	return err_set(e, ERR_REFUSED,
+	               "device %" PRId64 " (%s) was %s at the centre: nothing is sent until the centre lets it back in",
+	               device_id, device_name, receipt_standing_name(standing));
 }
 
 void receipt_free(struct receipt *receipt)
@@ -354,19 +379,6 @@ static int get_device(const cJSON *root, struct receipt *out, struct err *e)
 	return 0;
 }
 
-/* One that is not known is not taken for a good one. */
-static int get_standing(const cJSON *root, struct receipt *out, struct err *e)
-{
-	char name[16];
-	int rc = document_get_text_or_empty(root, "standing", name, sizeof name, e);
-	for (int i = 0; i < STANDING_COUNT && !rc; i++)
-		if (!strcmp(name, standings[i])) {
-			out->standing = (enum receipt_standing)i;
-			return 0;
-		}
-	return rc ? rc : err_set(e, ERR_INVALID, "\"standing\": \"%s\" is no standing that this alzy knows", name);
-}
-
 static int get_announcements(const cJSON *root, struct receipt *out, struct err *e)
 {
 	int rc = document_get_text_or_empty(root, "url", out->url, sizeof out->url, e);
@@ -427,7 +439,7 @@ static int get_all(const cJSON *root, struct receipt *out, struct err *e)
 	if (!rc)
 		rc = get_copied(root, out, e);
 	if (!rc)
-		rc = get_standing(root, out, e);
+		rc = receipt_standing_get(root, &out->standing, e);
 	if (!rc)
 		rc = get_announcements(root, out, e);
 	return rc;

@@ -11,6 +11,7 @@
 #include "hal/rows.h"
 #include "sync/envelope.h"
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,10 @@ enum {
  * for nothing and says nothing of rows. */
 enum receipt_standing { STANDING_GOOD, STANDING_DEACTIVATED, STANDING_DELETED, STANDING_REVOKED, STANDING_COUNT };
 const char *receipt_standing_name(enum receipt_standing standing); /* "deactivated"; "" for good */
+/* Reads "standing", which is absent for good. ERR_INVALID: a word of a later version. */
+int receipt_standing_get(const cJSON *root, enum receipt_standing *out, struct err *e);
+/* ERR_REFUSED, with what a standing other than good means for people. */
+int receipt_standing_explain(enum receipt_standing standing, int64_t device_id, const char *device_name, struct err *e);
 
 struct receipt_rejected {
 	int64_t seq;

@@ -287,13 +287,23 @@ void answer_free(struct answer *answer)
 	*answer = (struct answer){0};
 }
 
+static bool add_standing(cJSON *root, const struct answer *answer)
+{
+	if (!answer->standing)
+		return true;
+	cJSON *device = cJSON_AddObjectToObject(root, "device");
+	return device && document_add_text_unless_empty(root, "standing", receipt_standing_name(answer->standing)) &&
+	       document_add_int(device, "id", answer->device_id) &&
+	       document_add_text_unless_empty(device, "name", answer->device_name);
+}
+
 int answer_encode(const struct answer *answer, struct buffer *out, struct err *e)
 {
 	cJSON *root = cJSON_CreateObject();
 	json_add_hex(root, "question_digest", answer->question_digest, sizeof answer->question_digest);
 	bool ok = root && document_add_text_unless_empty(root, "store_id", answer->store_id) &&
-	          document_add_int(root, "centre_ms", answer->centre_ms);
-	for (int s = 0; s < STREAM_COUNT && ok; s++) {
+	          document_add_int(root, "centre_ms", answer->centre_ms) && add_standing(root, answer);
+	for (int s = 0; s < STREAM_COUNT && ok && !answer->standing; s++) {
 		struct answer_stream stream = answer->streams[s]; /* borrowed */
 		cJSON *object = cJSON_AddObjectToObject(root, stream_name((enum stream)s));
 		ok = object != NULL;
@@ -317,6 +327,18 @@ static int get_said(const cJSON *root, const char *name, struct answer_stream *o
 	return rc;
 }
 
+static int get_standing(const cJSON *root, struct answer *out, struct err *e)
+{
+	const cJSON *device;
+	int rc = receipt_standing_get(root, &out->standing, e);
+	if (rc || !out->standing)
+		return rc;
+	rc = json_get_object(root, "device", &device, e);
+	if (!rc)
+		rc = json_get_int(device, "id", 1, DOCUMENT_INT_MAX, &out->device_id, e);
+	return rc ? rc : document_get_text_or_empty(device, "name", out->device_name, sizeof out->device_name, e);
+}
+
 int answer_decode(const void *document, size_t length, struct answer *out, struct err *e)
 {
 	struct answer answer = {0};
@@ -329,7 +351,9 @@ int answer_decode(const void *document, size_t length, struct answer *out, struc
 		rc = document_get_uuid(root, "store_id", answer.store_id, e);
 	if (!rc)
 		rc = json_get_int(root, "centre_ms", TIME_MS_MIN, TIME_MS_MAX, &answer.centre_ms, e);
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+	if (!rc)
+		rc = get_standing(root, &answer, e);
+	for (int s = 0; s < STREAM_COUNT && !rc && !answer.standing; s++)
 		rc = get_said(root, stream_name((enum stream)s), &answer.streams[s], e);
 	cJSON_Delete(root);
 	if (rc)

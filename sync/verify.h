@@ -11,6 +11,7 @@
 #include "sync/digest.h"
 #include "sync/envelope.h"
 #include "sync/keys.h"
+#include "sync/receipt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -87,6 +88,10 @@ struct answer {
 	char store_id[UUID_TEXT];
 	uint8_t question_digest[ENVELOPE_DIGEST]; /* of the envelope that it answers */
 	int64_t centre_ms;
+	/* To a unit that the centre does not serve it says this, and nothing of rows. */
+	enum receipt_standing standing;
+	int64_t device_id;
+	char device_name[NAME_TEXT];
 	struct answer_stream {
 		struct ranges absent;    /* blocks asked about of which the centre has no row, though the unit has */
 		struct ranges differing; /* blocks asked about of which it has other rows than the unit */

@@ -35,7 +35,8 @@ int exchange_batch(struct pg *pg, const struct identity *centre, const void *byt
 int exchange_pairing(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
                      struct err *e);
 
-/* Takes a question (verify.h), and appends the signed and sealed answer to `out`. Errors as of exchange_batch. */
+/* Takes a question (verify.h), and appends the signed and sealed answer to `out`: to a sender who is not served, his standing.
+ * Errors as of exchange_batch. */
 int exchange_question(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
                       struct err *e);
 

@@ -1,11 +1,11 @@
 /* A question of a unit about what the centre holds, and its answer. */
 #include "sync/central/exchange.h"
 
+#include "hal/clock.h"
 #include "sync/central/verify_centre.h"
 #include "sync/envelope.h"
 #include "sync/verify.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static int open_question(const struct identity *centre, const void *bytes, size_t count,
@@ -37,6 +37,16 @@ static int seal_answer(const struct key_pair *centre, const uint8_t recipient[KE
 	return rc;
 }
 
+/* To one who is not served. */
+static void tell_standing(const struct exchange_sender *sender, const struct question *question,
+                          const uint8_t digest[ENVELOPE_DIGEST], struct answer *out)
+{
+	*out = (struct answer){.centre_ms = clock_wall_ms(), .standing = sender->standing, .device_id = sender->device_id};
+	memcpy(out->store_id, question->store_id, sizeof out->store_id);
+	memcpy(out->question_digest, digest, sizeof out->question_digest);
+	memcpy(out->device_name, sender->name, sizeof out->device_name);
+}
+
 int exchange_question(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
                       struct err *e)
 {
@@ -51,15 +61,15 @@ int exchange_question(struct pg *pg, const struct identity *centre, const void *
 		rc = err_set(e, ERR_INVALID, "the envelope is no question");
 	if (!rc)
 		rc = exchange_find_sender(pg, head.sender, &from, e);
-	if (!rc && from.standing)
-		rc = err_set(e, ERR_REFUSED, "device %" PRId64 " (%s), or its key, was %s at the centre", from.device_id,
-		             from.name, receipt_standing_name(from.standing));
 	if (!rc)
 		rc = open_question(centre, bytes, count, head.sender, &question, &key, e);
 	if (rc)
 		return rc;
 	envelope_digest(bytes, count, digest);
-	rc = verify_centre(pg, from.device_id, &question, digest, &answer, e);
+	if (from.standing)
+		tell_standing(&from, &question, digest, &answer);
+	else
+		rc = verify_centre(pg, from.device_id, &question, digest, &answer, e);
 	if (!rc)
 		rc = seal_answer(&centre->keys[key], head.sender, &answer, out, e);
 	answer_free(&answer);

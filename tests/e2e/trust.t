@@ -58,10 +58,13 @@ believed=$(accounted car)
 
 # ---- every standing, and back
 stopped() { # WORD: the unit is told, keeps what it has and believes, and sends no row
-	local before
+	local before words
 	before=$(held car)
 	drive car
 	refuses "$1: sync says so" 17 "$1" on car sync
+	words=$(grep "^alzy:" "$SCRATCH/said")
+	refuses "… verify says so" 17 "$1" on car verify
+	is "$(grep "^alzy:" "$SCRATCH/said")" "$words" "… in the same words"
 	is "$(standing car)" "$1" "… status says so"
 	like "$(on car status)" "^Stopped +this unit is $1 at the centre" "… in words"
 	is "$(accounted car)" "$believed" "… what is believed stays"
