@@ -31,6 +31,8 @@ struct status {
 	struct time_shown time;
 	struct session session;
 	bool session_open;
+	bool held;         /* it was paused, and not by the agent */
+	bool by_person;    /* without an open session nothing is kept */
 	struct point last; /* recorded */
 	int64_t last_seq[STREAM_COUNT];
 	struct store_backlog backlog;
@@ -111,6 +113,19 @@ static int gather_gone(struct store *store, struct status *s, struct err *e)
 	return rc;
 }
 
+static int gather_session(const struct cli *cli, struct status *s, struct err *e)
+{
+	struct session_change last;
+	bool found = false;
+	s->by_person = cli->conf.capture_session == CAPTURE_SESSION_MANUAL;
+	int rc = store_session_open(cli->store, &s->session, &s->session_open, e);
+	if (rc || !s->session_open || s->session.status != SESSION_PAUSED)
+		return rc;
+	rc = store_session_last_change(cli->store, &last, &found, e);
+	s->held = !found || last.to != SESSION_PAUSED || last.by_person;
+	return rc;
+}
+
 static int gather(const struct cli *cli, struct status *s, struct err *e)
 {
 	struct store *store = cli->store;
@@ -124,7 +139,7 @@ static int gather(const struct cli *cli, struct status *s, struct err *e)
 	/* A drive that was recorded has no present: without a floor the system clock is what all else is compared with. */
 	s->now_ms = s->time.time.floor_ms == INT64_MIN ? clock_wall_ms() : s->time.now_ms;
 	if (!rc)
-		rc = store_session_open(store, &s->session, &s->session_open, e);
+		rc = gather_session(cli, s, e);
 	for (int stream = 0; !rc && stream < STREAM_COUNT; stream++)
 		rc = store_last_seq(store, (enum stream)stream, &s->last_seq[stream], e);
 	if (!rc && s->last_seq[STREAM_POINTS])
@@ -263,6 +278,15 @@ static void add_sky(cJSON *object, struct store *store, const struct status *s)
 	cJSON_AddItemToObject(object, "satellites", sky_json(satellites, read_sky(store, s, satellites)));
 }
 
+static void add_session(cJSON *object, const struct status *s)
+{
+	cJSON *session = s->session_open ? cli_session_json(&s->session) : cJSON_CreateNull();
+	bool paused = s->session_open && s->session.status == SESSION_PAUSED;
+	if (s->session_open)
+		json_add_text_or_null(session, "paused_by", !paused ? "" : s->held ? "person" : "agent");
+	cJSON_AddItemToObject(object, "session", session);
+}
+
 static cJSON *status_json(struct store *store, const struct status *s)
 {
 	cJSON *object = cJSON_CreateObject();
@@ -271,7 +295,7 @@ static cJSON *status_json(struct store *store, const struct status *s)
 	cJSON_AddBoolToObject(object, "read_only", store_frozen(store));
 	add_device_and_centre(object, s);
 	add_agent(object, s);
-	cJSON_AddItemToObject(object, "session", s->session_open ? cli_session_json(&s->session) : cJSON_CreateNull());
+	add_session(object, s);
 	add_fix(object, s);
 	add_sky(object, store, s);
 	cJSON_AddItemToObject(object, "time", time_json(&s->time));
@@ -359,12 +383,21 @@ static void print_fix(const struct status *s, FILE *out)
 	print_fix_age(s, out);
 }
 
+/* Why nothing is kept although the agent runs, and what to do; NULL: it is. */
+static const char *why_nothing_is_kept(const struct status *s)
+{
+	if (s->held)
+		return "nothing is kept until it is resumed (alzy session resume)";
+	return s->by_person && !s->session_open ? "nothing is kept without one (alzy session start)" : NULL;
+}
+
 static void print_session_line(const struct status *s)
 {
 	const struct session *session = &s->session;
+	const char *why = why_nothing_is_kept(s);
 	char age[SHORT_TEXT];
 	if (!s->session_open) {
-		printf("Session   none open\n");
+		printf("Session   none open%s%s\n", why ? "; " : "", why ? why : "");
 		return;
 	}
 	printf("Session   %s, started %s", session_status_name(session->status),
@@ -376,6 +409,8 @@ static void print_session_line(const struct status *s)
 	if (session->application_id)
 		printf(", application %" PRId64, session->application_id);
 	printf("\n          %s\n", session->session_id);
+	if (why)
+		printf("          %s\n", why);
 }
 
 /* What became of the fixes since the agent has started: "interval 812, heartbeat 3". */
@@ -472,7 +507,9 @@ static int watch_page_of(void *user, FILE *out, struct err *e)
 	else
 		fprintf(out, "Agent     not running: nothing is being recorded\n");
 	print_fix(&s, out);
-	fprintf(out, "Session   %s\n", s.session_open ? session_status_name(s.session.status) : "none open");
+	const char *why = why_nothing_is_kept(&s);
+	fprintf(out, "Session   %s%s%s\n", s.session_open ? session_status_name(s.session.status) : "none open",
+	        why ? "; " : "", why ? why : "");
 	fprintf(out, "Recorded  %s", text_counted(s.last_seq[STREAM_POINTS], "point", a));
 	if (s.running && s.live.waiting_points)
 		fprintf(out, ", %" PRId64 " to be committed", s.live.waiting_points);

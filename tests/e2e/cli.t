@@ -58,7 +58,8 @@ is "$(json user_id <<<"$begun") $(json machine_id <<<"$begun") $(json applicatio
 refuses "a second one" 8 "$id" on car session start
 is "$(on car session pause --json | json status)" paused "session pause"
 refuses "… not twice" 8 'paused' on car session pause
-is "$(on car status --json | json session.status)" paused "status shows it"
+is "$(on car status --json | json session.status) $(on car status --json | json session.paused_by)" "paused person" "status shows it"
+like "$(on car status)" 'nothing is kept until it is resumed \(alzy session resume\)' "… and what it means"
 is "$(on car session resume --json | json status)" active "session resume"
 is "$(on car session show "${id:0:6}" --json | json session_id)" "$id" "session show by the beginning of its id"
 like "$(on car session show)" "^Session +$id" "session show without an id shows the open one"
