@@ -157,12 +157,14 @@ static int by_network(struct cli *cli, bool json, struct err *e)
 {
 	struct engine_report report = {0};
 	struct prune_report pruned = {0};
+	char a[SHORT_TEXT];
 	int rc = run_engine(cli, &report, e);
 	if (rc && !report.remaining)
 		count_unsent(cli->store, &report);
 	if (!rc && report.remaining)
-		rc = err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent%s%s", report.remaining,
-		             report.refused ? "; the centre refuses " : "", report.refusal);
+		rc = err_set(e, ERR_UNSENT, "%s %s still unsent%s%s", text_counted(report.remaining, "row", a),
+		             report.remaining == 1 ? "is" : "are", report.refused ? "; the centre refuses " : "",
+		             report.refusal);
 	if (!rc)
 		rc = prune(cli, &pruned, e);
 	if (json)

@@ -152,9 +152,13 @@ static int judge(const struct verifying *done, struct err *e)
 	int64_t unsent = named_in_all(done, VERIFY_UNSENT), others = 0;
 	for (int fate = VERIFY_UNSENT + 1; fate < VERIFY_FATES; fate++)
 		others += named_in_all(done, (enum verify_fate)fate);
+	char a[SHORT_TEXT];
 	if (others)
-		return err_set(e, ERR_DIFFERS, "%" PRId64 " rows are not at the centre as they were recorded", others);
-	return unsent ? err_set(e, ERR_UNSENT, "%" PRId64 " rows are still unsent", unsent) : 0;
+		return err_set(e, ERR_DIFFERS, "%s %s not at the centre as %s recorded", text_counted(others, "row", a),
+		               others == 1 ? "is" : "are", others == 1 ? "it was" : "they were");
+	return unsent ? err_set(e, ERR_UNSENT, "%s %s still unsent", text_counted(unsent, "row", a),
+	                        unsent == 1 ? "is" : "are")
+	              : 0;
 }
 
 static void print_text(const struct verifying *done)

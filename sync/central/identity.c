@@ -113,6 +113,13 @@ int identity_rotate(const char *path, struct identity *out, struct err *e)
 	return rc ? rc : identity_load(path, out, e);
 }
 
+static int not_for_us(struct err *e)
+{
+	return err_set(e, ERR_FORGED,
+	               "this was not sealed for the key of this centre, or was changed on the way: if the"
+	               " centre has a new key, ask for a new link (alzy-central device pair)");
+}
+
 int identity_check(const struct identity *identity, const void *bytes, size_t length, struct err *e)
 {
 	struct envelope_head head;
@@ -122,7 +129,7 @@ int identity_check(const struct identity *identity, const void *bytes, size_t le
 	rc = -ERR_FORGED;
 	for (size_t i = 0; i < identity->count && rc == -ERR_FORGED; i++)
 		rc = envelope_check(bytes, length, head.kind, identity->keys[i].public_key, head.sender, e);
-	return rc;
+	return rc == -ERR_FORGED ? not_for_us(e) : rc;
 }
 
 int identity_open(const struct identity *identity, const void *bytes, size_t length, enum envelope_kind kind,
@@ -134,9 +141,5 @@ int identity_open(const struct identity *identity, const void *bytes, size_t len
 		rc = envelope_open(bytes, length, kind, &identity->keys[i], sender, out, e);
 		*out_index = i;
 	}
-	return rc != -ERR_FORGED
-	           ? rc
-	           : err_set(e, ERR_FORGED,
-	                     "this was not sealed for the key of this centre, or was changed on the way: if the"
-	                     " centre has a new key, ask for a new link (alzy-central device pair)");
+	return rc == -ERR_FORGED ? not_for_us(e) : rc;
 }

@@ -82,7 +82,7 @@ before=$(held)
 drive car 50
 session=$(lite car 'SELECT session_id FROM sessions ORDER BY id DESC LIMIT 1')
 requests=$(grep -c '/v1/batches' "$SCRATCH/central.log")
-refuses "a drive whose session a constraint refuses" 21 "1 rows are still unsent; the centre refuses session $session: .*\"away\"" on car sync
+refuses "a drive whose session a constraint refuses" 21 "1 row is still unsent; the centre refuses session $session: .*\"away\"" on car sync
 is "$(held) $(unsent)" "$before 0" "… its points are not held, and none waits"
 is "$(sql "SELECT count(*), count(DISTINCT reason), min(code) FROM alzy.rejected WHERE stream = 'points'")" "50|1|23514" "… they are kept aside together"
 like "$(sql "SELECT DISTINCT reason FROM alzy.rejected")" "^session $session: .*\"away\"" "… and the reason names the session"
@@ -145,5 +145,4 @@ drive car 1000
 ok "through a proxy that is too narrow for large batches" on car sync
 is "$(held) $(unsent) $(on car queue --rejected --json)" "3160 0 []" "all gets through, in small ones"
 ok "alzy verify proves it" on car verify
-done_testing
 done_testing
