@@ -286,7 +286,7 @@ GPSD_APART=(unshare --ipc)
 gpsd_start() {
 	GPSD_PORT=${GPSD_PORT:-$(free_port)}
 	FEED_PORT=$(free_port) || die "no free port"
-	rm -f "$SCRATCH/go"
+	rm -f "$SCRATCH/go" "$SCRATCH/feeder.log" # an earlier feeder may have had the same port
 	mkfifo "$SCRATCH/go"
 	start feeder perl "$RIG/feed.pl" "$FEED_PORT" "$SCRATCH/go" "$1" "${2:-0}"
 	await log_has feeder "^listening $FEED_PORT" || die "no feeder"
