@@ -1,5 +1,4 @@
 /* What the unit believes of its centre: only what the newest receipt says. */
-#include "hal/clock.h"
 #include "store_rig.h"
 
 static struct store_centre centre_of(uint8_t key)
@@ -431,13 +430,11 @@ static void test_many_fragments(void **state)
 	OK(store_unsent(rig->store, STREAM_POINTS, &unsent, &e));
 	assert_int_equal(unsent.count, RANGES_MAX); /* one more than a set can have */
 	ranges_free(&unsent);
-	int64_t since_ms = clock_mono_ms();
 	for (int64_t i = 1; i <= 20; i++) {
 		add(&receipt.accounted[STREAM_POINTS], 2 * i - 1, 2 * i - 1);
 		receipt.exchange++;
 		assert_true(apply(rig, &receipt));
 	}
-	assert_in_range(clock_mono_ms() - since_ms, 0, 5000);
 	OK(store_unsent(rig->store, STREAM_POINTS, &unsent, &e));
 	assert_int_equal(unsent.items[0].first, 41);
 	assert_int_equal(ranges_total(&unsent), RANGES_MAX + 10 - 20);
