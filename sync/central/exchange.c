@@ -92,7 +92,7 @@ int exchange_batch(struct pg *pg, const struct identity *centre, const void *byt
 	struct envelope_head head;
 	struct batch batch = {0};
 	struct receipt receipt = {0};
-	uint8_t digest[ENVELOPE_DIGEST];
+	struct ingest_envelope envelope;
 	struct exchange_sender sender;
 	size_t key = 0;
 	int rc = envelope_peek(bytes, count, &head, e);
@@ -104,11 +104,12 @@ int exchange_batch(struct pg *pg, const struct identity *centre, const void *byt
 		rc = open_batch(centre, bytes, count, head.sender, &batch, &key, e);
 	if (rc)
 		return rc;
-	envelope_digest(bytes, count, digest);
+	envelope_digest(bytes, count, envelope.digest);
+	memcpy(envelope.recipient, centre->keys[key].public_key, sizeof envelope.recipient);
 	if (sender.standing)
-		tell_standing(&sender, &batch, digest, &receipt);
+		tell_standing(&sender, &batch, envelope.digest, &receipt);
 	else
-		rc = ingest_batch(pg, sender.device_id, &batch, digest, &receipt, e);
+		rc = ingest_batch(pg, sender.device_id, &batch, &envelope, &receipt, e);
 	batch_free(&batch);
 	if (!rc)
 		announce(centre, key, &receipt);

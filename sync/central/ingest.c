@@ -163,7 +163,8 @@ static const char finish_sql[] =
 	"  heading = excluded.heading, altitude = excluded.altitude, received_at = excluded.received_at"
 	"  WHERE l.recorded_at <= excluded.recorded_at"
 	"), device AS ("
-	" UPDATE alzy.devices SET last_seen_at = now() WHERE id = $2::int RETURNING name, color, is_active"
+	" UPDATE alzy.devices SET last_seen_at = now(), centre_key = coalesce(decode($20, 'hex'), centre_key)"
+	" WHERE id = $2::int RETURNING name, color, is_active"
 	") UPDATE alzy.stores SET points_held = $5::int8multirange, points_rejected = $6::int8multirange,"
 	" points_last = $7::bigint, events_held = $8::int8multirange, events_rejected = $9::int8multirange,"
 	" events_last = $10::bigint, exchange = greatest(exchange, $11::bigint),"
@@ -192,7 +193,7 @@ static int read_device(struct ingest *in, const struct pg_result *found, struct 
 	return 0;
 }
 
-enum { JSON_STRETCHES, JSON_POSITION, JSON_STATE, JSON_COUNT, FINISH_VALUES = 19 };
+enum { JSON_STRETCHES, JSON_POSITION, JSON_STATE, JSON_COUNT, FINISH_VALUES = 20 };
 
 /* A batch of what is held already, from a unit whose receipt got lost: what its receipt says was made durable by those
  * who brought it, so that there is no disk to wait for. What else such a batch changes is only for people to look at. */
@@ -240,7 +241,7 @@ static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct er
 	                                 &s[1].expired,
 	                                 copied ? &s[0].conflicts : &none,
 	                                 copied ? &s[1].conflicts : &none};
-	char number[24], device[24], last[STREAM_COUNT][24], exchange[24];
+	char number[24], device[24], last[STREAM_COUNT][24], exchange[24], recipient[2 * KEY_PUBLIC + 1];
 	int rc = 0;
 	for (size_t i = 0; i < SETS && !rc; i++)
 		rc = seq_ranges_format(of[i], &sets[i], e);
@@ -248,6 +249,8 @@ static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct er
 	snprintf(number, sizeof number, "%" PRId64, in->store_number);
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
 	snprintf(exchange, sizeof exchange, "%" PRId64, in->batch->exchange);
+	for (size_t i = 0; i < KEY_PUBLIC; i++)
+		snprintf(recipient + 2 * i, 3, "%02x", in->envelope->recipient[i]);
 	for (int i = 0; i < STREAM_COUNT; i++)
 		snprintf(last[i], sizeof last[i], "%" PRId64, s[i].last);
 	const char *const values[FINISH_VALUES] = {number,
@@ -268,7 +271,8 @@ static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct er
 	                                           (char *)sets[7].bytes,
 	                                           (char *)sets[8].bytes,
 	                                           (char *)sets[9].bytes,
-	                                           copied ? "t" : "f"};
+	                                           copied ? "t" : "f",
+	                                           in->newest ? recipient : NULL};
 	if (!rc)
 		rc = finish_with(in, values, e);
 	for (size_t i = 0; i < SETS; i++)
@@ -345,19 +349,24 @@ static void ingest_free(struct ingest *in)
 	free(in->sessions);
 }
 
-int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch,
-                 const uint8_t batch_digest[ENVELOPE_DIGEST], struct receipt *out, struct err *e)
+int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch, const struct ingest_envelope *envelope,
+                 struct receipt *out, struct err *e)
 {
 	struct err local = {0};
 	struct receipt empty = {.exchange = batch->exchange, .device_id = device_id}, receipt;
 	memcpy(empty.store_id, batch->store_id, sizeof empty.store_id);
-	memcpy(empty.batch_digest, batch_digest, sizeof empty.batch_digest);
+	memcpy(empty.batch_digest, envelope->digest, sizeof empty.batch_digest);
 	int rc = ingest_partitions(pg, batch, &local);
 	/* A partition that can't be made while somebody reads for long can wait; the default one takes the rows until then. */
 	bool go = !rc || rc == -ERR_BUSY;
 	for (int careful = 0; careful < 2 && go; careful++) {
 		receipt = empty;
-		struct ingest in = {.pg = pg, .device_id = device_id, .batch = batch, .careful = careful, .receipt = &receipt};
+		struct ingest in = {.pg = pg,
+		                    .device_id = device_id,
+		                    .batch = batch,
+		                    .careful = careful,
+		                    .envelope = envelope,
+		                    .receipt = &receipt};
 		rc = run(&in, &local);
 		ingest_free(&in);
 		if (rc)

@@ -9,9 +9,15 @@
 
 #include <stdint.h>
 
+/* What the batch came in. */
+struct ingest_envelope {
+	uint8_t digest[ENVELOPE_DIGEST];
+	uint8_t recipient[KEY_PUBLIC]; /* the key of the centre to which it was sealed */
+};
+
 /* Takes the rows of `batch` for the device, commits with synchronous_commit=on, and fills *out as the receipt to sign
  * (exchange, digest and times included). ERR_REFUSED when the store or a session belongs to another device. */
-int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch,
-                 const uint8_t batch_digest[ENVELOPE_DIGEST], struct receipt *out, struct err *e);
+int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch, const struct ingest_envelope *envelope,
+                 struct receipt *out, struct err *e);
 
 #endif

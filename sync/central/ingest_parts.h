@@ -6,6 +6,7 @@
 #include "hal/ranges.h"
 #include "hal/rows.h"
 #include "sync/batch.h"
+#include "sync/central/ingest.h"
 #include "sync/central/pg.h"
 #include "sync/digest.h"
 #include "sync/receipt.h"
@@ -44,6 +45,7 @@ struct ingest {
 	struct pg *pg;
 	int64_t device_id;
 	const struct batch *batch;
+	const struct ingest_envelope *envelope;
 	int64_t store_number;
 	bool newest;        /* the batch is none of before one that was answered already */
 	bool careful;       /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */

@@ -24,6 +24,7 @@ EMBED(migration_0014_let_go, FOLDER "0014_let_go.sql");
 EMBED(migration_0015_copies, FOLDER "0015_copies.sql");
 EMBED(migration_0016_reference_plan, FOLDER "0016_reference_plan.sql");
 EMBED(migration_0017_expired_before, FOLDER "0017_expired_before.sql");
+EMBED(migration_0018_key_used, FOLDER "0018_key_used.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -43,6 +44,7 @@ const struct migration migrations[] = {
 	{15, "copies", migration_0015_copies},
 	{16, "reference_plan", migration_0016_reference_plan},
 	{17, "expired_before", migration_0017_expired_before},
+	{18, "key_used", migration_0018_key_used},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

@@ -14,7 +14,7 @@ static const char *const rights[] = {
 	/* Who sends. Of accounts no more than that they are there. */
 	"SELECT (id) ON alzy.users",
 	"SELECT ON alzy.devices",
-	"UPDATE (device_key_hash, paired_at, pairing_expires_at, last_seen_at, updated_at) ON alzy.devices",
+	"UPDATE (device_key_hash, paired_at, pairing_expires_at, last_seen_at, updated_at, centre_key) ON alzy.devices",
 	"SELECT, INSERT, DELETE ON alzy.device_keys",
 	/* What they send. A point or an event never changes. */
 	"SELECT, INSERT, UPDATE ON alzy.stores, alzy.sessions, public.sessions, alzy.last_positions",

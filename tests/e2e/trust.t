@@ -232,6 +232,9 @@ ok "a link from before still pairs" on bus pair "$old_link"
 ok "event" on bus event x
 ok "… and its unit sends" on bus sync
 is "$(key_of bus)" "$new_key" "… and knows the new key, too"
+used() { central key list --json | perl -MJSON::PP -e 'print join ";", map "$_->{use} $_->{devices} @{$_->{device_names}}", @{decode_json(<STDIN>)}'; }
+is "$(used)" "present 1 car;before 0 ;before 2 away bus" "key list tells who speaks to which"
+like "$(central key list)" '^[0-9a-f]{64} +before .*/central.key.1 +2 +20[0-9T:.-]+Z$' "… and since when nobody does"
 rm "$SCRATCH/central/central.key.2" # the second one: nobody knows it
 central_stop
 central_start || die "no centre: $(log_of central)"
@@ -246,6 +249,7 @@ for name in car bus away; do
 	on $name event later >"$SCRATCH/said"
 	ok "$name goes on when there is only the new key" on $name sync
 done
+is "$(used)" "present 3 away bus car" "… which all speak to"
 
 # ---- the centre moves
 url_of() { on "$1" status --json | json "centre.$2"; }
