@@ -102,7 +102,9 @@ void copies_print(const struct copies *copies, int64_t now_ms)
 		print_forks(copies, now_ms);
 	if (!copies->copied)
 		return;
-	printf("Copied    there is, or was, another copy of this store");
+	bool perhaps = !copies->rows && !copies->forks && copies->because == FORK_HARDWARE;
+	printf("Copied    %s", perhaps ? "this store was moved here from another machine, or copied"
+	                               : "there is, or was, another copy of this store");
 	if (copies->rows)
 		printf(": since %s the centre got %s under numbers that it had other rows of",
 		       text_age(copies->since_ms, now_ms, b), text_counted(copies->rows, "row", a));
