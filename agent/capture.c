@@ -373,8 +373,11 @@ static void feed_followed(struct capture *c, const struct gnss_report *report)
 		pending_event(&c->pending, EVENT_GNSS_HEARD, timekeeper_at(&c->time, report->mono_ms), true, NULL);
 	if (report->kind == GNSS_POSITION && !report->has_time)
 		tell_silence(c, SILENCE_NO_TIME, report->mono_ms);
+	int64_t late = c->epoch.late;
 	if (epoch_feed(&c->epoch, report, &fix))
 		take_fix(c, &fix);
+	if (c->epoch.late > late)
+		tell_silence(c, VERDICT_REFUSED_REPEATED, report->mono_ms);
 	sight_feed(&c->facts.sight, report);
 	if (on_report[report->kind])
 		on_report[report->kind](c, report);

@@ -30,7 +30,7 @@ bool epoch_close(struct epoch *epoch, struct gnss_report *out_fix)
 
 int64_t epoch_deadline(const struct epoch *epoch)
 {
-	return epoch->open && epoch->silence_ms ? epoch->last_ms + epoch->silence_ms : INT64_MAX;
+	return epoch->open && epoch->silence_ms ? epoch->begun_ms + epoch->silence_ms : INT64_MAX;
 }
 
 bool epoch_tick(struct epoch *epoch, int64_t now_mono_ms, struct gnss_report *out_fix)
@@ -46,7 +46,6 @@ static bool feed_position(struct epoch *epoch, const struct gnss_report *report,
 	}
 	bool closed = epoch_tick(epoch, report->mono_ms, out_fix);
 	if (epoch->open && same_epoch(epoch, report)) {
-		epoch->last_ms = report->mono_ms;
 		if (completeness(&report->fix) >= completeness(&epoch->best.fix))
 			epoch->best = *report;
 		return false;
@@ -59,7 +58,7 @@ static bool feed_position(struct epoch *epoch, const struct gnss_report *report,
 	}
 	epoch->open = true;
 	epoch->best = *report;
-	epoch->last_ms = report->mono_ms;
+	epoch->begun_ms = report->mono_ms;
 	return closed;
 }
 

@@ -2,7 +2,7 @@
  * and time in, fixes out.
  *
  * The fix of an epoch is the report with most of accuracy, speed, heading and altitude, and on a tie the last. It is
- * closed by a position with another time or of another receiver, by silence, by the receiver's loss of fix, by the
+ * closed by a position with another time or of another receiver, by its age (a receiver that is stuck repeats itself), by the receiver's loss of fix, by the
  * source going away or ending, and by epoch_close. A position without a time, and one with the time of the epoch that
  * was closed last, of whatever receiver, are counted and otherwise ignored. */
 #ifndef ALZY_AGENT_EPOCH_H
@@ -18,10 +18,10 @@ enum { EPOCH_SILENCE_MS = 2000 };
 
 /* Zero-initialised it is ready. */
 struct epoch {
-	int64_t silence_ms; /* closes an epoch; 0: silence means nothing (a source that can be made to wait) */
+	int64_t silence_ms; /* so long an epoch lasts at most; 0: no limit (a source that can be made to wait) */
 	bool open;
 	struct gnss_report best; /* of the open epoch, or of the one closed last */
-	int64_t last_ms;         /* when the last report of the open epoch was read, monotonic */
+	int64_t begun_ms;        /* when the first report of the open epoch was read, monotonic */
 	bool any_closed;
 	int64_t late, no_time; /* reports that were ignored, since the beginning */
 };
