@@ -117,6 +117,9 @@ int drops_follow(struct store *store, const struct ranges accounted[STREAM_COUNT
 /* ERR_INVALID when `text` is no UTF-8 that Postgres would take; the message says which of `what`. */
 int check_utf8(const char *what, const char *text, struct err *e);
 
+/* Sessions that the centre is to hear of. It passes over records of before, which a store has that was restored. */
+#define SESSION_UNSENT "(revision > held_revision OR revision = held_revision AND centre_revision > told_revision)"
+
 /* Inside a change that is open already. */
 int reference_replace(struct store *store, const struct reference *reference, const uint8_t digest[REFERENCE_DIGEST],
                       struct err *e);

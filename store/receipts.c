@@ -152,8 +152,7 @@ int store_backlog(struct store *store, struct store_backlog *out, struct err *e)
 	struct query q;
 	if (rc)
 		return rc;
-	query_start(&q, store,
-	            "SELECT count(*) FROM sessions WHERE revision > held_revision OR centre_revision > told_revision");
+	query_start(&q, store, "SELECT count(*) FROM sessions WHERE " SESSION_UNSENT);
 	rc = query_one_int(&q, 0, &sessions, e);
 	if (rc)
 		return rc;

@@ -174,7 +174,10 @@ int store_session_start(struct store *store, const struct session *wanted, int64
 static int update_session(struct store *store, const struct session *s, int64_t at_ms, struct err *e)
 {
 	struct query q;
-	query_start(&q, store, "UPDATE sessions SET status = ?, ended_at = ?, updated_at = ?, revision = ? WHERE id = ?");
+	/* Above what the centre holds, which is more than this store has when it was restored from an older copy. */
+	query_start(&q, store,
+	            "UPDATE sessions SET status = ?, ended_at = ?, updated_at = ?, revision = max(?, held_revision + 1)"
+	            " WHERE id = ?");
 	query_text(&q, session_status_name(s->status));
 	query_int_unless(&q, s->status == SESSION_ENDED ? s->ended_at_ms : NO_TIME, NO_TIME);
 	query_int(&q, at_ms);
@@ -360,8 +363,7 @@ int store_session_list(struct store *store, size_t limit, struct session **out, 
 int store_sessions_unsent(struct store *store, size_t limit, struct session **out, size_t *out_count, struct err *e)
 {
 	struct query q;
-	query_start(&q, store,
-	            SELECT_SESSION "WHERE revision > held_revision OR centre_revision > told_revision ORDER BY id LIMIT ?");
+	query_start(&q, store, SELECT_SESSION "WHERE " SESSION_UNSENT " ORDER BY id LIMIT ?");
 	query_limit(&q, limit);
 	return read_all(&q, out, out_count, e);
 }

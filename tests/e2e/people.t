@@ -139,6 +139,21 @@ for lost in no yes; do
 	is "$(who "$id")" "newcomer van 3 ended" "each side's changes are there"
 	same "$id" "apart, receipt lost: $lost"
 done
+# A store restored from an older copy: its record is of before, so nothing that it says of the session is taken.
+id=$(new_session --user ana)
+on car sync >"$SCRATCH/said"
+sqlite3 "$SCRATCH/car/store.db" ".backup '$SCRATCH/before.db'"
+for verb in pause resume; do on car session $verb >"$SCRATCH/said"; done
+on car sync >"$SCRATCH/said"
+rm -f "$SCRATCH"/car/store.db "$SCRATCH"/car/store.db-*
+cp "$SCRATCH/before.db" "$SCRATCH/car/store.db"
+sql "UPDATE public.sessions SET user_id = 'newcomer' WHERE session_id = '$id'"
+ok "a store from before hears of a change of the centre's" on car sync
+ok "… and that is all" on car sync
+is "$(who "$id")" "newcomer truck - active" "… which it takes"
+on car session end >"$SCRATCH/said"
+on car sync >"$SCRATCH/said"
+same "$id" "ended after that"
 id=$(new_session --user ana --application 3)
 on car sync >"$SCRATCH/said"
 on car session pause >"$SCRATCH/said"
