@@ -136,7 +136,9 @@ void timebase_fix(struct timebase *t, int64_t mono_ms, int64_t *fix_ms, struct t
 	news->doubted |= doubtful && !t->doubtful;
 	t->doubtful = doubtful;
 	if (sustained(t, mono_ms, offset_ms)) {
-		t->receiver = t->run;
+		t->outside = !era_holds(&t->era, *fix_ms);
+		if (!t->outside)
+			t->receiver = t->run;
 		choose(t, mono_ms, news);
 	}
 	if (!timebase_known(t))
@@ -162,5 +164,6 @@ int64_t timebase_at(const struct timebase *t, int64_t mono_ms)
 bool timebase_hopeless(const struct timebase *t)
 {
 	bool long_enough = t->seen_to_ms - t->seen_from_ms >= TIMEBASE_HOPE_MS;
-	return !timebase_known(t) && t->broken > 0 && (long_enough || t->broken == t->seen - 1);
+	bool too_fast = t->broken > 0 && (long_enough || t->broken == t->seen - 1);
+	return !timebase_known(t) && (too_fast || t->outside);
 }

@@ -46,7 +46,8 @@ struct timebase {
 	int64_t seen, broken; /* fixes, and how often one did not agree with those before */
 	int64_t seen_from_ms, seen_to_ms;
 	int shift;     /* of the last fix, in 1024 weeks */
-	bool doubtful; /* the last fix contradicts what is known otherwise */
+	bool doubtful; /* the last fix contradicts what is known otherwise, or is outside the bounds */
+	bool outside;  /* so was the last that kept up with the monotonic clock: it is not believed */
 };
 
 /* What a look or a fix has brought. */
@@ -82,7 +83,8 @@ bool timebase_strange(const struct timebase *timebase, int64_t mono_ms, int64_t 
 /* UTC at mono_ms, or the best guess. */
 int64_t timebase_at(const struct timebase *timebase, int64_t mono_ms);
 
-/* Fixes were seen that do not keep up with the monotonic clock, for long or each time, so that waiting for more is in vain. */
+/* Fixes were seen that do not keep up with the monotonic clock, for long or each time, or that do so outside the bounds, so that
+ * waiting for more is in vain. */
 bool timebase_hopeless(const struct timebase *timebase);
 
 #endif
