@@ -176,7 +176,9 @@ int store_each_event(struct store *store, int (*each)(const struct event *event,
 	bool row = true;
 	/* The time of one that waits for it: by what its boot knows, else the best guess. */
 	query_start(&q, store,
-	            "SELECT seq, session_id, event_at AS at, event_type, payload, 0 AS waits FROM events UNION ALL"
+	            "SELECT seq, session_id, CASE event_type WHEN 'agent_start' THEN min(event_at, coalesce(lead(event_at)"
+	            " OVER (ORDER BY seq), event_at)) ELSE event_at END AS at, event_type, payload, 0 AS waits FROM events"
+	            " UNION ALL"
 	            " SELECT w.number, w.session_id, coalesce(b.utc_offset + w.mono,"
 	            " CASE WHEN b.boot_id = ?1 THEN ?2 + w.mono END, b.previous_at + w.mono - b.first_mono, w.said_at),"
 	            " w.event_type, w.payload, 1 FROM waiting_events AS w JOIN boots AS b ON b.number = w.boot"

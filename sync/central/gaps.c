@@ -27,16 +27,19 @@ struct reading {
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
+/* In order of time; an agent has started no later than what comes next in its store: what it replays is older. */
 static int read_events(struct reading *r, struct err *e)
 {
 	char types[TYPES_TEXT];
 	struct pg_result *rows = NULL;
 	int rc = pg_query(r->pg, &rows, e,
-	                  "SELECT (extract(epoch FROM event_at) * 1000)::bigint, event_type, payload FROM alzy.stores s"
+	                  "SELECT (extract(epoch FROM at) * 1000)::bigint, event_type, payload FROM (SELECT event_id,"
+	                  " event_type, payload, CASE event_type WHEN 'agent_start' THEN least(event_at, lead(event_at)"
+	                  " OVER (PARTITION BY s.number ORDER BY event_id)) ELSE event_at END AS at FROM alzy.stores s"
 	                  " JOIN public.events ON event_id > s.number::bigint << 40"
 	                  " AND event_id <= (s.number::bigint << 40) + 1099511627775"
-	                  " WHERE device_id = $1::bigint AND event_type = ANY ($2::text[]) AND isfinite(event_at)"
-	                  " ORDER BY event_at, event_id",
+	                  " WHERE device_id = $1::bigint AND isfinite(event_at)) AS said"
+	                  " WHERE event_type = ANY ($2::text[]) ORDER BY at, event_id",
 	                  2, (const char *const[]){r->device, evidence_types(types, sizeof types)});
 	for (size_t i = 0; !rc && i < pg_rows(rows); i++) {
 		struct event event = {.event_at_ms = pg_int(rows, i, 0)};

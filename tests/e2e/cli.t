@@ -9,7 +9,7 @@ reports() {
 			qq("speed":%s,"track":%s,"eph":4.2}\n),
 			strftime("%Y-%m-%dT%H:%M:%S", gmtime($F[1] / 1000)), $F[1] % 1000, @F[2 .. 6]' "$DATA/drive.csv"
 }
-last_point() { lite "$1" "SELECT $2 FROM points ORDER BY seq DESC LIMIT 1"; } # NAME COLUMNS
+last_mark() { lite "$1" "SELECT $2 FROM points WHERE source = 3 ORDER BY seq DESC LIMIT 1"; } # NAME COLUMNS
 last_event() { lite "$1" "SELECT $2 FROM events ORDER BY seq DESC LIMIT 1"; }
 
 # ---- usage
@@ -103,7 +103,7 @@ refuses "a payload with a control character" 6 'control character' on car event 
 # ---- marks
 marked=$(on car mark --lat -25.4518371 --lng=-49.2344609 --json "here: \"ä\"")
 is "$(json seq <<<"$marked") $(json session_id <<<"$marked")" "1 $inside" "a mark in the session"
-is "$(last_point car "seq, lat, lng, source, accuracy IS NULL, speed IS NULL")" "1|-254518371|-492344609|3|1|1" \
+is "$(last_mark car "seq, lat, lng, source, accuracy IS NULL, speed IS NULL")" "1|-254518371|-492344609|3|1|1" \
 	"… is a point with source manual and nothing invented"
 is "$(last_event car "event_type, payload, session_id")" "mark|{\"seq\":1,\"note\":\"here: \\\"ä\\\"\"}|$inside" \
 	"… and an event with its seq and note"
@@ -220,7 +220,7 @@ is "$(json fix.mode <<<"$status") $(json fix.lat <<<"$status") $(json fix.accura
 	"… and where it is"
 like "$(json fix.age_s <<<"$status")" '^[0-9]$' "… and how old that is"
 ok "a mark at the fix" on live mark "found"
-is "$(last_point live "lat, lng, source, recorded_at BETWEEN 1569250120000 AND 1569250180000")" "-253791650|-491850700|3|1" \
+is "$(last_mark live "lat, lng, source, recorded_at BETWEEN 1569250120000 AND 1569250180000")" "-253791650|-491850700|3|1" \
 	"… has its place, and its time rather than that of a system clock"
 is "$(on live session pause --json | json status)" paused "a person pauses what the agent has opened"
 await test "$(lite live "SELECT count(*) FROM events WHERE event_type = 'session_pause'")" = 1

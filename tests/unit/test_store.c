@@ -152,6 +152,31 @@ static void test_events_round_trip(void **state)
 	free(longest);
 }
 
+static int note_event(const struct event *event, void *user, struct err *e)
+{
+	(void)e;
+	char *said = user;
+	size_t at = strlen(said);
+	snprintf(said + at, 256 - at, "%s %lld ", event->event_type, (long long)event->event_at_ms);
+	return 0;
+}
+
+/* A recording of last year is replayed today: the agent has started before what it replays. */
+static void test_an_agent_starts_before_what_comes_next(void **state)
+{
+	struct rig *rig = *state;
+	struct event in[] = {
+		{.event_at_ms = 9000, .event_type = "agent_start"}, {.event_at_ms = 1000, .event_type = "fix_regained"},
+		{.event_at_ms = 5000, .event_type = "mark"},        {.event_at_ms = 3000, .event_type = "agent_stop"},
+		{.event_at_ms = 9500, .event_type = "agent_start"},
+	};
+	char said[256] = "";
+	for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+		OK(store_append_event(rig->store, &in[i], &e));
+	OK(store_each_event(rig->store, note_event, said, &e));
+	assert_string_equal(said, "agent_start 1000 fix_regained 1000 agent_stop 3000 mark 5000 agent_start 9500 ");
+}
+
 static void test_wrong_events_do_not_get_in(void **state)
 {
 	struct rig *rig = *state;
@@ -502,6 +527,7 @@ int main(void)
 		T(test_wrong_points_do_not_get_in),
 		T(test_a_refusal_names_the_reason),
 		T(test_events_round_trip),
+		T(test_an_agent_starts_before_what_comes_next),
 		T(test_wrong_events_do_not_get_in),
 		T(test_event_types_are_valid),
 		T(test_rows_are_guarded_in_sql),
