@@ -124,6 +124,7 @@ fuzz:
 
 # The model-based test of make check, for as long as one likes; a failure names the seed that repeats it.
 SOAK_STEPS ?= 5000
+SOAK_SEED ?= $(shell shuf -i 0-999999 -n 1)
 soak:
 	tools/deps.sh check
 	$(NOW) all

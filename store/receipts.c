@@ -331,6 +331,21 @@ static int translate_stream(struct applying *a, enum stream stream, struct err *
 	return rc;
 }
 
+/* A centre that has forgotten rows may have forgotten sessions as well, also those whose rows are pruned here: all of them are told
+ * again, as they are few and small. */
+static int doubt_sessions(struct applying *a, const struct ranges *believed, const struct ranges *held, struct err *e)
+{
+	struct ranges forgotten = {0};
+	struct query q;
+	int rc = ranges_subtract(&forgotten, believed, held, e);
+	if (!rc && forgotten.count) {
+		query_start(&q, a->store, "UPDATE sessions SET held_revision = 0 WHERE held_revision <> 0");
+		rc = query_run(&q, e);
+	}
+	ranges_free(&forgotten);
+	return rc;
+}
+
 static int apply_stream(struct applying *a, enum stream stream, struct err *e)
 {
 	struct ranges believed = {0};
@@ -341,6 +356,8 @@ static int apply_stream(struct applying *a, enum stream stream, struct err *e)
 		rc = find_held(a, stream, &believed, &a->held[stream], e);
 	if (!rc)
 		rc = find_moved(a, stream, &believed, &a->moved[stream], e);
+	if (!rc)
+		rc = doubt_sessions(a, &believed, &a->held[stream], e);
 	if (!rc)
 		rc = accounted_replace(a->store, stream, &believed, &a->held[stream], e);
 	if (!rc)
