@@ -7,26 +7,16 @@
 # is kept in FOLDER as 1.request, 1.answer, 2.request, …
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
 use IO::Socket::INET;
+use Message;
 
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
 my ($port, $central, $mode_file, $folder) = @ARGV;
 my $listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 20, ReuseAddr => 1) or die "$port: $!\n";
 print "listening $port\n";
-
-sub whole_message {
-	my ($socket) = @_;
-	my $message = '';
-	while (sysread $socket, $message, 65536, length $message) {
-		my ($head) = $message =~ /\A(.*?\r\n\r\n)/s or next;
-		# A client that asks for it is told to go on, as the centre would tell it.
-		syswrite $socket, "HTTP/1.1 100 Continue\r\n\r\n" if $head =~ /^Expect:/mi && length $message == length $head;
-		my ($length) = $head =~ /^Content-Length:\s*(\d+)/mi;
-		last if length $message >= length($head) + ($length // 0);
-	}
-	return $message;
-}
 
 sub keep {
 	my ($name, $bytes) = @_;
@@ -44,9 +34,7 @@ sub kept {
 sub from_centre {
 	my ($request) = @_;
 	my $centre = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$central") or return '';
-	$request =~ s/^(Expect|Connection):.*?\r\n//mig;
-	$request =~ s/\r\n/\r\nConnection: close\r\n/;
-	syswrite $centre, $request;
+	say_all($centre, alone($request));
 	return whole_message($centre);
 }
 
@@ -77,6 +65,6 @@ while (my $unit = $listener->accept) {
 	$answer = '' if $mode eq 'lost';
 	$answer = $before if $mode eq 'old';
 	substr($answer, -9, 1) ^= "\x10" if $mode eq 'forged';
-	syswrite $unit, $answer;
+	say_all($unit, $answer);
 	close $unit;
 }

@@ -12,7 +12,10 @@
 # Every request that is no question for health is kept as FOLDER/kept/N, for whoever wants to send it again.
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
 use IO::Socket::INET;
+use Message;
 
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
@@ -21,27 +24,6 @@ my ($port, $folder, @targets) = @ARGV;
 my $listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 50, ReuseAddr => 1) or die "$port: $!\n";
 mkdir "$folder/$_" for qw(kept late);
 print "listening $port\n";
-
-sub whole_message {
-	my ($socket) = @_;
-	my $message = '';
-	while (sysread $socket, $message, 65536, length $message) {
-		my ($head) = $message =~ /\A(.*?\r\n\r\n)/s or next;
-		# A client that asks for it is told to go on, as a gateway would tell it.
-		syswrite $socket, "HTTP/1.1 100 Continue\r\n\r\n" if $head =~ /^Expect:/mi && length $message == length $head;
-		my ($length) = $head =~ /^Content-Length:\s*(\d+)/mi;
-		last if length $message >= length($head) + ($length // 0);
-	}
-	return $message;
-}
-
-sub say_all {
-	my ($socket, $bytes) = @_;
-	while (length $bytes) {
-		my $sent = syswrite $socket, $bytes or return;
-		substr $bytes, 0, $sent, '';
-	}
-}
 
 sub begin { # REQUEST TARGET: the gateway that now has it
 	my ($request, $target) = @_;
@@ -111,8 +93,7 @@ sub serve {
 	my ($client, $number, $action, $target, $fraction) = @_;
 	my $request = whole_message($client);
 	return unless length $request;
-	$request =~ s/^(Expect|Connection):.*?\r\n//mig;
-	$request =~ s/\r\n/\r\nConnection: close\r\n/;
+	$request = alone($request);
 	keep("kept/$number", $request) if $request =~ /\APOST/;
 	my @late = glob "$folder/late/*";
 	my $act = $actions{$action} or die "no action $action\n";
