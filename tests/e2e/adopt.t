@@ -43,12 +43,6 @@ same_end() { # NAME DESCRIPTION: the database is as the one whose state was kept
 	state >"$SCRATCH/state"
 	ok "$2" diff "$SCRATCH/state.$1" "$SCRATCH/state"
 }
-at_once() { # COUNT COMMAND…: that many times at once; fails when one fails
-	local pids=() pid status=0
-	for _ in $(seq "$1"); do "${@:2}" & pids+=($!); done
-	for pid in "${pids[@]}"; do wait "$pid" || status=$?; done
-	return $status
-}
 
 postgres_start
 CENTRAL_PORT=$(free_port)

@@ -8,40 +8,10 @@ central_init
 central_start || die "no centre: $(log_of central)"
 stick() { mkdir -p "$SCRATCH/$1" && echo "$SCRATCH/$1"; } # NAME: a folder that stands for a stick
 
-# NAME COUNT: so many points more, one a second, and the events and sessions of a journey.
 clock=1714557600
-record() {
-	perl -e 'use POSIX; my ($from, $count) = @ARGV; for (1 .. $count) {
-			printf qq({"class":"TPV","device":"d","mode":3,"time":"%s.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n),
-				strftime("%Y-%m-%dT%H:%M:%S", gmtime $from + $_), 50 + ($from + $_) % 100000 / 1e5, $_ / 100 }' \
-		$clock "$2" >"$SCRATCH/drive.json"
+record() { # NAME COUNT: so many points more, one a second, and the events and sessions of a journey
+	replay_drive "$1" $clock "$2"
 	clock=$((clock + $2 + 100))
-	replay "$1" || die "no recording: $(log_of "agent-$1")"
-}
-events_of() { # NAME: as Postgres and as the store have them
-	sql "SELECT concat_ws('|', event_id & 1099511627775, round(extract(epoch FROM event_at) * 1000)::bigint, event_type, payload,
-		session_id) FROM public.events WHERE event_id >> 40 = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")')
-		ORDER BY event_id" >"$SCRATCH/events.central"
-	lite "$1" "SELECT seq || '|' || event_at || '|' || event_type || coalesce('|' || payload, '') || coalesce('|' || session_id, '')
-		FROM events ORDER BY seq" >"$SCRATCH/events.store"
-}
-sessions_of() {
-	sql "SELECT concat_ws('|', s.session_id, s.status, round(extract(epoch FROM s.ended_at) * 1000)::bigint, p.machine_id, s.revision)
-		FROM alzy.sessions s JOIN public.sessions p USING (session_id) WHERE s.device_id = (SELECT device_id FROM alzy.stores
-		WHERE store_id = '$(store_uuid "$1")') AND p.end_at IS NOT DISTINCT FROM s.ended_at AT TIME ZONE 'UTC'
-		ORDER BY s.session_id COLLATE \"C\"" >"$SCRATCH/sessions.central"
-	lite "$1" "SELECT session_id || '|' || status || coalesce('|' || ended_at, '') || coalesce('|' || machine_id, '') || '|' || revision
-		FROM sessions ORDER BY session_id" >"$SCRATCH/sessions.store"
-}
-once() { # NAME DESCRIPTION: every row of the store is in Postgres, once, and none besides
-	store_rows "$1" >"$SCRATCH/points.store"
-	central_rows "$1" >"$SCRATCH/points.central"
-	events_of "$1"
-	sessions_of "$1"
-	local what
-	for what in points events sessions; do
-		ok "$2: $(wc -l <"$SCRATCH/$what.store") $what, each once" diff "$SCRATCH/$what.store" "$SCRATCH/$what.central"
-	done
 }
 held() { sql "SELECT count(*) FROM alzy.points WHERE id >> 40 = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")')"; }
 unsent() { on "$1" status --json | json points.unsent; }
@@ -290,8 +260,7 @@ on van event bad >"$SCRATCH/said" && on van event good >"$SCRATCH/said"
 on van sync --to "$(stick l)" >"$SCRATCH/said"
 said=$(central import "$SCRATCH/l" --json)
 is "$? $(json files.0.events.rejected <<<"$said")" "0 1" "a rejected row is told"
-events_of van
-is "$(diff "$SCRATCH/events.store" "$SCRATCH/events.central" | grep '^[<>]' | cut -d'|' -f3)" bad "… and hinders no other"
+is "$(diff <(store_events van) <(central_events van) | grep '^[<>]' | cut -d'|' -f3)" bad "… and hinders no other"
 like "$(central import "$SCRATCH/l")" ', 0 points and 0 events rejected$' "… the second time it is known"
 ok "the unit is told" on van sync --from "$SCRATCH/l"
 is "$(on van queue --rejected --json | json 0.code)" 23514 "… why"

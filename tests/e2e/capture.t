@@ -10,12 +10,6 @@ recorded() { # NAME: what gpsd reported is what the store holds, row for row
 }
 values() { store_rows "$1" | cut -d' ' -f1-9; } # NAME: rows without their session
 event_count() { lite "$1" "SELECT count(*) FROM events WHERE event_type = '$2'"; }
-within_a_second() { # NAME: SIGTERM ends it in time, with exit status 0
-	local began=$EPOCHREALTIME status
-	stop "$1"
-	status=$?
-	[ $status = 0 ] && [ $((${EPOCHREALTIME/./} - ${began/./})) -lt $((1000000 * SLOWER)) ]
-}
 hold() { # NAME: another process holds the store of this unit, until let_go
 	rm -f "$SCRATCH/release" "$SCRATCH/holder.log"
 	mkfifo "$SCRATCH/release"

@@ -11,12 +11,8 @@ central_start || die "no centre: $(log_of central)"
 
 clock=1700000000
 record() { # NAME COUNT: so many points that nobody else has
-	perl -e 'use POSIX; my ($from, $count) = @ARGV; for (1 .. $count) {
-			printf qq({"class":"TPV","device":"d","mode":3,"time":"%s.000Z","lat":%.7f,"lon":8.1,"speed":9.00}\n),
-				strftime("%Y-%m-%dT%H:%M:%S", gmtime $from + $_), 50 + ($from + $_) % 100000 / 1e5 }' \
-		$clock "$2" >"$SCRATCH/drive.json"
+	replay_drive "$1" $clock "$2"
 	clock=$((clock + $2 + 1000))
-	replay "$1" || die "no recording: $(log_of "agent-$1")"
 }
 make_unit() { unit "$1" sync.batch_points=40 gnss.source="replay:$SCRATCH/drive.json" capture.sampling=all clock.floor=none "${@:2}"; }
 # All that a copied card has: the store, its log, the key; and by the way what else lies there.

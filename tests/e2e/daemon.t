@@ -3,12 +3,6 @@
 # goes, and a network that comes is used soon.
 . "$(dirname "$0")/../lib/rig.sh"
 
-within_a_second() { # NAME: SIGTERM ends it in time
-	local began=$EPOCHREALTIME status
-	stop "$1"
-	status=$?
-	[ $status = 0 ] && [ $((${EPOCHREALTIME/./} - ${began/./})) -lt $((1000000 * SLOWER)) ]
-}
 unsent() { on car status --json | json "$1.unsent"; }
 nothing_unsent() { [ "$(unsent points) $(unsent events)" = "0 0" ]; }
 

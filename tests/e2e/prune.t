@@ -15,12 +15,9 @@ fate() { S=$1 F=$2 ranges; } # STREAM FATE
 sentence() { json sentence <"$SCRATCH/verify"; }
 base=$((1 << 40))
 keep() { sed -i "s/^keep = .*/keep = $1/" "$SCRATCH/car/alzy.conf"; }
-dump() { runuser -u postgres -- "$PG_BIN/pg_dump" -Fc -d "$DSN" >"$SCRATCH/$1.dump" 2>"$SCRATCH/dump.log" || die "dump: $(log_of dump)"; }
-[ "$(id -u)" = 0 ] || dump() { "$PG_BIN/pg_dump" -Fc -d "$DSN" >"$SCRATCH/$1.dump"; }
-restore() { # the centre as it was then
+restart_from() { # NAME: the centre as it was then
 	central_stop
-	psql -qXd "${DSN/dbname=alzy/dbname=postgres}" -c 'DROP DATABASE alzy' -c 'CREATE DATABASE alzy' &&
-		"$PG_BIN/pg_restore" -d "$DSN" <"$SCRATCH/$1.dump" >"$SCRATCH/restore.log" 2>&1 || die "restore: $(log_of restore)"
+	restore "$1"
 	central_start || die "no centre: $(log_of central)"
 }
 central_seqs() { sql "SELECT id - $base FROM alzy.points WHERE id > $base ORDER BY id" | perl -ne 'chomp; if ($l && $_ == $l + 1) { $l = $_ } else { print "$f-$l " if $l; $f = $l = $_ } END { print "$f-$l" if $l }'; }
@@ -85,14 +82,14 @@ sql "DROP TABLE saved"
 dump late
 for i in 1 2 3; do on car mark --lat "$i" --lng 2 >/dev/null; done
 ok "sync" on car sync
-restore late
+restart_from late
 verify
 is "$? $(fate points missing)" "23 9002-9004" "a centre from an older dump lacks what came since"
 ok "the next exchange finds it, and sends it" on car sync
 is "$(central_seqs)" "1-9004" "… all of it"
 verify
 is "$? $(sentence)" "0 central holds points 1..9004 and events 1..$(lite car 'SELECT max(seq) FROM events') of this store" "… which is proved"
-restore early
+restart_from early
 ok "from before that" on car sync
 is "$(central_seqs)" "1-9004" "… too"
 sql "DELETE FROM alzy.points WHERE id > $base + 6000; UPDATE alzy.stores SET points_held = '{[1,6001)}'; DELETE FROM alzy.stretches WHERE stream = 'points' AND last_seq > 6000"

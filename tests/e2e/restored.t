@@ -8,48 +8,11 @@ central_init
 central_start || die "no centre: $(log_of central)"
 
 month=0
-drive() { # NAME COUNT: so many fixes more, each time in another month
-	perl -e 'use POSIX; my ($from, $count) = @ARGV; for (1 .. $count) {
-			printf qq({"class":"TPV","device":"d","mode":3,"time":"%s.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n),
-				strftime("%Y-%m-%dT%H:%M:%S", gmtime $from + $_), 50 + $_ / 1e5, $_ / 100 }' \
-		$((1600000000 + 2700000 * month++)) "$2" >"$SCRATCH/drive.json"
-	replay "$1" || die "no recording: $(log_of "agent-$1")"
-}
-events_of() { # NAME: as Postgres and as the store have them
-	sql "SELECT concat_ws('|', event_id & 1099511627775, round(extract(epoch FROM event_at) * 1000)::bigint, event_type, payload,
-		session_id) FROM public.events WHERE event_id >> 40 = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")')
-		ORDER BY event_id" >"$SCRATCH/events.central"
-	lite "$1" "SELECT seq || '|' || event_at || '|' || event_type || coalesce('|' || payload, '') || coalesce('|' || session_id, '')
-		FROM events ORDER BY seq" >"$SCRATCH/events.store"
-}
-sessions_of() {
-	sql "SELECT concat_ws('|', s.session_id, s.status, round(extract(epoch FROM s.started_at) * 1000)::bigint,
-		round(extract(epoch FROM s.ended_at) * 1000)::bigint, p.user_id, p.machine_id)
-		FROM alzy.sessions s JOIN public.sessions p USING (session_id) WHERE s.store_id = '$(store_uuid "$1")'
-		AND (p.start_at, p.end_at) IS NOT DISTINCT FROM (s.started_at AT TIME ZONE 'UTC', s.ended_at AT TIME ZONE 'UTC')
-		ORDER BY s.session_id COLLATE \"C\"" >"$SCRATCH/sessions.central"
-	lite "$1" "SELECT session_id || '|' || status || '|' || started_at || coalesce('|' || ended_at, '') || coalesce('|' || user_id, '') ||
-		coalesce('|' || machine_id, '') FROM sessions ORDER BY session_id" >"$SCRATCH/sessions.store"
-}
-once() { # NAME DESCRIPTION: every row of the store is in Postgres, once, and none besides
-	store_rows "$1" >"$SCRATCH/points.store"
-	central_rows "$1" >"$SCRATCH/points.central"
-	events_of "$1"
-	sessions_of "$1"
-	local what
-	for what in points events sessions; do
-		ok "$2: $(wc -l <"$SCRATCH/$what.store") $what, each once" diff "$SCRATCH/$what.store" "$SCRATCH/$what.central"
-	done
-}
+drive() { replay_drive "$1" $((1600000000 + 2700000 * month++)) "$2"; } # NAME COUNT: so many fixes more, each time in another month
 whole() { # NAME DESCRIPTION
 	once "$1" "$2"
 	ok "… and alzy verify says so" on "$1" verify
 	ok "… and alzy-central check" central check
-}
-dump() { "$PG_BIN/pg_dump" -Fc -d "$DSN" -f "$SCRATCH/$1.dump" || die "no dump"; }
-restore() { # NAME: as somebody does who has nothing but a dump and a server
-	psql -qXd "${DSN/dbname=alzy/dbname=postgres}" -c 'DROP DATABASE alzy WITH (FORCE)' -c 'CREATE DATABASE alzy' || die "no database"
-	"$PG_BIN/pg_restore" -d "$DSN" "$SCRATCH/$1.dump" >"$SCRATCH/restore.log" 2>&1 || die "pg_restore: $(log_of restore)"
 }
 held() { sql "SELECT count(*) FROM alzy.points p JOIN alzy.devices d ON d.id = p.device_id WHERE d.name = '$1'"; } # NAME
 unsent() { on "$1" status --json | json points.unsent; }

@@ -17,12 +17,6 @@ dump() { pg_dump -d "$DSN" | grep -vE '^(--|.(un)?restrict)' >"$SCRATCH/$1.dump"
 fails() { # DESCRIPTION REGEX SQL: Postgres refuses it
 	refuses "$1" 1 "$2" psql -qXAt -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -d "$DSN" -c "$3"
 }
-at_once() { # COUNT COMMAND…: that many times at once; fails when one fails
-	local pids=() pid status=0
-	for _ in $(seq "$1"); do "${@:2}" & pids+=($!); done
-	for pid in "${pids[@]}"; do wait "$pid" || status=$?; done
-	return $status
-}
 
 # ---- before there is anything ----------------------------------------------------------------------------------
 

@@ -17,19 +17,9 @@ start proxy perl "$RIG/proxy.pl" "$proxy" "$SCRATCH/proxy" "$CENTRAL_PORT" "$sec
 await log_has proxy listening || die "no proxy"
 
 month=0
-drive() { # NAME COUNT: so many fixes, a month after those before, so that nobody has a partition for them yet
-	perl -e 'use POSIX; my ($from, $count) = @ARGV; for (1 .. $count) {
-			printf qq({"class":"TPV","device":"d","mode":3,"time":"%s.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n),
-				strftime("%Y-%m-%dT%H:%M:%S", gmtime $from + $_), 50 + $_ / 1e5, $_ / 100 }' \
-		$((1600000000 + 2700000 * month++)) "$2" >"$SCRATCH/drive.json"
-	replay "$1" || die "no recording: $(log_of "agent-$1")"
-}
-once() { # NAME DESCRIPTION
-	store_rows "$1" >"$SCRATCH/rows.store"
-	central_rows "$1" >"$SCRATCH/rows.central"
-	ok "$2: $(wc -l <"$SCRATCH/rows.store") points, each once" diff "$SCRATCH/rows.store" "$SCRATCH/rows.central"
-	is "$(sql "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM public.events WHERE event_id >> 40 =
-		(SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")')")" "$(lite "$1" "SELECT count(*) || ' ' || count(*) FROM events")" "… and the events"
+drive() { replay_drive "$1" $((1600000000 + 2700000 * month++)) "$2"; } # NAME COUNT: a month on, so that nobody has a partition for it yet
+whole() { # NAME DESCRIPTION
+	once "$1" "$2"
 	ok "… and check agrees" central check
 }
 for name in car van; do unit "$name" gnss.source="replay:$SCRATCH/drive.json" sync.batch_points=20; done
@@ -52,7 +42,7 @@ for round in 1 2 3; do
 	# Whoever waits too long for the other is told to come again: that is no failure, but nobody is told anything else.
 	is "$(sort -u "$SCRATCH"/statuses.? | tr '\n' ' ' | sed 's/503 //')" "200 " "round $round: each of $(cat "$SCRATCH"/statuses.? | wc -l) answers is a receipt, or to come again"
 	ok "… and again" central import "$SCRATCH/stick"
-	once car "the same through both at once"
+	whole car "the same through both at once"
 done
 is "$(sql 'SELECT count(*) FROM alzy.rejected')" 0 "nobody took a row for another one"
 
@@ -64,7 +54,7 @@ ok "by turns" on car sync
 taken() { grep -c '^<6>batch' "$SCRATCH/$1.log"; }
 [ "$(taken central)" -gt 0 ] && [ "$(taken second)" -gt 0 ] && [ $(($(taken central) + $(taken second) - before)) -ge 15 ]
 tap $? "… indeed ($(taken central) and $(taken second) in all)"
-once car "by turns"
+whole car "by turns"
 ok "deactivate" central device deactivate 1
 on car event last >"$SCRATCH/said"
 for turn in 1 2; do refuses "both know at once who is stopped ($turn)" 17 deactivated on car sync; done
@@ -85,7 +75,7 @@ for round in 1 2 3; do
 	if [ $((round % 2)) = 1 ]; then second_start; else central_start; fi || die "it does not start again"
 	for name in car van; do
 		ok "round $round: $name sends what is left" await on "$name" sync
-		once "$name" "with a gateway killed"
+		whole "$name" "with a gateway killed"
 	done
 done
 

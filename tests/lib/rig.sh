@@ -142,6 +142,18 @@ stop() { # NAME [SIGNAL]: sends it, waits for the end, returns the exit status o
 	return $status
 }
 kill9() { stop "$1" KILL 2>/dev/null || :; }
+within_a_second() { # NAME: SIGTERM ends it in time, with exit status 0
+	local began=$EPOCHREALTIME status
+	stop "$1"
+	status=$?
+	[ $status = 0 ] && [ $((${EPOCHREALTIME/./} - ${began/./})) -lt $((1000000 * SLOWER)) ]
+}
+at_once() { # COUNT COMMAND…: that many times at once; fails when one fails
+	local pids=() pid status=0
+	for _ in $(seq "$1"); do "${@:2}" & pids+=($!); done
+	for pid in "${pids[@]}"; do wait "$pid" || status=$?; done
+	return $status
+}
 
 rig_end() { # ends everything, and keeps the exit status
 	local status=$? file
@@ -204,6 +216,11 @@ postgres_again() {
 }
 postgres_up_or_gone() { "$PG_BIN/pg_isready" -q -h "$PG" || gone postgres; }
 sql() { psql -qXAt -v ON_ERROR_STOP=1 -d "$DSN" -c "$1"; } # SQL: rows as a|b|c
+dump() { "$PG_BIN/pg_dump" -Fc -d "$DSN" -f "$SCRATCH/$1.dump" || die "no dump"; } # NAME
+restore() { # NAME: as somebody does who has nothing but a dump and a server
+	psql -qXd "${DSN/dbname=alzy/dbname=postgres}" -c 'DROP DATABASE alzy WITH (FORCE)' -c 'CREATE DATABASE alzy' || die "no database"
+	"$PG_BIN/pg_restore" -d "$DSN" "$SCRATCH/$1.dump" >"$SCRATCH/restore.log" 2>&1 || die "pg_restore: $(log_of restore)"
+}
 
 # ---- the centre -----------------------------------------------------------------------------------------------
 
@@ -262,6 +279,15 @@ agent_start() { start_ready "agent-$1" env ALZY_CONFIG="$SCRATCH/$1/alzy.conf" "
 syncd_start() { start_ready "syncd-$1" env ALZY_CONFIG="$SCRATCH/$1/alzy.conf" "$BUILD/alzy-syncd"; }
 replay() { # NAME: runs the agent to the end of its replay:FILE
 	ALZY_CONFIG=$SCRATCH/$1/alzy.conf bounded "$BUILD/alzy-agentd" >>"$SCRATCH/agent-$1.log" 2>&1 </dev/null
+}
+# NAME FROM COUNT: so many fixes, one a second behind the second FROM (since 1970), each in another place and faster than
+# the last, for a unit with the source replay:$SCRATCH/drive.json.
+replay_drive() {
+	perl -e 'use POSIX; my ($from, $count) = @ARGV; for (1 .. $count) {
+			printf qq({"class":"TPV","device":"d","mode":3,"time":"%s.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n),
+				strftime("%Y-%m-%dT%H:%M:%S", gmtime $from + $_), 50 + ($from + $_) % 100000 / 1e5, $_ / 100 }' \
+		"$2" "$3" >"$SCRATCH/drive.json"
+	replay "$1" || die "no recording: $(log_of "agent-$1")"
 }
 pair_link() { # NAME: a device of this name at the centre, and a link for it on stdout
 	local id
@@ -338,6 +364,29 @@ store_rows() { # NAME
 			ELSE p.source END, s.session_id
 		FROM points p LEFT JOIN sessions s ON s.id = p.session_id ORDER BY p.seq"
 }
+# The same of events and of sessions, as lines of a|b|c without what is missing.
+central_events() { # NAME
+	sql "SELECT concat_ws('|', event_id & ((1::bigint << 40) - 1), round(extract(epoch FROM event_at) * 1000)::bigint, event_type, payload,
+			session_id)
+		FROM public.events WHERE event_id >> 40 = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")') ORDER BY event_id"
+}
+store_events() { # NAME
+	lite "$1" "SELECT seq || '|' || event_at || '|' || event_type || coalesce('|' || payload, '') || coalesce('|' || session_id, '')
+		FROM events ORDER BY seq"
+}
+central_sessions() { # NAME: those of its device that both tables have with the same times
+	sql "SELECT concat_ws('|', s.session_id, s.status, round(extract(epoch FROM s.started_at) * 1000)::bigint,
+			round(extract(epoch FROM s.ended_at) * 1000)::bigint, p.user_id, p.machine_id, s.revision)
+		FROM alzy.sessions s JOIN public.sessions p USING (session_id)
+		WHERE s.device_id = (SELECT device_id FROM alzy.stores WHERE store_id = '$(store_uuid "$1")')
+			AND (p.start_at, p.end_at) IS NOT DISTINCT FROM (s.started_at AT TIME ZONE 'UTC', s.ended_at AT TIME ZONE 'UTC')
+		ORDER BY s.session_id COLLATE \"C\""
+}
+store_sessions() { # NAME
+	lite "$1" "SELECT session_id || '|' || status || '|' || started_at || coalesce('|' || ended_at, '') || coalesce('|' || user_id, '') ||
+			coalesce('|' || machine_id, '') || '|' || revision
+		FROM sessions ORDER BY session_id"
+}
 store_uuid() { on "$1" status --json | json store_id; }
 gpsd_rows() { perl "$RIG/epochs.pl" "$SCRATCH/witness.log"; } # the epochs that gpsd reported, by the raw values
 same_rows() { # NAME DESCRIPTION: Postgres, the store, and what gpsd reported are the same, row for row
@@ -347,4 +396,12 @@ same_rows() { # NAME DESCRIPTION: Postgres, the store, and what gpsd reported ar
 	ok "$2: the store and Postgres" diff "$SCRATCH/rows.store" "$SCRATCH/rows.central"
 	ok "$2: gpsd and Postgres ($(wc -l <"$SCRATCH/rows.gpsd") epochs)" \
 		perl "$RIG/compare.pl" "$SCRATCH/rows.gpsd" "$SCRATCH/rows.central"
+}
+once() { # NAME DESCRIPTION: every row of the store is in Postgres, once, and none besides
+	local what
+	for what in rows events sessions; do
+		"store_$what" "$1" >"$SCRATCH/$what.store"
+		"central_$what" "$1" >"$SCRATCH/$what.central"
+		ok "$2: $(wc -l <"$SCRATCH/$what.store") $what, each once" diff "$SCRATCH/$what.store" "$SCRATCH/$what.central"
+	done
 }
