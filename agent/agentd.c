@@ -65,7 +65,8 @@ struct agent {
 	atomic_bool reader_stop;
 	const char *stop_reason; /* why the agent ends; NULL while it runs */
 	int64_t started_mono_ms;
-	bool was_failing, was_silent, removed;
+	enum gnss_silence silence; /* as last logged */
+	bool was_failing, removed;
 	char session_id[UUID_TEXT]; /* as last logged */
 	enum session_status session_status;
 };
@@ -79,7 +80,7 @@ static void show(struct agent *agent, const struct gnss_report *report)
 	if (!receivers_take(&agent->receivers, report, &change))
 		return;
 	pthread_mutex_lock(&agent->live_mutex);
-	sight_feed(&agent->facts.sight, report);
+	sight_feed(&agent->facts.sight, report, receivers_stuck(&agent->receivers));
 	if (agent->live)
 		live_publish(agent->live, &agent->facts);
 	if (agent->live && report->satellites)
@@ -174,24 +175,28 @@ static void tell_removed(struct agent *agent)
 		agent->conf.store_path, (int)getpid());
 }
 
+/* After a report was fed. */
 static void tell_silence(struct agent *agent, const struct gnss_report *report)
 {
 	static const char *const texts[] = {
 		[GNSS_SILENT_GPSD] = "gpsd lets itself be connected to, and does not answer",
 		[GNSS_SILENT_NONE] = "gpsd has no receiver",
 		[GNSS_SILENT_RECEIVER] = "the receiver says nothing",
+		[GNSS_SILENT_STUCK] = "the receiver repeats the same time",
+		[GNSS_SILENT_NO_TIME] = "the receiver gives positions without a time",
 	};
-	if (report->kind == GNSS_SILENT)
-		log_warning("%s", texts[report->silence]);
-	else if (report->kind <= GNSS_SKY && agent->was_silent)
-		log_notice("the receiver speaks again");
-	if (report->kind == GNSS_SILENT || report->kind <= GNSS_SKY)
-		agent->was_silent = report->kind == GNSS_SILENT;
+	enum gnss_silence silence = capture_silence(agent->capture);
+	if (silence == agent->silence)
+		return;
+	agent->silence = silence;
+	if (silence)
+		log_warning("%s", texts[silence]);
+	else if (report->kind <= GNSS_SKY)
+		log_notice("the receiver goes on");
 }
 
 static void tell_source(struct agent *agent, const struct gnss_report *report)
 {
-	tell_silence(agent, report);
 	if (report->kind == GNSS_GONE)
 		log_warning("%s can't be reached; trying again every few seconds", agent->conf.gnss_source);
 	else if (report->kind == GNSS_BACK)
@@ -314,6 +319,7 @@ static size_t take_reports(struct agent *agent, size_t most)
 		tell_source(agent, &reports[i]);
 		int rc = capture_feed(agent->capture, &reports[i], &e);
 		tell_failing(agent, rc, &e);
+		tell_silence(agent, &reports[i]);
 		if (reports[i].kind == GNSS_END && !agent->stop_reason)
 			agent->stop_reason = "end of the replay";
 	}

@@ -335,6 +335,23 @@ static void on_silent(struct capture *c, const struct gnss_report *report)
 	event_fix_lost(c, report);
 }
 
+/* The receiver that is followed has spoken: whether that ends a silence, or is as good as one. */
+static void hear(struct capture *c, const struct gnss_report *report)
+{
+	enum gnss_silence before = c->facts.sight.silence, stuck = receivers_stuck(&c->receivers);
+	struct gnss_report silent = {.kind = GNSS_SILENT, .mono_ms = report->mono_ms, .silence = stuck};
+	struct gnss_report fix;
+	if (report->kind > GNSS_SKY || stuck == before)
+		return;
+	if (!stuck) {
+		pending_event(&c->pending, EVENT_GNSS_HEARD, timekeeper_at(&c->time, report->mono_ms), true, NULL);
+		return;
+	}
+	if (epoch_close(&c->epoch, &fix))
+		take_fix(c, &fix);
+	on_silent(c, &silent);
+}
+
 static void on_end(struct capture *c, const struct gnss_report *report)
 {
 	(void)report;
@@ -369,16 +386,16 @@ static void change_receiver(struct capture *c, const struct receivers_change *ch
 static void feed_followed(struct capture *c, const struct gnss_report *report)
 {
 	struct gnss_report fix;
-	if (report->kind <= GNSS_SKY && c->facts.sight.silence != GNSS_HEARD)
-		pending_event(&c->pending, EVENT_GNSS_HEARD, timekeeper_at(&c->time, report->mono_ms), true, NULL);
-	if (report->kind == GNSS_POSITION && !report->has_time)
+	bool stuck = receivers_stuck(&c->receivers) != GNSS_HEARD;
+	hear(c, report);
+	if (report->kind == GNSS_POSITION && !report->has_time && !stuck)
 		tell_silence(c, SILENCE_NO_TIME, report->mono_ms);
 	int64_t late = c->epoch.late;
 	if (epoch_feed(&c->epoch, report, &fix))
 		take_fix(c, &fix);
-	if (c->epoch.late > late)
+	if (c->epoch.late > late && !stuck)
 		tell_silence(c, VERDICT_REFUSED_REPEATED, report->mono_ms);
-	sight_feed(&c->facts.sight, report);
+	sight_feed(&c->facts.sight, report, receivers_stuck(&c->receivers));
 	if (on_report[report->kind])
 		on_report[report->kind](c, report);
 }
@@ -516,6 +533,11 @@ int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, str
 	pending_event(&c->pending, EVENT_AGENT_STOP, timekeeper_at(&c->time, now_mono_ms), false, stop_payload(c, reason));
 	int rc = commit(c, now_mono_ms, e);
 	return !rc && c->pending.event_count ? commit(c, now_mono_ms, e) : rc;
+}
+
+enum gnss_silence capture_silence(const struct capture *c)
+{
+	return c->facts.sight.silence;
 }
 
 bool capture_failing(const struct capture *c)

@@ -63,6 +63,9 @@ int capture_secure(struct capture *capture, int64_t now_mono_ms, struct err *e);
  * and the counts, commits. An error means that what was waiting is not recorded. */
 int capture_stop(struct capture *capture, const char *reason, int64_t now_mono_ms, struct err *e);
 
+/* Why nothing is heard of the receiver that is followed; GNSS_HEARD: it is, or gpsd is gone. */
+enum gnss_silence capture_silence(const struct capture *capture);
+
 /* Whether the last commit that was tried failed. */
 bool capture_failing(const struct capture *capture);
 

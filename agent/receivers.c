@@ -69,10 +69,39 @@ static void go_on(struct receivers *all, int64_t mono_ms)
 {
 	for (int i = 0; all->paused && i < all->count; i++) {
 		struct receiver *receiver = &all->known[i];
-		receiver->heard_ms = receiver->well_since_ms = mono_ms;
+		receiver->heard_ms = receiver->well_since_ms = receiver->progress_ms = mono_ms;
 		receiver->well_ms = receiver->was_well ? mono_ms : 0;
 	}
 	all->paused = false;
+}
+
+/* Whether one that is well can take its place: it will, with its next report. */
+static bool another_is_well(const struct receivers *all, const struct receiver *receiver, int64_t now_ms)
+{
+	for (int i = 0; i < all->count; i++) {
+		const struct receiver *other = &all->known[i];
+		if (other != receiver && other->was_well && now_ms - other->well_ms < all->timeout_ms)
+			return true;
+	}
+	return false;
+}
+
+/* Once it is stuck, it is so for the same reason until it goes on: one that says now this, now that, is no news each time. */
+static void judge_progress(const struct receivers *all, struct receiver *receiver, const struct gnss_report *report,
+                           bool well)
+{
+	if (report->kind != GNSS_SKY)
+		receiver->claims = report->kind == GNSS_POSITION;
+	/* After a silence gpsd may first say what it knew before. */
+	bool anew = report->mono_ms - receiver->heard_ms >= all->timeout_ms;
+	if (well || !receiver->claims || anew) {
+		receiver->progress_ms = report->mono_ms;
+		receiver->stuck = GNSS_HEARD;
+	} else if (!receiver->stuck && report->mono_ms - receiver->progress_ms >= all->timeout_ms &&
+	           !another_is_well(all, receiver, report->mono_ms)) {
+		bool timeless = report->kind == GNSS_POSITION && !report->has_time;
+		receiver->stuck = timeless ? GNSS_SILENT_NO_TIME : GNSS_SILENT_STUCK;
+	}
 }
 
 /* Returns whether the receiver is well by this report. */
@@ -88,6 +117,7 @@ static bool note(const struct receivers *all, struct receiver *receiver, const s
 		receiver->well_ms = now_ms;
 		receiver->recorded_at_ms = report->fix.recorded_at_ms;
 	}
+	judge_progress(all, receiver, report, well);
 	receiver->unplugged = false;
 	receiver->heard_ms = now_ms;
 	return well;
@@ -133,6 +163,11 @@ static bool take_spoken(struct receivers *all, const struct gnss_report *report,
 	if (why != RECEIVERS_SAME)
 		follow(all, receiver, why, out);
 	return receiver == all->followed;
+}
+
+enum gnss_silence receivers_stuck(const struct receivers *receivers)
+{
+	return receivers->followed ? receivers->followed->stuck : GNSS_HEARD;
 }
 
 bool receivers_take(struct receivers *receivers, const struct gnss_report *report, struct receivers_change *out)

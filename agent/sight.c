@@ -8,9 +8,9 @@ void sight_clear(struct live_sight *sight)
 }
 
 /* What another receiver saw is nothing that this one sees. */
-static void on_heard(struct live_sight *sight, const struct gnss_report *report)
+static void on_heard(struct live_sight *sight, const struct gnss_report *report, enum gnss_silence stuck)
 {
-	sight->silence = GNSS_HEARD;
+	sight->silence = stuck;
 	if (!strcmp(sight->device, report->device))
 		return;
 	memcpy(sight->device, report->device, sizeof sight->device);
@@ -18,13 +18,15 @@ static void on_heard(struct live_sight *sight, const struct gnss_report *report)
 	sight->hdop_centi = ROW_ABSENT;
 }
 
+/* A fix that is repeated gets no younger by that. */
 static void on_position(struct live_sight *sight, const struct gnss_report *report)
 {
 	sight->mode = report->mode;
 	if (!report->has_time)
 		return;
+	if (!sight->has_fix || sight->fix.recorded_at_ms != report->fix.recorded_at_ms)
+		sight->fix_mono_ms = report->mono_ms;
 	sight->has_fix = true;
-	sight->fix_mono_ms = report->mono_ms;
 	sight->fix = report->fix;
 }
 
@@ -48,12 +50,12 @@ static void on_nothing(struct live_sight *sight, enum gnss_silence silence)
 	sight->hdop_centi = ROW_ABSENT;
 }
 
-void sight_feed(struct live_sight *sight, const struct gnss_report *report)
+void sight_feed(struct live_sight *sight, const struct gnss_report *report, enum gnss_silence stuck)
 {
 	if (report->kind <= GNSS_BAD)
 		sight->gnss_connected = true;
 	if (report->kind <= GNSS_SKY)
-		on_heard(sight, report);
+		on_heard(sight, report, stuck);
 	switch (report->kind) {
 	case GNSS_POSITION:
 		on_position(sight, report);
@@ -89,7 +91,9 @@ enum sight_state sight_state(const struct live_sight *sight)
 {
 	static const enum sight_state silences[] = {[GNSS_SILENT_GPSD] = SIGHT_GPSD_SILENT,
 	                                            [GNSS_SILENT_NONE] = SIGHT_NO_RECEIVER,
-	                                            [GNSS_SILENT_RECEIVER] = SIGHT_RECEIVER_SILENT};
+	                                            [GNSS_SILENT_RECEIVER] = SIGHT_RECEIVER_SILENT,
+	                                            [GNSS_SILENT_STUCK] = SIGHT_RECEIVER_STUCK,
+	                                            [GNSS_SILENT_NO_TIME] = SIGHT_NO_TIME};
 	if (sight->silence != GNSS_HEARD)
 		return silences[sight->silence];
 	if (!sight->gnss_connected)
@@ -106,6 +110,8 @@ static const struct {
 	[SIGHT_GPSD_SILENT] = {"gpsd_silent", "gpsd does not answer: it hangs"},
 	[SIGHT_NO_RECEIVER] = {"no_receiver", "gpsd has no receiver"},
 	[SIGHT_RECEIVER_SILENT] = {"receiver_silent", "the receiver says nothing"},
+	[SIGHT_RECEIVER_STUCK] = {"receiver_stuck", "the receiver repeats the same time"},
+	[SIGHT_NO_TIME] = {"no_time", "the receiver gives positions without a time"},
 	[SIGHT_WAITING] = {"waiting", "nothing was heard of a receiver yet"},
 	[SIGHT_NO_FIX] = {"no_fix", "no fix"},
 	[SIGHT_2D] = {"2d", "2D only"},

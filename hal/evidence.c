@@ -170,7 +170,10 @@ static int on_gnss_silent(struct evidence *ev, int64_t at_ms, const cJSON *paylo
 	static const struct {
 		const char *said;
 		enum gap_cause source;
-	} silences[] = {{"gpsd", GAP_GPSD_SILENT}, {"no_receiver", GAP_NO_RECEIVER}};
+	} silences[] = {{"gpsd", GAP_GPSD_SILENT},
+	                {"no_receiver", GAP_NO_RECEIVER},
+	                {"stuck", GAP_RECEIVER_STUCK},
+	                {"no_time", GAP_TIME_UNKNOWN}};
 	(void)at_ms, (void)e;
 	char said[16];
 	get_text(payload, "cause", said, sizeof said);

@@ -19,6 +19,7 @@
 	X(GPSD_SILENT, "gpsd_silent", "gpsd did not answer")                                \
 	X(NO_RECEIVER, "no_receiver", "gpsd had no receiver")                               \
 	X(RECEIVER_SILENT, "receiver_silent", "the receiver said nothing")                  \
+	X(RECEIVER_STUCK, "receiver_stuck", "the receiver repeated the same time")          \
 	X(NO_FIX, "no_fix", "the receiver had no fix")                                      \
 	X(STANDING, "standing", "the vehicle stood")                                        \
 	X(PAUSED, "paused", "the session was paused")                                       \

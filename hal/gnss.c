@@ -22,7 +22,9 @@ const char *gnss_silence_name(enum gnss_silence silence)
 	static const char *const names[] = {[GNSS_HEARD] = "",
 	                                    [GNSS_SILENT_GPSD] = "gpsd",
 	                                    [GNSS_SILENT_NONE] = "no_receiver",
-	                                    [GNSS_SILENT_RECEIVER] = "receiver"};
+	                                    [GNSS_SILENT_RECEIVER] = "receiver",
+	                                    [GNSS_SILENT_STUCK] = "stuck",
+	                                    [GNSS_SILENT_NO_TIME] = "no_time"};
 	return names[silence];
 }
 

@@ -28,6 +28,8 @@ enum gnss_silence {
 	GNSS_SILENT_GPSD,     /* gpsd lets itself be connected to, and does not even greet: it hangs */
 	GNSS_SILENT_NONE,     /* gpsd has no receiver */
 	GNSS_SILENT_RECEIVER, /* gpsd has one, which says nothing */
+	GNSS_SILENT_STUCK,    /* … which repeats itself: the time of its positions does not go on */
+	GNSS_SILENT_NO_TIME,  /* … whose positions have no time */
 };
 
 enum { GNSS_DEVICE_TEXT = 64 };
@@ -45,7 +47,7 @@ struct gnss_report {
 		*satellites; /* GNSS_SKY: each of them, as gpsd's JSON array; NULL unknown. Borrowed until the next gnss_read */
 	size_t satellites_length;
 	int devices;                   /* GNSS_DEVICES: how many receivers */
-	enum gnss_silence silence;     /* GNSS_SILENT */
+	enum gnss_silence silence;     /* GNSS_SILENT; a source tells the first three, of the others receivers.h judges */
 	char device[GNSS_DEVICE_TEXT]; /* the receiver, as gpsd names it; "" unknown */
 };
 
@@ -69,7 +71,7 @@ bool gnss_can_wait(const struct gnss *gnss);
 
 void gnss_close(struct gnss *gnss);
 
-/* "gpsd", "no_receiver", "receiver"; "" for GNSS_HEARD. */
+/* "gpsd", "no_receiver", "receiver", "stuck", "no_time"; "" for GNSS_HEARD. */
 const char *gnss_silence_name(enum gnss_silence silence);
 
 #endif

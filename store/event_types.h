@@ -17,8 +17,8 @@
 	X(FIX_REGAINED, "fix_regained", "the receiver has a fix (again); payload: mode, device")                        \
 	X(GNSS_GONE, "gnss_gone", "gpsd can't be reached any more")                                                     \
 	X(GNSS_BACK, "gnss_back", "gpsd is there (again)")                                                              \
-	X(GNSS_SILENT, "gnss_silent", "gpsd is there, and no receiver says anything; payload: cause")                   \
-	X(GNSS_HEARD, "gnss_heard", "a receiver speaks again")                                                          \
+	X(GNSS_SILENT, "gnss_silent", "gpsd is there, and nothing of use comes of a receiver; payload: cause")          \
+	X(GNSS_HEARD, "gnss_heard", "a receiver goes on")                                                               \
 	X(RECEIVER_CHANGED, "receiver_changed", "another receiver is followed; payload: from, to, why")                 \
 	X(IGNITION_ON, "ignition_on", "the ignition is on")                                                             \
 	X(IGNITION_OFF, "ignition_off", "the ignition is off")                                                          \

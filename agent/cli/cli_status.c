@@ -355,7 +355,7 @@ static void print_fix_age(const struct status *s, FILE *out)
 	if (!fix_is_live(s))
 		fprintf(out, ": the last recorded point");
 	else
-		fprintf(out, sight->mode >= 2 ? ", %s" : ": %s since then", sight_state_text(sight_state(sight)));
+		fprintf(out, sight_state(sight) >= SIGHT_2D ? ", %s" : ": %s since then", sight_state_text(sight_state(sight)));
 	if (fix_is_live(s) && sight->satellites_used >= 0 && sight->satellites_seen >= 0)
 		fprintf(out, ", %d of %d satellites", sight->satellites_used, sight->satellites_seen);
 	if (fix_is_live(s) && sight->hdop_centi != ROW_ABSENT)

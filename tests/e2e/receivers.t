@@ -97,6 +97,25 @@ is "$(status agent.gnss)" receiver_silent "… and in status"
 like "$(on car status)" 'ago: the receiver says nothing since then' "… with the age of the fix"
 does c fix
 ok "it speaks again" await last_event_is 'gnss_heard '
+await follows c || die "not back"
+does c stuck
+ok "one that repeats the same time is as good as silent: an event" await last_event_is 'gnss_silent {"cause":"stuck"}'
+is "$(status agent.gnss)" receiver_stuck "… and in status"
+pass 20
+await eval '[ "$(status fix.age_s)" -ge 2 ]'
+tap $? "… in which the fix grows old"
+like "$(on car status)" ' s ago: the receiver repeats the same time since then' "… for people too"
+is "$(lite car "SELECT count(*) FROM events WHERE event_type = 'gnss_silent' AND payload LIKE '%stuck%'")" 1 "… told once"
+ok "… and in the log" log_has agent-car 'the receiver repeats the same time'
+does c fix
+ok "it goes on" await last_event_is 'gnss_heard '
+ok "… which status knows" await follows c
+does c stuck
+await last_event_is 'gnss_silent {"cause":"stuck"}' || die "not stuck"
+does c nofix
+ok "that it has no fix any more ends it, too" await last_event_is 'gnss_heard '
+ok "… which status knows" await state_is no_fix
+does c fix
 kill -STOP "$(pid_of gpsd)"
 ok "a gpsd that hangs is an event" await last_event_is 'gnss_silent {"cause":"gpsd"}'
 is "$(status agent.gnss)" gpsd_silent "… and in status"

@@ -249,6 +249,52 @@ static void properties(void **state)
 	assert_true(changes > 10);
 }
 
+static enum gnss_silence position(int64_t at_ms, bool has_time, int64_t time_ms)
+{
+	struct gnss_report report = {.kind = GNSS_POSITION, .mono_ms = at_ms, .has_time = has_time, .device = "a"};
+	report.fix.recorded_at_ms = time_ms;
+	receivers_take(&receivers, &report, &change);
+	return receivers_stuck(&receivers);
+}
+
+static void one_whose_time_does_not_go_on_is_stuck(void **state)
+{
+	(void)state;
+	begin("auto");
+	assert_int_equal(receivers_stuck(&receivers), GNSS_HEARD);
+	for (int64_t at_ms = 0; at_ms < TIMEOUT_MS; at_ms += 100)
+		assert_int_equal(position(at_ms, true, 77), GNSS_HEARD);
+	assert_int_equal(position(TIMEOUT_MS, true, 77), GNSS_SILENT_STUCK);
+	feed(GNSS_SKY, "a", TIMEOUT_MS + 100); /* satellites are no progress */
+	assert_int_equal(receivers_stuck(&receivers), GNSS_SILENT_STUCK);
+	assert_int_equal(position(TIMEOUT_MS + 200, false, 0), GNSS_SILENT_STUCK); /* no other news */
+	assert_int_equal(position(TIMEOUT_MS + 300, true, 78), GNSS_HEARD);
+	/* Only satellites, after a fix: the fix is not going on. */
+	feed(GNSS_SKY, "a", 2 * TIMEOUT_MS);
+	assert_int_equal(receivers_stuck(&receivers), GNSS_HEARD);
+	feed(GNSS_SKY, "a", 2 * TIMEOUT_MS + 300);
+	assert_int_equal(receivers_stuck(&receivers), GNSS_SILENT_STUCK);
+	/* It was silent, and has not had its time since. */
+	assert_int_equal(position(4 * TIMEOUT_MS, true, 78), GNSS_HEARD);
+	assert_int_equal(position(5 * TIMEOUT_MS - 1, true, 78), GNSS_HEARD);
+	assert_int_equal(position(5 * TIMEOUT_MS, true, 78), GNSS_SILENT_STUCK);
+	/* No fix is another state; what comes after it has the whole time again. */
+	feed(GNSS_NO_FIX, "a", 6 * TIMEOUT_MS - 1);
+	assert_int_equal(receivers_stuck(&receivers), GNSS_HEARD);
+	for (int64_t at_ms = 6 * TIMEOUT_MS; at_ms < 7 * TIMEOUT_MS - 1; at_ms += 999)
+		assert_int_equal(position(at_ms, false, 0), GNSS_HEARD);
+	assert_int_equal(position(7 * TIMEOUT_MS - 1, false, 0), GNSS_SILENT_NO_TIME);
+	/* Another one that is well is followed soon. */
+	begin("auto");
+	position(0, true, 77);
+	position(TIMEOUT_MS - 1, true, 77);
+	feed(GNSS_POSITION, "b", TIMEOUT_MS - 1);
+	assert_int_equal(position(TIMEOUT_MS, true, 77), GNSS_HEARD);
+	feed(GNSS_POSITION, "b", TIMEOUT_MS + 1);
+	changed(RECEIVERS_NO_FIX, "a", "b");
+	assert_int_equal(receivers_stuck(&receivers), GNSS_HEARD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +305,7 @@ int main(void)
 		cmocka_unit_test(silence_is_enough_for_one_without_a_fix),
 		cmocka_unit_test(what_gpsd_has_closed_is_not_waited_for),
 		cmocka_unit_test(one_that_repeats_its_time_is_not_well),
+		cmocka_unit_test(one_whose_time_does_not_go_on_is_stuck),
 		cmocka_unit_test(the_preferred_one_returns_when_it_is_well_for_long),
 		cmocka_unit_test(while_gpsd_hangs_nobody_is_silent),
 		cmocka_unit_test(after_gpsd_was_away_who_speaks_first_is_followed),

@@ -104,26 +104,29 @@ static void each_cause_has_its_word(void **state)
 	static const struct {
 		struct gnss_report report;
 		const char *word;
+		enum gnss_silence stuck;
 	} steps[] = {
-		{{.kind = GNSS_GONE}, "gpsd_gone"},
-		{{.kind = GNSS_BACK}, "waiting"},
-		{{.kind = GNSS_SILENT, .silence = GNSS_SILENT_NONE}, "no_receiver"},
-		{{.kind = GNSS_NO_FIX, .device = "a", .mode = 1}, "no_fix"},
-		{{.kind = GNSS_POSITION, .device = "a", .mode = 2}, "2d"},
-		{{.kind = GNSS_POSITION, .device = "a", .mode = 3}, "3d"},
-		{{.kind = GNSS_SKY, .device = "a", .satellites_seen = 9}, "3d"},
-		{{.kind = GNSS_SILENT, .silence = GNSS_SILENT_RECEIVER}, "receiver_silent"},
-		{{.kind = GNSS_SILENT, .silence = GNSS_SILENT_GPSD}, "gpsd_silent"},
-		{{.kind = GNSS_BACK}, "receiver_silent"},
-		{{.kind = GNSS_NO_FIX, .device = "a"}, "no_fix"},
-		{{.kind = GNSS_UNPLUGGED, .device = "a"}, "no_fix"},
-		{{.kind = GNSS_GONE}, "gpsd_gone"},
+		{{.kind = GNSS_GONE}, "gpsd_gone", GNSS_HEARD},
+		{{.kind = GNSS_BACK}, "waiting", GNSS_HEARD},
+		{{.kind = GNSS_SILENT, .silence = GNSS_SILENT_NONE}, "no_receiver", GNSS_HEARD},
+		{{.kind = GNSS_NO_FIX, .device = "a", .mode = 1}, "no_fix", GNSS_HEARD},
+		{{.kind = GNSS_POSITION, .device = "a", .mode = 2}, "2d", GNSS_HEARD},
+		{{.kind = GNSS_POSITION, .device = "a", .mode = 3}, "3d", GNSS_HEARD},
+		{{.kind = GNSS_SKY, .device = "a", .satellites_seen = 9}, "3d", GNSS_HEARD},
+		{{.kind = GNSS_SKY, .device = "a", .satellites_seen = 9}, "receiver_stuck", GNSS_SILENT_STUCK},
+		{{.kind = GNSS_POSITION, .device = "a", .mode = 3}, "no_time", GNSS_SILENT_NO_TIME},
+		{{.kind = GNSS_SILENT, .silence = GNSS_SILENT_RECEIVER}, "receiver_silent", GNSS_HEARD},
+		{{.kind = GNSS_SILENT, .silence = GNSS_SILENT_GPSD}, "gpsd_silent", GNSS_HEARD},
+		{{.kind = GNSS_BACK}, "receiver_silent", GNSS_HEARD},
+		{{.kind = GNSS_NO_FIX, .device = "a"}, "no_fix", GNSS_HEARD},
+		{{.kind = GNSS_UNPLUGGED, .device = "a"}, "no_fix", GNSS_HEARD},
+		{{.kind = GNSS_GONE}, "gpsd_gone", GNSS_HEARD},
 	};
 	struct live_sight sight;
 	sight_clear(&sight);
 	assert_string_equal(sight_state_name(sight_state(&sight)), "gpsd_gone");
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		sight_feed(&sight, &steps[i].report);
+		sight_feed(&sight, &steps[i].report, steps[i].stuck);
 		assert_string_equal(sight_state_name(sight_state(&sight)), steps[i].word);
 	}
 	assert_int_equal(sight.satellites_seen, -1);
