@@ -331,6 +331,8 @@ static void on_silent(struct capture *c, const struct gnss_report *report)
 {
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddStringToObject(payload, "cause", gnss_silence_name(report->silence));
+	if (report->silent_ms)
+		cJSON_AddNumberToObject(payload, "for_s", (double)report->silent_ms / 1000);
 	pending_event(&c->pending, EVENT_GNSS_SILENT, timekeeper_at(&c->time, report->mono_ms), true, payload);
 	event_fix_lost(c, report);
 }
@@ -349,6 +351,8 @@ static void hear(struct capture *c, const struct gnss_report *report)
 	}
 	if (epoch_close(&c->epoch, &fix))
 		take_fix(c, &fix);
+	if (before == GNSS_HEARD)
+		silent.silent_ms = report->mono_ms - c->receivers.followed->progress_ms;
 	on_silent(c, &silent);
 }
 
@@ -478,7 +482,9 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	cJSON_AddStringToObject(payload, "version", ALZY_VERSION);
 	cJSON_AddStringToObject(payload, "boot", boot_id());
 	cJSON_AddNumberToObject(payload, "up_s", (double)(clock_mono_ms() / 1000));
-	cJSON_AddNumberToObject(payload, "heartbeat_s", (double)sampling_of(conf).heartbeat_ms / 1000);
+	struct sampling sampling = sampling_of(conf);
+	cJSON_AddNumberToObject(payload, "heartbeat_s", (double)sampling.heartbeat_ms / 1000);
+	cJSON_AddNumberToObject(payload, "interval_s", (double)sampling.interval_ms / 1000);
 	pending_event(&c->pending, EVENT_AGENT_START, timekeeper_at(&c->time, clock_mono_ms()), false, payload);
 	*out = c;
 	return 0;

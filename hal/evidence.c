@@ -66,7 +66,7 @@ static enum gap_cause judge(const struct evidence *ev, const char **out_detail)
 		return ev->source;
 	if (ev->life == LIFE_UNKNOWN)
 		return GAP_UNKNOWN;
-	if (!ev->fix)
+	if (ev->no_fix)
 		return GAP_NO_FIX;
 	if (!strcmp(ev->refused, "no_session"))
 		return GAP_NO_SESSION;
@@ -78,13 +78,13 @@ static enum gap_cause judge(const struct evidence *ev, const char **out_detail)
 
 static int add_entry(struct evidence *ev, int64_t at_ms, struct err *e)
 {
-	struct evidence_entry entry = {.at_ms = at_ms, .heartbeat_ms = ev->heartbeat_ms};
+	struct evidence_entry entry = {.at_ms = at_ms, .heartbeat_ms = ev->heartbeat_ms, .interval_ms = ev->interval_ms};
 	const char *detail;
 	entry.cause = judge(ev, &detail);
 	snprintf(entry.detail, sizeof entry.detail, "%s", detail);
 	const struct evidence_entry *last = ev->entry_count ? &ev->entries[ev->entry_count - 1] : NULL;
 	if (last && last->cause == entry.cause && last->heartbeat_ms == entry.heartbeat_ms &&
-	    !strcmp(last->detail, entry.detail))
+	    last->interval_ms == entry.interval_ms && !strcmp(last->detail, entry.detail))
 		return 0;
 	void *grown = list_room(ev->entries, ev->entry_count, &ev->entry_capacity, sizeof *ev->entries);
 	if (!grown)
@@ -155,6 +155,7 @@ static int on_agent_start(struct evidence *ev, int64_t at_ms, const cJSON *paylo
 	strcpy(ev->boot, boot);
 	ev->refused[0] = '\0';
 	ev->heartbeat_ms = get_seconds(payload, "heartbeat_s", -1) + 1;
+	ev->interval_ms = get_seconds(payload, "interval_s", -1) + 1;
 	return rc;
 }
 
@@ -163,6 +164,16 @@ static int on_agent_stop(struct evidence *ev, int64_t at_ms, const cJSON *payloa
 	(void)at_ms, (void)e;
 	get_text(payload, "reason", ev->stop_reason, sizeof ev->stop_reason);
 	return 0;
+}
+
+/* What holds now, held already for as long as the event says. */
+static int add_span_before(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
+{
+	struct evidence_span span = {.from_ms = at_ms - get_seconds(payload, "for_s", 0), .to_ms = at_ms};
+	const char *detail;
+	span.cause = judge(ev, &detail);
+	snprintf(span.detail, sizeof span.detail, "%s", detail);
+	return add_span(ev, &span, e);
 }
 
 static int on_gnss_silent(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
@@ -174,24 +185,19 @@ static int on_gnss_silent(struct evidence *ev, int64_t at_ms, const cJSON *paylo
 	                {"no_receiver", GAP_NO_RECEIVER},
 	                {"stuck", GAP_RECEIVER_STUCK},
 	                {"no_time", GAP_TIME_UNKNOWN}};
-	(void)at_ms, (void)e;
 	char said[16];
 	get_text(payload, "cause", said, sizeof said);
 	ev->source = GAP_RECEIVER_SILENT;
 	for (size_t i = 0; i < sizeof silences / sizeof *silences; i++)
 		if (!strcmp(said, silences[i].said))
 			ev->source = silences[i].source;
-	return 0;
+	return add_span_before(ev, at_ms, payload, e);
 }
 
 static int on_fixes_refused(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
 {
-	struct evidence_span span = {.from_ms = at_ms - get_seconds(payload, "for_s", 0), .to_ms = at_ms};
-	const char *detail;
 	get_text(payload, "reason", ev->refused, sizeof ev->refused);
-	span.cause = judge(ev, &detail);
-	snprintf(span.detail, sizeof span.detail, "%s", detail);
-	return add_span(ev, &span, e);
+	return add_span_before(ev, at_ms, payload, e);
 }
 
 static int on_fixes_missing(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
@@ -254,18 +260,18 @@ static const struct said {
 	const char *type;
 	enum author author; /* whether it shows that an agent was running */
 	int source;         /* what becomes of the source: GAP_UNKNOWN, it speaks; -1: that stays as it was … */
-	enum change fix;    /* … and of the fix … */
+	enum change no_fix; /* … and of the want of a fix … */
 	enum change supply_lost;
 	int (*take)(struct evidence *ev, int64_t at_ms, const cJSON *payload,
 	            struct err *e); /* more than that; may be NULL */
 } table[] = {
-	{"agent_start", AGENT, GAP_UNKNOWN, NO, NO, on_agent_start},
+	{"agent_start", AGENT, GAP_UNKNOWN, YES, NO, on_agent_start},
 	{"agent_stop", AGENT, -1, SAME, SAME, on_agent_stop},
-	{"fix_lost", AGENT, -1, NO, SAME, NULL},
-	{"fix_regained", AGENT, GAP_UNKNOWN, YES, SAME, NULL},
-	{"gnss_gone", AGENT, GAP_GPSD_GONE, NO, SAME, NULL},
+	{"fix_lost", AGENT, -1, YES, SAME, NULL},
+	{"fix_regained", AGENT, GAP_UNKNOWN, NO, SAME, NULL},
+	{"gnss_gone", AGENT, GAP_GPSD_GONE, YES, SAME, NULL},
 	{"gnss_back", AGENT, GAP_UNKNOWN, SAME, SAME, NULL},
-	{"gnss_silent", AGENT, -1, NO, SAME, on_gnss_silent},
+	{"gnss_silent", AGENT, -1, YES, SAME, on_gnss_silent},
 	{"gnss_heard", AGENT, GAP_UNKNOWN, SAME, SAME, NULL},
 	{"fixes_refused", AGENT, -1, SAME, SAME, on_fixes_refused},
 	{"fixes_missing", AGENT, -1, SAME, SAME, on_fixes_missing},
@@ -290,8 +296,8 @@ static int take(struct evidence *ev, const struct said *said, const struct event
 	int rc = said->take ? said->take(ev, event->event_at_ms, payload, e) : 0;
 	if (said->source >= 0)
 		ev->source = (enum gap_cause)said->source;
-	if (said->fix)
-		ev->fix = said->fix == YES;
+	if (said->no_fix)
+		ev->no_fix = said->no_fix == YES;
 	if (said->supply_lost)
 		ev->supply_lost = said->supply_lost == YES;
 	/* How a session has ended may be found out only when the next agent starts: that is no sign of life from in between. */

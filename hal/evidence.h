@@ -22,6 +22,7 @@
 	X(RECEIVER_STUCK, "receiver_stuck", "the receiver repeated the same time")          \
 	X(NO_FIX, "no_fix", "the receiver had no fix")                                      \
 	X(STANDING, "standing", "the vehicle stood")                                        \
+	X(NOT_DUE, "not_due", "the next point was not due yet")                             \
 	X(PAUSED, "paused", "the session was paused")                                       \
 	X(NO_SESSION, "no_session", "no session was open")                                  \
 	X(REFUSED, "refused", "all fixes were refused")                                     \
@@ -48,7 +49,8 @@ enum { GAP_DETAIL_TEXT = 48 };
 /* From at_ms on. */
 struct evidence_entry {
 	int64_t at_ms;
-	int64_t heartbeat_ms; /* how seldom a standing vehicle gets a point; 0: unknown */
+	int64_t heartbeat_ms; /* how seldom a standing vehicle gets a point … */
+	int64_t interval_ms;  /* … and one that moves; 0: unknown */
 	enum gap_cause cause;
 	char detail[GAP_DETAIL_TEXT];
 };
@@ -76,9 +78,9 @@ struct evidence {
 	char boot[UUID_TEXT];
 	char stop_reason[GAP_DETAIL_TEXT];
 	bool supply_lost;
-	int64_t heartbeat_ms;
+	int64_t heartbeat_ms, interval_ms;
 	enum gap_cause source; /* GAP_UNKNOWN: it speaks */
-	bool fix;
+	bool no_fix;
 	bool paused;                   /* by a person */
 	char refused[GAP_DETAIL_TEXT]; /* the reason; "": fixes are kept */
 };

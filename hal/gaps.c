@@ -268,18 +268,31 @@ static bool stayed(const struct gap *gap)
 	return m < SUMMARY_MOVING_CMPS / 100.0 * (double)(gap->to_ms - gap->from_ms) / 1000;
 }
 
-/* A part in which points should have been recorded, unless the vehicle stood: that the points beside it must show, and it
- * lasts no longer than until the next heartbeat. */
+/* Whether the points beside it show that the vehicle stood all through the part. */
+static bool stood(const struct gap *gap, const struct gap_part *part)
+{
+	bool first = part->from_ms == gap->from_ms, last = part->to_ms == gap->to_ms;
+	if (first && last && gap->before.there && gap->after.there)
+		return stands(&gap->before) && stayed(gap);
+	if (first || last)
+		return (first && stands(&gap->before)) || (last && stands(&gap->after));
+	return stands(&gap->before) && stands(&gap->after) && stayed(gap);
+}
+
+/* A part in which points should have been recorded, unless the next one was not due: a standing vehicle's heartbeat, or the end of
+ * the interval. A vehicle that seems to creep is given twice its heartbeat (sampler.h). */
 static enum gap_cause judge_recording(const struct work *w, const struct gap *gap, const struct gap_part *part)
 {
+	static const struct evidence_entry unknown;
 	const struct evidence_entry *entry = entry_at(w->evidence, part->from_ms);
-	bool first = part->from_ms == gap->from_ms, last = part->to_ms == gap->to_ms;
-	int64_t most_ms = entry && entry->heartbeat_ms ? entry->heartbeat_ms + GAPS_GRACE_MS : INT64_MAX;
-	if (part->to_ms - part->from_ms > most_ms)
-		return GAP_UNKNOWN;
-	if (first && last && gap->before.there && gap->after.there)
-		return stands(&gap->before) && stayed(gap) ? GAP_STANDING : GAP_UNKNOWN;
-	return (first && stands(&gap->before)) || (last && stands(&gap->after)) ? GAP_STANDING : GAP_UNKNOWN;
+	if (!entry)
+		entry = &unknown;
+	int64_t lasts_ms = part->to_ms - part->from_ms, heartbeat_ms = entry->heartbeat_ms;
+	int64_t late_ms = heartbeat_ms > GAPS_GRACE_MS ? heartbeat_ms : GAPS_GRACE_MS;
+	if (stood(gap, part) && (!heartbeat_ms || lasts_ms <= heartbeat_ms + late_ms))
+		return GAP_STANDING;
+	bool in_time = entry->interval_ms && lasts_ms <= entry->interval_ms + entry->interval_ms / 4 + GAPS_MARGIN_MS;
+	return in_time && gap->before.there ? GAP_NOT_DUE : GAP_UNKNOWN;
 }
 
 static void drop_part(struct work *w, size_t i)
@@ -288,17 +301,27 @@ static void drop_part(struct work *w, size_t i)
 	memmove(&w->parts[i], &w->parts[i + 1], (w->part_count - i) * sizeof *w->parts);
 }
 
-/* A short part of it belongs to the part beside it: the reason that came was there already, and the next point not yet due. */
+/* A short part of which nothing is known belongs to the part beside it: the reason that came was there already. So does a part
+ * of less than a second. */
+static bool belongs_beside(const struct work *w, const struct gap_part *part, bool recording)
+{
+	int64_t lasts_ms = part->to_ms - part->from_ms;
+	if (w->part_count - w->first == 1)
+		return false;
+	if (!recording)
+		return lasts_ms < GAPS_PART_MS;
+	return lasts_ms <= (part->cause == GAP_UNKNOWN ? GAPS_GRACE_MS : GAPS_MARGIN_MS);
+}
+
 static void settle(struct work *w, const struct gap *gap)
 {
 	for (size_t i = w->first; i < w->part_count; i++) {
 		struct gap_part *part = &w->parts[i];
-		if (part->cause != GAP_RECORDING)
-			continue;
-		if (w->part_count - w->first == 1 || part->to_ms - part->from_ms > GAPS_GRACE_MS) {
+		bool recording = part->cause == GAP_RECORDING;
+		if (recording)
 			part->cause = judge_recording(w, gap, part);
+		if (!belongs_beside(w, part, recording))
 			continue;
-		}
 		if (i == w->first)
 			part[1].from_ms = part->from_ms;
 		else

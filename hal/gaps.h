@@ -18,8 +18,10 @@
 
 enum {
 	GAPS_MAX = 100000, /* more are ERR_LIMIT: whoever asks should ask for longer ones */
-	/* So long after a point, or before one, nothing need be missing: a standing vehicle's next heartbeat was not yet due. */
-	GAPS_GRACE_MS = 90000,
+	GAPS_GRACE_MS =
+		90000, /* so much later than it was due a heartbeat may come; what is shorter need not be told apart … */
+	GAPS_MARGIN_MS = 5000, /* … and what is shorter than this never is, when nothing is known of it */
+	GAPS_PART_MS = 1000,   /* a part is at least so long, when its gap has several */
 };
 
 /* The point at an end of a gap. */

@@ -46,8 +46,9 @@ struct gnss_report {
 	const char
 		*satellites; /* GNSS_SKY: each of them, as gpsd's JSON array; NULL unknown. Borrowed until the next gnss_read */
 	size_t satellites_length;
-	int devices;                   /* GNSS_DEVICES: how many receivers */
-	enum gnss_silence silence;     /* GNSS_SILENT; a source tells the first three, of the others receivers.h judges */
+	int devices;               /* GNSS_DEVICES: how many receivers */
+	enum gnss_silence silence; /* GNSS_SILENT; a source tells the first three, of the others receivers.h judges … */
+	int64_t silent_ms;         /* … and for how long already; 0 when another silence was told before it */
 	char device[GNSS_DEVICE_TEXT]; /* the receiver, as gpsd names it; "" unknown */
 };
 

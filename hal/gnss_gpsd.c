@@ -150,14 +150,15 @@ static bool receive(struct gpsd *gpsd, struct gnss_report *out)
 /* Returns whether it is news. */
 static bool tell_silence(struct gpsd *gpsd, enum gnss_silence silence, struct gnss_report *out)
 {
-	gpsd->heard_ms = clock_mono_ms();
+	int64_t now_ms = clock_mono_ms(), silent_ms = gpsd->told_silence == GNSS_HEARD ? now_ms - gpsd->heard_ms : 0;
+	gpsd->heard_ms = now_ms;
 	gpsd->doubted = false;
 	if (gpsd->silences < SILENCE_DOUBLED_MOST)
 		gpsd->silences++;
 	if (gpsd->told_silence == silence)
 		return false;
 	gpsd->told_silence = silence;
-	*out = (struct gnss_report){.kind = GNSS_SILENT, .mono_ms = gpsd->heard_ms, .silence = silence};
+	*out = (struct gnss_report){.kind = GNSS_SILENT, .mono_ms = now_ms, .silence = silence, .silent_ms = silent_ms};
 	return true;
 }
 

@@ -10,14 +10,14 @@
 	X(SESSION_RESUME, "session_resume", "the session goes on; payload: by, why")                                    \
 	X(SESSION_END, "session_end", "the session was ended; payload: by, why")                                        \
 	X(SESSION_CHANGED, "session_changed", "the centre has changed the session; payload: by, fields")                \
-	X(AGENT_START, "agent_start", "alzy-agentd started; payload: version, boot, up_s, heartbeat_s")                 \
+	X(AGENT_START, "agent_start", "alzy-agentd started; payload: version, boot, up_s, heartbeat_s, interval_s")     \
 	X(AGENT_STOP, "agent_stop",                                                                                     \
 	  "alzy-agentd was stopped; payload: reason, and counts of reports, epochs, kept and refused fixes")            \
 	X(FIX_LOST, "fix_lost", "the receiver has no fix any more; payload: mode")                                      \
 	X(FIX_REGAINED, "fix_regained", "the receiver has a fix (again); payload: mode, device")                        \
 	X(GNSS_GONE, "gnss_gone", "gpsd can't be reached any more")                                                     \
 	X(GNSS_BACK, "gnss_back", "gpsd is there (again)")                                                              \
-	X(GNSS_SILENT, "gnss_silent", "gpsd is there, and nothing of use comes of a receiver; payload: cause")          \
+	X(GNSS_SILENT, "gnss_silent", "gpsd is there, and nothing of use comes of a receiver; payload: cause, for_s")   \
 	X(GNSS_HEARD, "gnss_heard", "a receiver goes on")                                                               \
 	X(RECEIVER_CHANGED, "receiver_changed", "another receiver is followed; payload: from, to, why")                 \
 	X(IGNITION_ON, "ignition_on", "the ignition is on")                                                             \

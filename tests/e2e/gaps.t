@@ -16,7 +16,24 @@ goes_on() { # NAME: four more points
 	local before
 	before=$(newest "$1") && await more_than $((before + 4)) newest "$1" || die "$1 records nothing: $(log_of "agent-$1")"
 }
-hole() { sleep 2.8; } # what is looked for is longer than 2 s
+now() { date +%s.%3N; }
+TRUTHS=()
+begins() { truth=$(now); } # what makes a hole comes next …
+hole() { truth+=" $(now)"; sleep 2.8; truth+=" $(now)"; TRUTHS+=("$truth"); } # … is there, lasts for more than 2 s, and ends
+truly() { # JSON of gaps on stdin, TRUTHS: "" when each hole lies where it was made
+	TRUTHS="$(printf '%s\n' "${TRUTHS[@]}")" perl -MJSON::PP -MTime::Piece -0777 -e '
+		sub at { my ($s, $ms) = $_[0] =~ /^(.*)(\.\d+)Z$/ or die; Time::Piece->strptime($s, "%Y-%m-%dT%H:%M:%S")->epoch + $ms }
+		my $commit = 1.5; # so long a point may wait for the store, and is lost with a kill
+		for my $gap (@{decode_json(<STDIN>)->{gaps}}) {
+			my ($makes, $there, $ends) = split / /, (split /\n/, $ENV{TRUTHS})[$n++];
+			my @parts = @{$gap->{parts}};
+			pop @parts if @parts > 1 && $parts[-1]{cause} eq "no_fix"; # until the receiver has found one again
+			my ($from, $to) = (at($parts[0]{from}), at($parts[-1]{to}));
+			print "hole $n: from $from to $to, made from $makes to $there, and ended at $ends\n"
+				if $from < $makes - $commit || $from > $there + 0.1 || $to < $ends - 0.5;
+		}
+		print "$n holes\n" if $n != split /\n/, $ENV{TRUTHS}'
+}
 causes() { # JSON of gaps on stdin: "no_fix agent_stopped+no_fix …"
 	perl -MJSON::PP -0777 -ne 'print join " ", map { join "+", map { $_->{cause} } @{$_->{parts}} } @{decode_json($_)->{gaps}}'
 }
@@ -50,40 +67,47 @@ agent_start car || die "no agent: $(log_of agent-car)"
 goes_on car
 
 # ---- one cause after the other
+begins
 receive nofix
 await more_than 0 events car fix_lost
 hole
 receive drive
 goes_on car
 
+begins
 stop agent-car
 hole
 agent_start car || die "no agent: $(log_of agent-car)"
 goes_on car
 
+begins
 kill9 agent-car
 hole
 agent_start car || die "no agent: $(log_of agent-car)"
 goes_on car
 
+begins
 kill9 gpsd
 hole
 gpsd_up
 goes_on car
 
 silent() { await more_than "$1" events car gnss_silent || die "no silence after $1"; }
+begins
 receive mute
 silent 0
 hole
 receive drive
 goes_on car
 
+begins
 kill -STOP "$(pid_of gpsd)"
 silent 1
 hole
 kill -CONT "$(pid_of gpsd)"
 goes_on car
 
+begins
 before=$(events car gnss_silent)
 kill9 receiver
 silent "$before"
@@ -93,11 +117,13 @@ receiver_up
 gpsd_up
 goes_on car
 
+begins
 on car session pause >/dev/null
 hole
 on car session resume >/dev/null
 goes_on car
 
+begins
 stop agent-car
 # The machine was off: another name of the boot is what the next agent sees.
 MOUNTS=(unshare --mount)
@@ -111,6 +137,7 @@ hole
 if "${MOUNTS[@]}" mount --bind "$SCRATCH/boot_id" /proc/sys/kernel/random/boot_id 2>/dev/null; then
 	agent_in_next_boot
 	goes_on car
+	begins
 	kill9 agent-car
 	hole
 	off='unit_off(\+agent_stopped)?(\+no_fix)?'
@@ -131,6 +158,7 @@ until_at=$(date -u -d "@$((until_ms / 1000)).$((until_ms % 1000))" +%FT%T.%3NZ)
 told=$(on car gaps --longer 2s --to "$until_at" --json)
 like "$(causes <<<"$told")" \
 	"^no_fix agent_stopped(\+no_fix)? agent_killed(\+no_fix)? gpsd_gone(\+no_fix)? receiver_silent(\+no_fix)? gpsd_silent(\+[a-z_+]*)? (no_receiver|receiver_silent)(\+[a-z_+]*)? paused $off${cut:+ $cut}\$" "each cause in its turn"
+is "$(truly <<<"$told")" "" "… where it was"
 is "$(adds_up <<<"$told")" "" "the parts of each gap add up"
 is "$(json gaps.7.parts.0.detail <<<"$told")" "by a person" "who paused is told"
 like "$(json gaps.1.parts.0.detail <<<"$told")" SIGTERM "… and what stopped the agent"

@@ -29,7 +29,7 @@ gpsd_with() { # NAME…
 status() { on car status --json | json "$1"; }
 state_is() { [ "$(status agent.gnss)" = "$1" ]; }
 follows() { [ "$(status agent.receiver)" = "$(device "$1")" ] && state_is "${2:-3d}"; }
-last_event() { lite car "SELECT event_type || ' ' || coalesce(payload, '') FROM events
+last_event() { lite car "SELECT event_type || ' ' || coalesce(json_remove(payload, '\$.for_s'), '') FROM events
 	WHERE event_type IN ('receiver_changed', 'gnss_silent', 'gnss_heard', 'gnss_gone', 'gnss_back') ORDER BY seq DESC LIMIT 1"; }
 last_event_is() { [ "$(last_event)" = "$1" ]; }
 changed() { printf 'receiver_changed {"from":"%s","to":"%s","why":"%s"}' "$(device "$1")" "$(device "$2")" "$3"; }
