@@ -3,6 +3,7 @@
 #define ALZY_TESTS_STORE_RIG_H
 
 #include "store/store.h"
+#include "tests/unit/ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,21 +16,6 @@
 #include <sqlite3.h>
 
 #define T0 INT64_C(1700000000123)
-
-/* Says what went wrong when it does. */
-#define OK(call)                               \
-	do {                                       \
-		struct err e = {0};                    \
-		if (call)                              \
-			fail_msg("%s: %s", #call, e.text); \
-	} while (0)
-#define FAILS(code_wanted, call)                     \
-	do {                                             \
-		struct err e = {0};                          \
-		assert_int_equal(call, -(int)(code_wanted)); \
-		assert_int_equal(e.code, code_wanted);       \
-		assert_true(strlen(e.text) > 10);            \
-	} while (0)
 
 struct rig {
 	char folder[64];
@@ -137,6 +123,19 @@ static inline void rig_event(struct rig *rig, const char *type, const char *payl
 	struct event event = {.event_at_ms = T0, .payload = (char *)(uintptr_t)payload};
 	snprintf(event.event_type, sizeof event.event_type, "%s", type);
 	OK(store_append_event(rig->store, &event, &e));
+}
+
+/* What this process has sent to disks so far; -1 where the kernel does not tell. */
+static inline long rig_written_bytes(void)
+{
+	long bytes = -1;
+	char line[128];
+	FILE *io = fopen("/proc/self/io", "re");
+	while (io && fgets(line, sizeof line, io))
+		sscanf(line, "write_bytes: %ld", &bytes);
+	if (io)
+		fclose(io);
+	return bytes;
 }
 
 #endif

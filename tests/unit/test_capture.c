@@ -5,6 +5,7 @@
 #include "agent/pending.h"
 #include "hal/clock.h"
 #include "hal/json.h"
+#include "tests/unit/scratch.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -23,35 +24,14 @@
 enum { MONO = 1000000 };
 static const int64_t T0 = 1744413248000;
 
-static char folder[] = "/tmp/alzy-capture-XXXXXX";
-static char path[64];
 static struct store *store;
 static struct conf_unit conf;
 static struct capture *capture;
 
-static int make_folder(void **state)
+static int set_up(void **state)
 {
 	(void)state;
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof path, "%s/store.db", folder);
-	return 0;
-}
-
-static void remove_store(void)
-{
-	static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-	char name[96];
-	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-		snprintf(name, sizeof name, "%s%s", path, tails[i]);
-		unlink(name);
-	}
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return rmdir(folder);
+	return make_folder("store.db");
 }
 
 static void start(void)
@@ -80,7 +60,7 @@ static int end(void **state)
 	store_close(store);
 	capture = NULL;
 	store = NULL;
-	remove_store();
+	remove_file();
 	return 0;
 }
 
@@ -698,5 +678,5 @@ int main(void)
 		test(memory_is_bounded_and_says_so),
 		test(a_stop_that_can_not_write_says_so),
 	};
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

@@ -1,6 +1,7 @@
 /* Configuration files: defaults, every kind of error with its line, reload, and the samples that are delivered. */
 #include "hal/conf_unit.h"
 #include "sync/central/conf_central.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,23 +12,10 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/alzy-conf-XXXXXX";
-static char path[64];
-
-static int make_folder(void **state)
+static int set_up(void **state)
 {
 	(void)state;
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof path, "%s/alzy.conf", folder);
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	unlink(path);
-	return rmdir(folder);
+	return make_folder("alzy.conf");
 }
 
 static void write_bytes(const char *bytes, size_t count)
@@ -214,5 +202,5 @@ int main(void)
 		cmocka_unit_test(test_reload),   cmocka_unit_test(test_format),
 		cmocka_unit_test(test_samples),  cmocka_unit_test(test_a_pipe),
 	};
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

@@ -1,6 +1,7 @@
 /* Gaps and their causes, as tables: points and events in, parts out. */
 #include "hal/gaps.h"
 #include "store/event_types.h"
+#include "tests/unit/ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,13 +22,6 @@ struct line {
 	int speed;
 	int lat_e7;
 };
-
-#define OK(call)                               \
-	do {                                       \
-		struct err e = {0};                    \
-		if (call)                              \
-			fail_msg("%s: %s", #call, e.text); \
-	} while (0)
 
 struct story {
 	struct gaps gaps;

@@ -4,6 +4,7 @@
 #include "agent/motion.h"
 #include "hal/clock.h"
 #include "hal/summary.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/world.h"
 
 #include <setjmp.h>
@@ -17,8 +18,6 @@
 enum { DAY_S = 86400, JOURNEYS_MAX = 400, NEAR_MS = 5000, PARKED_M_A_DAY = 50 };
 
 static const int64_t T0 = 1767225600000; /* a midnight */
-static char folder[] = "/tmp/alzy-journeys-XXXXXX";
-static char path[64];
 static struct store *store;
 static struct conf_unit conf;
 static struct capture *capture;
@@ -148,29 +147,10 @@ static double same_journeys(void)
 
 /* ---- the tests ---------------------------------------------------------------------------------------------------- */
 
-static int make_folder(void **state)
+static int set_up(void **state)
 {
 	(void)state;
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof path, "%s/store.db", folder);
-	return 0;
-}
-
-static void remove_store(void)
-{
-	static const char *const tails[] = {"", "-wal", "-shm"};
-	char name[96];
-	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-		snprintf(name, sizeof name, "%s%s", path, tails[i]);
-		unlink(name);
-	}
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return rmdir(folder);
+	return make_folder("store.db");
 }
 
 static int begin(void **state)
@@ -189,7 +169,7 @@ static int end(void **state)
 	(void)state;
 	if (capture)
 		unit_off(false);
-	remove_store();
+	remove_file();
 	return 0;
 }
 
@@ -271,5 +251,5 @@ int main(void)
 		test(a_month_of_commuting),
 		test(a_week_of_parking),
 	};
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

@@ -3,6 +3,7 @@
 #include "agent/command.h"
 #include "agent/inputs.h"
 #include "hal/power.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,23 +16,10 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/alzy-power-XXXXXX";
-static char path[64];
-
-static int make_folder(void **state)
+static int set_up(void **state)
 {
 	(void)state;
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof path, "%s/online", folder);
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	unlink(path);
-	return rmdir(folder);
+	return make_folder("online");
 }
 
 static void write_text(const char *text)
@@ -298,5 +286,5 @@ int main(void)
 		cmocka_unit_test(a_state_counts_once_it_has_held), cmocka_unit_test(what_the_agent_is_told),
 		cmocka_unit_test(a_command_is_run_by_the_shell),   cmocka_unit_test(a_command_has_a_minute),
 	};
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

@@ -260,18 +260,6 @@ static void kill_9_leaves_rows_or_their_digest(void **state)
 	assert_string_equal(rig_ask(rig, "PRAGMA integrity_check"), "ok");
 }
 
-static long written_bytes(void)
-{
-	long bytes = -1;
-	char line[128];
-	FILE *io = fopen("/proc/self/io", "re");
-	while (io && fgets(line, sizeof line, io))
-		sscanf(line, "write_bytes: %ld", &bytes);
-	if (io)
-		fclose(io);
-	return bytes;
-}
-
 /* docs/store.md says what pruning costs, and that the file does not grow while as much goes as comes. */
 static void pruning_is_cheap_and_the_file_stays(void **state)
 {
@@ -284,10 +272,10 @@ static void pruning_is_cheap_and_the_file_stays(void **state)
 	assert_int_equal(stat(rig->path, &before), 0);
 	receipt(rig, 1, BLOCKS * BLOCK, 0, NULL);
 	rig_append(rig, 1, 0);
-	long from = written_bytes();
+	long from = rig_written_bytes();
 	assert_int_equal(prune(rig, 0), BLOCKS * BLOCK);
 	rig_reopen(rig);
-	double bytes = (double)(written_bytes() - from) / (BLOCKS * BLOCK);
+	double bytes = (double)(rig_written_bytes() - from) / (BLOCKS * BLOCK);
 	rig_append(rig, (BLOCKS - 1) * BLOCK, 0);
 	rig_reopen(rig);
 	assert_int_equal(stat(rig->path, &after), 0);

@@ -274,18 +274,6 @@ static void test_each_change_is_synced_before_it_returns(void **state)
 	assert_int_equal(syncs, 1);
 }
 
-static long written_bytes(void)
-{
-	long bytes = -1;
-	char line[128];
-	FILE *io = fopen("/proc/self/io", "re");
-	while (io && fgets(line, sizeof line, io))
-		sscanf(line, "write_bytes: %ld", &bytes);
-	if (io)
-		fclose(io);
-	return bytes;
-}
-
 /* The cost that users pay: docs/store.md promises about 0.55 KB a point at one commit every twenty points. */
 static void test_wear(void **state)
 {
@@ -293,11 +281,11 @@ static void test_wear(void **state)
 	enum { COMMITS = 2500, EACH = 20 };
 	struct session session = {0};
 	OK(store_session_start(rig->store, &session, T0, SESSION_BY_MOVEMENT, &session, &e));
-	long before = written_bytes();
+	long before = rig_written_bytes();
 	for (int i = 0; i < COMMITS; i++)
 		rig_append(rig, EACH, session.id);
 	rig_reopen(rig); /* the last checkpoint counts too */
-	double kib = (double)(written_bytes() - before) / 1024 / (COMMITS * EACH);
+	double kib = (double)(rig_written_bytes() - before) / 1024 / (COMMITS * EACH);
 	if (kib <= 0)
 		skip(); /* no disk under /tmp */
 	double row = atof(rig_ask(rig, "SELECT pgsize * 1.0 / 50000 FROM (SELECT sum(pgsize) AS pgsize FROM dbstat"
