@@ -137,8 +137,8 @@ static void what_is_unsound_is_refused(void **state)
 		"{\"applications\":[{\"application_id\":4},{\"application_id\":3}]}", /* falling */
 		"{\"applications\":[{\"application_id\":0}]}",
 		"{\"organizations\":[{\"organization_id\":1},{\"organization_id\":1}]}",
-		"{\"applications\":[{\"application_id\":1}],"
-		"\"application_users\":[{\"application_user_id\":1,\"application_id\":1,\"user_id\":\"a\"}]}",
+		("{\"applications\":[{\"application_id\":1}],"
+	     "\"application_users\":[{\"application_user_id\":1,\"application_id\":1,\"user_id\":\"a\"}]}"),
 		"{\"application_users\":[{\"application_user_id\":1,\"application_id\":1,\"user_id\":\"a\"}]}",
 		"{\"users\":7}",
 		"[]",

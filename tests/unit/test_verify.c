@@ -1,6 +1,7 @@
 #include "sync/central/store_rows.h"
 #include "sync/verify.h"
 #include "tests/unit/random.h"
+#include "tests/unit/spoilt.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -446,65 +447,48 @@ static int decode_answer(const char *text, size_t length)
 	return rc;
 }
 
-static int decode_with(int (*decode)(const char *text, size_t length), const char *good, const char *old,
-                       const char *by)
-{
-	char json[4096];
-	const char *at = strstr(good, old);
-	assert_non_null(at);
-	int length = snprintf(json, sizeof json, "%.*s%s%s", (int)(at - good), good, by, at + strlen(old));
-	char *copy = malloc((size_t)length);
-	memcpy(copy, json, (size_t)length);
-	int rc = decode(copy, (size_t)length);
-	free(copy);
-	return rc;
-}
+static const struct spoilt spoilt_questions[] = {
+	{"}}", "}}", 0},
+	{"}}", "},\"later\":1}", 0},
+	{"\"sender\"", "\"s\"", -ERR_INVALID},
+	{"c0a8", "C0A8", -ERR_INVALID},
+	{"\"events\"", "\"Events\"", -ERR_INVALID},
+	{"\"last_seq\":9000", "\"last_seq\":-1", -ERR_INVALID},
+	{"[[1,2]]", "[[2,1]]", -ERR_INVALID},
+	{"\"first\":1", "\"first\":0", -ERR_INVALID},
+	{"\"last\":4096", "\"last\":4097", -ERR_LIMIT},
+	{"\"first\":4097,", "\"first\":4096,", -ERR_INVALID},
+	{"\"last\":4097", "\"last\":1", -ERR_INVALID},
+	{"\"last\":4097", "\"last\":1099511627776", -ERR_INVALID},
+	{"abab", "ab", -ERR_INVALID},
+	{"\"blocks\":[", "\"blocks\":[7,", -ERR_INVALID},
+#define PROOF(asked, outcome) \
+	"},\"proof\":{\"asked_ms\":" asked ",\"outcome\":\"" outcome "\",\"sentence\":\"so it is\"}}"
+	{"}}", PROOF("5", "whole"), 0},
+	{"}}", PROOF("5", "differs"), 0},
+	{"}}", PROOF("5", "good"), -ERR_INVALID},
+	{"}}", PROOF("\"5\"", "whole"), -ERR_INVALID},
+	{"}}", "},\"proof\":{}}", -ERR_INVALID},
+#undef PROOF
+};
+
+static const struct spoilt spoilt_answers[] = {
+	{"}}", "}}", 0},
+	{"}}", "},\"later\":1}", 0},
+	{"\"question_digest\"", "\"q\"", -ERR_INVALID},
+	{"\"centre_ms\":5", "\"centre_ms\":\"5\"", -ERR_INVALID},
+	/* What is not said is not "nothing differs". */
+	{"\"differing\"", "\"d\"", -ERR_INVALID},
+	{"\"absent\"", "\"a\"", -ERR_INVALID},
+	{"[[9001,9001]]", "[[9001,0]]", -ERR_INVALID},
+	{"\"events\":{", "\"events\":[{", -ERR_INVALID},
+};
 
 static void members_are_checked(void **state)
 {
 	(void)state;
-	static const struct {
-		int (*decode)(const char *text, size_t length);
-		const char *good, *old, *by;
-		int rc;
-	} cases[] = {
-		{decode_question, good_question, "}}", "}}", 0},
-		{decode_question, good_question, "}}", "},\"later\":1}", 0},
-		{decode_question, good_question, "\"sender\"", "\"s\"", -ERR_INVALID},
-		{decode_question, good_question, "c0a8", "C0A8", -ERR_INVALID},
-		{decode_question, good_question, "\"events\"", "\"Events\"", -ERR_INVALID},
-		{decode_question, good_question, "\"last_seq\":9000", "\"last_seq\":-1", -ERR_INVALID},
-		{decode_question, good_question, "[[1,2]]", "[[2,1]]", -ERR_INVALID},
-		{decode_question, good_question, "\"first\":1", "\"first\":0", -ERR_INVALID},
-		{decode_question, good_question, "\"last\":4096", "\"last\":4097", -ERR_LIMIT},
-		{decode_question, good_question, "\"first\":4097,", "\"first\":4096,", -ERR_INVALID},
-		{decode_question, good_question, "\"last\":4097", "\"last\":1", -ERR_INVALID},
-		{decode_question, good_question, "\"last\":4097", "\"last\":1099511627776", -ERR_INVALID},
-		{decode_question, good_question, "abab", "ab", -ERR_INVALID},
-		{decode_question, good_question, "\"blocks\":[", "\"blocks\":[7,", -ERR_INVALID},
-#define PROOF(asked, outcome) \
-	"},\"proof\":{\"asked_ms\":" asked ",\"outcome\":\"" outcome "\",\"sentence\":\"so it is\"}}"
-		{decode_question, good_question, "}}", PROOF("5", "whole"), 0},
-		{decode_question, good_question, "}}", PROOF("5", "differs"), 0},
-		{decode_question, good_question, "}}", PROOF("5", "good"), -ERR_INVALID},
-		{decode_question, good_question, "}}", PROOF("\"5\"", "whole"), -ERR_INVALID},
-		{decode_question, good_question, "}}", "},\"proof\":{}}", -ERR_INVALID},
-#undef PROOF
-		{decode_answer, good_answer, "}}", "}}", 0},
-		{decode_answer, good_answer, "}}", "},\"later\":1}", 0},
-		{decode_answer, good_answer, "\"question_digest\"", "\"q\"", -ERR_INVALID},
-		{decode_answer, good_answer, "\"centre_ms\":5", "\"centre_ms\":\"5\"", -ERR_INVALID},
-		/* What is not said is not "nothing differs". */
-		{decode_answer, good_answer, "\"differing\"", "\"d\"", -ERR_INVALID},
-		{decode_answer, good_answer, "\"absent\"", "\"a\"", -ERR_INVALID},
-		{decode_answer, good_answer, "[[9001,9001]]", "[[9001,0]]", -ERR_INVALID},
-		{decode_answer, good_answer, "\"events\":{", "\"events\":[{", -ERR_INVALID},
-	};
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		int rc = decode_with(cases[i].decode, cases[i].good, cases[i].old, cases[i].by);
-		if (rc != cases[i].rc)
-			fail_msg("%s → %s: %d, not %d", cases[i].old, cases[i].by, rc, cases[i].rc);
-	}
+	decode_spoilt(decode_question, good_question, spoilt_questions, sizeof spoilt_questions / sizeof *spoilt_questions);
+	decode_spoilt(decode_answer, good_answer, spoilt_answers, sizeof spoilt_answers / sizeof *spoilt_answers);
 }
 
 static void a_question_is_bounded(void **state)
