@@ -16,7 +16,7 @@
 enum { ADDRESSES_MAX = 64 };
 
 struct address {
-	char link[IF_NAMESIZE];
+	unsigned link;     /* its index: one that is plugged in again has another */
 	uint8_t bytes[16]; /* IPv4 in the first four */
 };
 
@@ -31,8 +31,7 @@ static bool read_address(const struct ifaddrs *from, struct address *out)
 	if (!from->ifa_addr || !(from->ifa_flags & IFF_UP) || !(from->ifa_flags & IFF_RUNNING) ||
 	    (from->ifa_flags & IFF_LOOPBACK))
 		return false;
-	memset(out, 0, sizeof *out);
-	strncpy(out->link, from->ifa_name, sizeof out->link - 1);
+	*out = (struct address){.link = if_nametoindex(from->ifa_name)};
 	if (from->ifa_addr->sa_family == AF_INET) {
 		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)from->ifa_addr;
 		memcpy(out->bytes, &in->sin_addr, sizeof in->sin_addr);
@@ -107,11 +106,61 @@ int network_fd(const struct network *network)
 	return network->fd;
 }
 
+/* ---- messages of the kernel ------------------------------------------------------------------------------------- */
+
 static bool is_default_route(const struct nlmsghdr *head)
 {
 	const struct rtmsg *route = NLMSG_DATA(head);
 	return head->nlmsg_type == RTM_NEWROUTE && head->nlmsg_len >= NLMSG_LENGTH(sizeof *route) &&
 	       route->rtm_dst_len == 0 && route->rtm_type == RTN_UNICAST;
+}
+
+/* Of a link: one address, or with `bytes` NULL all. */
+static void forget(struct network *network, unsigned link, const uint8_t *bytes)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < network->count; i++) {
+		const struct address *address = &network->addresses[i];
+		if (address->link != link || (bytes && memcmp(address->bytes, bytes, sizeof address->bytes) != 0))
+			network->addresses[kept++] = *address;
+	}
+	network->count = kept;
+}
+
+static void forget_address(struct network *network, const struct nlmsghdr *head)
+{
+	const struct ifaddrmsg *gone = NLMSG_DATA(head);
+	uint8_t bytes[16] = {0};
+	if (head->nlmsg_len < NLMSG_LENGTH(sizeof *gone))
+		return;
+	size_t left = head->nlmsg_len - NLMSG_LENGTH(sizeof *gone);
+	bool local = false;
+	for (const struct rtattr *part = IFA_RTA(gone); RTA_OK(part, left); part = RTA_NEXT(part, left)) {
+		/* Where there is another end, IFA_ADDRESS is that. */
+		bool ours = part->rta_type == IFA_LOCAL || (part->rta_type == IFA_ADDRESS && !local);
+		if (ours && RTA_PAYLOAD(part) <= sizeof bytes)
+			memcpy(bytes, RTA_DATA(part), RTA_PAYLOAD(part));
+		local |= part->rta_type == IFA_LOCAL;
+	}
+	forget(network, gone->ifa_index, bytes);
+}
+
+static void forget_link(struct network *network, const struct nlmsghdr *head)
+{
+	const struct ifinfomsg *link = NLMSG_DATA(head);
+	if (head->nlmsg_len >= NLMSG_LENGTH(sizeof *link) && !(link->ifi_flags & IFF_RUNNING))
+		forget(network, (unsigned)link->ifi_index, NULL);
+}
+
+/* What goes is forgotten at once: it may be there again before anybody looks, as in the middle of a run, and then is one
+ * that came. */
+static bool take_message(struct network *network, const struct nlmsghdr *head)
+{
+	if (head->nlmsg_type == RTM_DELADDR)
+		forget_address(network, head);
+	else if (head->nlmsg_type == RTM_NEWLINK)
+		forget_link(network, head);
+	return is_default_route(head);
 }
 
 bool network_came(struct network *network)
@@ -120,13 +169,15 @@ bool network_came(struct network *network)
 	bool came = false;
 	for (;;) {
 		ssize_t length = recv(network->fd, bytes, sizeof bytes, 0);
-		if (length < 0 && (errno == EINTR || errno == ENOBUFS)) /* messages lost: the addresses tell */
+		if (length < 0 && (errno == EINTR || errno == ENOBUFS)) {
+			came |= errno == ENOBUFS; /* messages were lost, of which one may have told it */
 			continue;
+		}
 		if (length <= 0)
 			break;
 		size_t left = (size_t)length;
 		for (const struct nlmsghdr *head = (const void *)bytes; NLMSG_OK(head, left); head = NLMSG_NEXT(head, left))
-			came |= is_default_route(head);
+			came |= take_message(network, head);
 	}
 	return look(network) || came;
 }

@@ -16,7 +16,8 @@ void network_close(struct network *network); /* NULL is fine */
 int network_fd(const struct network *network);
 
 /* Takes all that waits at the fd. True when a way out may have come: an address on a running link (other than
- * loopback and link-local ones) that was not there before, or a default route. Never blocks. */
+ * loopback and link-local ones) that was not there before, or has gone and come again since, or a default route. Never
+ * blocks. */
 bool network_came(struct network *network);
 
 #endif

@@ -67,8 +67,26 @@ static void test_a_network_comes(void **state)
 	assert_true(came_after("ip link set alzy1 up", 5000));
 }
 
+/* What goes and comes again while nobody looks has come, too: an exchange that was under way has lost its connection. */
+static void test_a_network_goes_and_comes_unseen(void **state)
+{
+	(void)state;
+	if (!network)
+		skip();
+	while (came_after("true", 200))
+		;
+	assert_true(came_after("ip addr del 10.9.8.7/24 dev alzy0 && ip addr add 10.9.8.7/24 dev alzy0", 5000));
+	assert_true(came_after(
+		"ip link set alzy1 down && ip -o link show alzy0 | grep -q NO-CARRIER && ip link set alzy1 up", 5000));
+	/* Another address that goes, or one that is given for longer, is no network that comes. */
+	assert_true(came_after("ip addr add 10.9.9.9/24 dev alzy0", 5000));
+	assert_false(came_after("ip addr del 10.9.9.9/24 dev alzy0", 100));
+	assert_false(came_after("ip addr change 10.9.8.7/24 dev alzy0 valid_lft 1000 preferred_lft 1000", 100));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_network_comes)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_network_comes),
+	                                   cmocka_unit_test(test_a_network_goes_and_comes_unseen)};
 	return cmocka_run_group_tests(tests, move_apart, end);
 }
