@@ -96,6 +96,8 @@ static const struct conf_key keys[] = {
      .help = "where HTTP without TLS may be spoken; anywhere is for a proxy in front that does TLS"},
 	{"server", "workers", CONF_COUNT, AT(workers), "4", .min = 1, .max = 64,
      .help = "how many exchanges are handled at once; each has a connection to Postgres"},
+	{"server", "body_timeout", CONF_DURATION, AT(body_timeout_ms), "2m", .min = 1000, .max = 3600000,
+     .help = "how long a batch may be on its way, however busily it comes"},
 	{"server", "trusted_proxies", CONF_TEXT, AT(trusted_proxies), "", .check = check_proxies,
      .help = "proxies whose X-Forwarded-For is believed: addresses or networks, with commas between them"},
 	{"server", "requests_per_device", CONF_COUNT, AT(requests_per_device), "3000", .min = 0, .max = 1000000,

@@ -13,6 +13,7 @@ struct conf_central {
 	char tls_certificate[CONF_TEXT_MAX], tls_key[CONF_TEXT_MAX];
 	int plain_http; /* 0: only on loopback, 1: anywhere (a proxy in front does TLS) */
 	int64_t workers;
+	int64_t body_timeout_ms;                           /* how long the body of a request may be on its way */
 	char trusted_proxies[CONF_TEXT_MAX];               /* addresses_parse */
 	int64_t requests_per_device, requests_per_address; /* a minute; 0: no limit */
 	char key_path[CONF_TEXT_MAX];

@@ -31,7 +31,6 @@ enum {
 	/* How long a connection may take, idle or busy: a byte every two seconds is idle too. */
 	HEAD_MS = 30000,
 	HEAD_CROWDED_MS = 3000, /* when there are many: who has nothing to ask makes room for those who have */
-	BODY_MS = 120000,
 	ANSWER_MS = 60000,
 	STOP_MS = 20000,
 };
@@ -309,10 +308,10 @@ static void run_request(struct job *job, struct pg *pg, struct err *e)
 
 /* ---- connections ----------------------------------------------------------------------------------------------- */
 
-static void set_deadline(struct gateway *gateway, struct peer *peer, int64_t in_ms)
+static void set_deadline(struct gateway *gateway, struct peer *peer, bool asking, int64_t in_ms)
 {
 	pthread_mutex_lock(&gateway->mutex);
-	peer->asking = in_ms != HEAD_MS;
+	peer->asking = asking;
 	peer->deadline_ms = in_ms == INT64_MAX ? INT64_MAX : clock_mono_ms() + in_ms;
 	pthread_mutex_unlock(&gateway->mutex);
 }
@@ -496,7 +495,7 @@ static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *con
 	                            .route = route,
 	                            .began_ms = clock_mono_ms()};
 	memcpy(request->client, client, sizeof client);
-	set_deadline(gateway, peer, BODY_MS);
+	set_deadline(gateway, peer, true, gateway->options->body_timeout_ms);
 	*out = request;
 	return MHD_YES;
 }
@@ -507,7 +506,7 @@ static enum MHD_Result answer(struct request *request)
 	const char *type =
 		request->status == MHD_HTTP_OK && request->route->envelope ? "application/octet-stream" : "application/json";
 	request->answer = (struct buffer){0};
-	set_deadline(request->gateway, request->peer, ANSWER_MS);
+	set_deadline(request->gateway, request->peer, true, ANSWER_MS);
 	return send_answer(request->connection, request->status, type, given.bytes, given.length, request->retry_ms, NULL);
 }
 
@@ -536,7 +535,7 @@ static enum MHD_Result keep(struct request *request, const char *bytes, size_t c
 static enum MHD_Result hand_over(struct request *request)
 {
 	struct gateway *gateway = request->gateway;
-	set_deadline(gateway, request->peer, INT64_MAX);
+	set_deadline(gateway, request->peer, true, INT64_MAX);
 	MHD_suspend_connection(request->connection);
 	struct workers *workers = request->route->envelope ? gateway->workers : gateway->health;
 	struct err e = {0};
@@ -579,7 +578,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
 	(void)how;
 	if (!request)
 		return;
-	set_deadline(user, request->peer, HEAD_MS);
+	set_deadline(user, request->peer, false, HEAD_MS);
 	size_t room = request->room;
 	buffer_free(&request->body);
 	buffer_free(&request->answer);

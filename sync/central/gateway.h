@@ -17,6 +17,7 @@ struct gateway_options {
 	const char *certificate, *secret; /* PEM texts; both NULL: plain HTTP */
 	bool plain_anywhere;              /* plain HTTP also where others than this machine can reach it */
 	size_t workers;
+	int64_t body_timeout_ms;                           /* how long a body may be on its way, however busily it comes */
 	const char *trusted_proxies;                       /* addresses_parse */
 	int64_t requests_per_device, requests_per_address; /* a minute; 0: no limit */
 	const char *dsn;

@@ -115,6 +115,7 @@ static int serve(const struct central *central, const struct buffer *certificate
 	                                        .secret = (const char *)secret->bytes,
 	                                        .plain_anywhere = central->conf.plain_http,
 	                                        .workers = (size_t)central->conf.workers,
+	                                        .body_timeout_ms = central->conf.body_timeout_ms,
 	                                        .trusted_proxies = central->conf.trusted_proxies,
 	                                        .requests_per_device = central->conf.requests_per_device,
 	                                        .requests_per_address = central->conf.requests_per_address,

@@ -79,11 +79,48 @@ like "$(log_of central)" '/v1/batches from 198.51.100.2 refused: FORGED' "the lo
 restart 'requests_per_address = 0' 'requests_per_device = 0'
 is "$(for _ in $(seq 20); do post /v1/batches "$SCRATCH/batch"; echo; done | sort -u)" 200 "0 is no limit"
 
+# ---- who gives up, and comes again
+# A batch that takes its time, without a lock that has a timeout.
+sql "CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(4); RETURN NEW; END';
+	CREATE TRIGGER dawdle BEFORE UPDATE ON alzy.stores FOR EACH ROW EXECUTE FUNCTION public.dawdle()"
+at_work() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = "$1" ]; }
+post /v1/batches "$SCRATCH/batch" -m 1 -o /dev/null -D /dev/null >"$SCRATCH/gave-up" 2>/dev/null &
+given_up=$!
+await at_work 1
+wait $given_up
+is "$(cat "$SCRATCH/gave-up")" "000 (curl: 28)" "a unit gives up while its batch is at work"
+for _ in 1 2 3; do post /v1/batches "$SCRATCH/batch"; echo; done >"$SCRATCH/again"
+ok "its retries hold no second worker" at_work 1
+is "$(sort -u "$SCRATCH/again")" 503 "… they are asked to wait"
+is "$(post /v1/batches "$SCRATCH/other" -m 15)" 200 "another device is served meanwhile"
+sql "DROP TRIGGER dawdle ON alzy.stores"
+served() { [ "$(post /v1/batches "$SCRATCH/batch")" = 200 ]; }
+ok "when that is over, it is served" await served
+
 # ---- a body that never comes to its end
-exec 5<>"/dev/tcp/127.0.0.1/$CENTRAL_PORT"
-printf 'POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\nA' >&5
-is "$(post /v1/batches "$SCRATCH/batch")" 200 "half a request holds nobody up"
-exec 5>&-
+restart 'body_timeout = 6s'
+# SILENT clients send the head and nothing else; DRIPPING ones a byte of the body each second. Says who was closed when.
+start bodies perl -MIO::Socket::INET -e '$| = 1; $SIG{PIPE} = "IGNORE"; my ($port, $silent, $dripping) = @ARGV; my (%open, $vector); my $began = time;
+	for (1 .. $silent + $dripping) {
+		my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or die;
+		syswrite $s, "POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\nA";
+		$open{fileno $s} = [$s, $_ > $silent ? "dripping" : "silent"]; }
+	print "open\n";
+	while (%open && time - $began < 60) {
+		my $ready = ""; vec($ready, $_, 1) = 1 for keys %open;
+		select $ready, undef, undef, 1;
+		for my $fd (keys %open) {
+			my ($s, $what) = @{$open{$fd}};
+			if (vec $ready, $fd, 1) { my $n = sysread $s, my $said, 4096;
+				next if $n; print "$what closed after ", time - $began, "\n"; delete $open{$fd}; }
+			elsif ($what eq "dripping") { syswrite $s, "x" } } }
+	print keys(%open) . " left\n"' "$CENTRAL_PORT" 5 40
+await log_has bodies open || die "$(log_of bodies)"
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "bodies that do not come to their end hold up no worker"
+AWAIT_SECONDS=70 await log_has bodies 'left'
+is "$(sed -n '$p' "$SCRATCH/bodies.log")" "0 left" "… and are not waited for"
+is "$(grep -cE '^(silent|dripping) closed after ([6-9]|1[0-9])$' "$SCRATCH/bodies.log")" 45 "… beyond body_timeout, however busily they come"
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "… whereafter all is as before"
 refuses "a proxy that is no address" 3 'central.conf:7: .*trusted_proxies.*proxy.example' eval 'central_conf "trusted_proxies = proxy.example"; central serve'
 # ---- a request has a deadline, however busily it is made
 AWAIT_SECONDS=60 await log_has dawdler 'closed after'
