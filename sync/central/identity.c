@@ -58,6 +58,23 @@ void identity_wipe(struct identity *identity)
 	identity->count = 0;
 }
 
+struct identity_mark identity_mark(const char *path)
+{
+	struct mark {
+		uint64_t device, inode, size;
+		struct timespec written, changed; /* … its rights, as well */
+	} files[NUMBER_MAX + 1] = {{0}};
+	struct identity_mark mark = {{0}};
+	for (int number = 0; number <= NUMBER_MAX; number++) {
+		char file[PATH_MAX];
+		struct stat info;
+		if (!path_of(path, number, file, NULL) && !stat(file, &info))
+			files[number] = (struct mark){info.st_dev, info.st_ino, (uint64_t)info.st_size, info.st_mtim, info.st_ctim};
+	}
+	keys_digest(files, sizeof files, mark.bytes);
+	return mark;
+}
+
 /* Whoever rotates, the new key is for whom the present one is for. */
 static int give_to_owner(const char *next_path, const char *path, struct err *e)
 {

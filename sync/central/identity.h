@@ -25,6 +25,12 @@ struct identity {
 int identity_load(const char *path, struct identity *out, struct err *e);
 void identity_wipe(struct identity *identity);
 
+/* What is other when any of these files has come, gone, or been written: to be compared with what it was. */
+struct identity_mark {
+	uint8_t bytes[ENVELOPE_DIGEST];
+};
+struct identity_mark identity_mark(const char *path);
+
 /* Makes a new present key; the one that was becomes "PATH.N". Cut off at any point it leaves a key at `path`, and is
  * completed by the next call. *out is what is there afterwards. Errors: those of identity_load; ERR_LIMIT when there are
  * too many keys before; ERR_BUSY when another rotation is under way. */

@@ -10,11 +10,9 @@
 #include "sync/central/migrations.h"
 #include "sync/central/rights.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 enum { PEM_MAX = 256 * 1024 };
@@ -52,7 +50,7 @@ static int check_database(const char *dsn, bool *out_reachable, struct err *e)
 	return rc;
 }
 
-/* The keys, when somebody has rotated them, or a copy of them was put here. */
+/* The keys, when somebody has rotated them, or has put a copy of one here or taken one away. */
 static void read_keys(struct gateway *gateway, const struct central *central)
 {
 	struct identity identity;
@@ -67,32 +65,21 @@ static void read_keys(struct gateway *gateway, const struct central *central)
 	identity_wipe(&identity);
 }
 
-/* Whether another file than before is at `path`. */
-static bool is_another(const char *path, struct stat *known)
-{
-	struct stat now;
-	if (stat(path, &now) ||
-	    (now.st_ino == known->st_ino && now.st_dev == known->st_dev && now.st_mtim.tv_sec == known->st_mtim.tv_sec &&
-	     now.st_mtim.tv_nsec == known->st_mtim.tv_nsec))
-		return false;
-	*known = now;
-	return true;
-}
-
 /* Serves until somebody ends it. The signals are blocked, in the gateway's threads too, and taken here. */
 static void wait_for_end(struct gateway *gateway, const struct central *central, const sigset_t *signals)
 {
 	const struct timespec tick = {.tv_sec = 1};
-	struct stat key = {0};
-	is_another(central->conf.key_path, &key);
+	struct identity_mark read = identity_mark(central->conf.key_path);
 	for (;;) {
 		int number = sigtimedwait(signals, NULL, &tick);
 		if (number == SIGTERM || number == SIGINT)
 			return;
 		if (number == SIGHUP)
 			log_notice("of the configuration nothing can change while running: restart to take it over");
-		if (is_another(central->conf.key_path, &key) || number == SIGHUP)
+		struct identity_mark now = identity_mark(central->conf.key_path);
+		if (number == SIGHUP || memcmp(&now, &read, sizeof now) != 0)
 			read_keys(gateway, central);
+		read = now;
 		gateway_tick(gateway);
 	}
 }

@@ -235,16 +235,23 @@ is "$(key_of bus)" "$new_key" "… and knows the new key, too"
 used() { central key list --json | perl -MJSON::PP -e 'print join ";", map "$_->{use} $_->{devices} @{$_->{device_names}}", @{decode_json(<STDIN>)}'; }
 is "$(used)" "present 1 car;before 0 ;before 2 away bus" "key list tells who speaks to which"
 like "$(central key list)" '^[0-9a-f]{64} +before .*/central.key.1 +2 +20[0-9T:.-]+Z$' "… and since when nobody does"
+keys_read() { [ "$(sed -n 's/.*read the keys again: \([0-9]*\).*/\1/p' "$SCRATCH/central.log" | tail -n 1)" = "$1" ]; }
 rm "$SCRATCH/central/central.key.2" # the second one: nobody knows it
-central_stop
-central_start || die "no centre: $(log_of central)"
+mv "$SCRATCH/central/central.key.1" "$SCRATCH/first.key"
+ok "keys that are taken away are noticed by themselves" await keys_read 1
 drive away
+refuses "without the first key, a unit that knows no other finds no centre" '1[0-9]' 'not sealed for the key of this centre' on away sync
+: >"$SCRATCH/central/central.key.1"
+chmod 600 "$SCRATCH/central/central.key.1"
+await log_has central 'going on with the keys there were.*central.key.1'
+tap $? "half a key is named"
+cat "$SCRATCH/first.key" >"$SCRATCH/central/central.key.1"
+ok "an old key that is put back is noticed, too" await keys_read 2
 ok "a unit comes back after long" on away sync
 is "$(key_of away) $(held away)" "$new_key 200" "… its rows are held, and it knows the new key"
 like "$(accounted away)" "^points1-200|points1-200$" "… nothing was forgotten"
 rm "$SCRATCH/central/central.key.1"
-central_stop
-central_start || die "no centre: $(log_of central)"
+ok "the first key goes, too" await keys_read 1
 for name in car bus away; do
 	on $name event later >"$SCRATCH/said"
 	ok "$name goes on when there is only the new key" on $name sync
