@@ -60,6 +60,8 @@ const char *bundle_fate_name(enum bundle_fate fate);
 
 struct bundle_receipts {
 	int64_t counts[BUNDLE_FATES];
+	int64_t
+		verify_ms; /* the newest that was applied asks since then for a proof, which takes a network; 0: it does not */
 	/* Called for each file once; `why` is NULL but for refused ones. NULL: not called. */
 	void (*each)(const char *name, enum bundle_fate fate, const struct err *why, void *user);
 	void *user;

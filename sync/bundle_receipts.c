@@ -148,8 +148,10 @@ static int take_one(struct taking *t, const char *name, struct err *e)
 	int rc = receive_apply(t->store, &receipt, &applied, e);
 	if (!rc)
 		settle(t, name, applied ? BUNDLE_APPLIED : BUNDLE_OLDER, NULL);
-	if (!rc && applied)
+	if (!rc && applied) {
 		t->centre.exchange_applied = receipt.exchange;
+		t->receipts->verify_ms = receipt.verify_ms;
+	}
 	receipt_free(&receipt);
 	return rc;
 }

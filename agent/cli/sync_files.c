@@ -162,6 +162,10 @@ static void print_taken(const struct bundle_receipts *receipts, const struct rec
 	       text_counted(state->held[STREAM_EVENTS], "event", events));
 	if (state->remaining)
 		printf("unsent    %s\n", text_counted(state->remaining, "row", rows));
+	if (receipts->verify_ms)
+		puts(
+			"asked     the centre asks for a proof of what it holds, which no stick carries: it is given with the next "
+			"alzy sync over a network");
 }
 
 static void print_taken_json(const struct bundle_receipts *receipts, const struct receive_state *state, cJSON *files,
@@ -178,6 +182,7 @@ static void print_taken_json(const struct bundle_receipts *receipts, const struc
 		{"remaining", state->remaining},
 	};
 	cJSON *object = counts_json(counts, sizeof counts / sizeof *counts);
+	json_add_time(object, "verify_asked_at", receipts->verify_ms);
 	cJSON_AddItemToObject(object, "files", files);
 	json_add_text_or_null(object, "error", rc ? err_name(e->code) : "");
 	cli_print_json(object);

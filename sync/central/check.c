@@ -365,7 +365,7 @@ static void tell_proof(struct check *check, const struct pg_result *found, size_
 	if (*proved)
 		printf("store %s, by its unit, %s: %s\n", store, proved, pg_text(found, row, 4));
 	if (open)
-		printf("store %s: its unit is asked since %s, and answers when it calls next\n", store, asked);
+		printf("store %s: its unit is asked since %s, and answers when it calls next over a network\n", store, asked);
 }
 
 static int tell_proofs(struct check *check, const char *device, struct err *e)
@@ -430,7 +430,7 @@ int central_verify(int argc, char **argv, struct err *e)
 	int rc = args_read(
 		argc, argv, "alzy-central verify",
 		"Proves that the rows of one device are in the tables as they were received; asks its unit to prove,\n"
-		"when it calls next, that they are what it has recorded; and shows its last answer.",
+		"when it calls next over a network, that they are what it has recorded; and shows its last answer.",
 		args, 3, NULL, &help, e);
 	snprintf(number, sizeof number, "%" PRId64, device);
 	return rc || help ? rc : run(number, !show, json, e);

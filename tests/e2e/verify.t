@@ -253,6 +253,25 @@ proofs --show
 is "$? $(proof outcome)" "0 whole" "… has proved it"
 refuses "only those that there are" 4 'no store of device 99' central verify --device 99
 
+# ---- asked by a stick
+mkdir "$SCRATCH/stick"
+by_stick() { # an event goes by stick, and its receipt comes back; prints what sync --from says
+	on car event by_stick >/dev/null && on car sync --to "$SCRATCH/stick" >/dev/null && central import "$SCRATCH/stick" >/dev/null &&
+		on car sync --from "$SCRATCH/stick" "$@"
+}
+ok "the unit is asked" central verify --device 1
+by_stick --json >"$SCRATCH/taken"
+is "$(json applied <"$SCRATCH/taken")" 1 "by the receipt of a stick"
+like "$(json verify_asked_at <"$SCRATCH/taken")" '^20[0-9T:.-]+Z$' "… as it tells"
+like "$(by_stick)" '^asked .*no stick carries: .*next alzy sync' "… also to people, with what that takes"
+proofs --show
+is "$(proof open)" true "no stick answers"
+like "$(central verify --device 1 --show)" 'answers when it calls next over a network' "… which the centre knows"
+is "$(on car sync --json | json proof)" "$(on car verify)" "a network does"
+is "$(by_stick --json | json verify_asked_at)" null "… once"
+proofs --show
+is "$(proof open) $(proof outcome)" "false whole" "… and that is held"
+
 # ---- who may ask
 unit stranger gnss.source="replay:$SCRATCH/drive.json"
 mkdir -p "$SCRATCH/stranger"
