@@ -82,16 +82,9 @@ int store_drop_undo(struct store *store, const char *reason, struct err *e)
 int store_dropped(struct store *store, enum stream stream, struct ranges *out, struct err *e)
 {
 	struct query q;
-	bool row = true;
-	int rc = 0;
 	query_start(&q, store, "SELECT first_seq, last_seq FROM drops WHERE stream = ? ORDER BY first_seq");
 	query_text(&q, stream_name(stream));
-	while (!rc && !(rc = query_next(&q, &row, e)) && row)
-		rc = ranges_add(out, query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), e);
-	query_end(&q);
-	if (rc)
-		ranges_free(out);
-	return rc;
+	return query_ranges(&q, out, e);
 }
 
 /* One that the centre accounts for needs no telling, unless it does so because it has rejected a row of it. */

@@ -71,6 +71,9 @@ int query_one_int(struct query *q, int64_t absent, int64_t *out, struct err *e);
 int query_all(struct query *q, size_t item_size, void (*read)(const struct query *q, void *item), void *out_items,
               size_t *out_count, struct err *e);
 
+/* Adds first..last of every row to `out`: the first two columns. Ends the query; after a failure `out` is empty. */
+int query_ranges(struct query *q, struct ranges *out, struct err *e);
+
 /* Room for one more item: doubles *capacity when count has reached it. ERR_MEMORY. */
 int grow(void *items_pointer, size_t count, size_t *capacity, size_t item_size, struct err *e);
 

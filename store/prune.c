@@ -168,7 +168,6 @@ int store_pruned(struct store *store, enum stream stream, const struct ranges *w
 	int rc = 0;
 	for (size_t i = 0; i < within->count && !rc; i++) {
 		struct query q;
-		bool row = true;
 		/* A block that reaches into the range begins less than a block before it. */
 		query_start(&q, store,
 		            "SELECT first_seq, last_seq FROM blocks WHERE stream = ?1 AND first_seq BETWEEN ?2 - ?4 AND ?3"
@@ -177,9 +176,7 @@ int store_pruned(struct store *store, enum stream stream, const struct ranges *w
 		query_int(&q, within->items[i].first);
 		query_int(&q, within->items[i].last);
 		query_int(&q, stream_block(stream));
-		while (!rc && !(rc = query_next(&q, &row, e)) && row)
-			rc = ranges_add(&pruned, query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), e);
-		query_end(&q);
+		rc = query_ranges(&q, &pruned, e);
 	}
 	if (!rc)
 		rc = ranges_intersect(out, &pruned, within, e);

@@ -6,16 +6,9 @@
 int store_accounted(struct store *store, enum stream stream, struct ranges *out, struct err *e)
 {
 	struct query q;
-	bool row = true;
 	query_start(&q, store, "SELECT first_seq, last_seq FROM accounted WHERE stream = ? ORDER BY first_seq");
 	query_text(&q, stream_name(stream));
-	int rc = 0;
-	while (!rc && !(rc = query_next(&q, &row, e)) && row)
-		rc = ranges_add(out, query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), e);
-	query_end(&q);
-	if (rc)
-		ranges_free(out);
-	return rc;
+	return query_ranges(&q, out, e);
 }
 
 static int remove_range(struct store *store, enum stream stream, struct range range, struct err *e)

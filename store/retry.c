@@ -3,30 +3,23 @@
 
 #include <string.h>
 
-/* `sql` gives the seqs of the stream, in order. */
-static int read_seqs(struct store *store, enum stream stream, const char *sql, struct ranges *out, struct err *e)
+/* `sql` gives ranges of the stream, in order. */
+static int read_ranges(struct store *store, enum stream stream, const char *sql, struct ranges *out, struct err *e)
 {
 	struct query q;
-	bool row = true;
-	int rc = 0;
 	query_start(&q, store, sql);
 	query_text(&q, stream_name(stream));
-	while (!rc && !(rc = query_next(&q, &row, e)) && row)
-		rc = ranges_add(out, query_get_int(&q, 0, 0), query_get_int(&q, 0, 0), e);
-	query_end(&q);
-	if (rc)
-		ranges_free(out);
-	return rc;
+	return query_ranges(&q, out, e);
 }
 
 int store_retries(struct store *store, enum stream stream, struct ranges *out, struct err *e)
 {
-	return read_seqs(store, stream, "SELECT seq FROM retry WHERE stream = ? ORDER BY seq", out, e);
+	return read_ranges(store, stream, "SELECT seq, seq FROM retry WHERE stream = ? ORDER BY seq", out, e);
 }
 
 int store_aside(struct store *store, enum stream stream, struct ranges *out, struct err *e)
 {
-	return read_seqs(store, stream, "SELECT seq FROM set_aside WHERE stream = ? ORDER BY seq", out, e);
+	return read_ranges(store, stream, "SELECT seq, seq FROM set_aside WHERE stream = ? ORDER BY seq", out, e);
 }
 
 int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent, struct err *e)

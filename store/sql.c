@@ -214,3 +214,15 @@ int query_all(struct query *q, size_t item_size, void (*read)(const struct query
 	*out_count = count;
 	return 0;
 }
+
+int query_ranges(struct query *q, struct ranges *out, struct err *e)
+{
+	bool row = true;
+	int rc = 0;
+	while (!rc && !(rc = query_next(q, &row, e)) && row)
+		rc = ranges_add(out, query_get_int(q, 0, 0), query_get_int(q, 1, 0), e);
+	query_end(q);
+	if (rc)
+		ranges_free(out);
+	return rc;
+}
