@@ -66,6 +66,7 @@ struct agent {
 	const char *stop_reason; /* why the agent ends; NULL while it runs */
 	int64_t started_mono_ms;
 	enum gnss_silence silence; /* as last logged */
+	bool lost[INPUT_COUNT];    /* as told last */
 	bool was_failing, removed;
 	char session_id[UUID_TEXT]; /* as last logged */
 	enum session_status session_status;
@@ -389,6 +390,18 @@ static void on_supply(struct agent *agent, enum input_news news, bool on, int64_
 	}
 }
 
+static void tell_lost(struct agent *agent, enum input_kind kind, int64_t now_ms)
+{
+	struct live_input state = inputs_state(&agent->inputs, kind);
+	bool lost = inputs_lost(&agent->inputs, kind);
+	if (lost == agent->lost[kind])
+		return;
+	agent->lost[kind] = lost;
+	if (lost && kind == INPUT_IGNITION && agent->conf.capture_session == CAPTURE_SESSION_IGNITION)
+		log_warning("the ignition was not known for long: journeys go by movement until it is");
+	capture_input(agent->capture, kind, state.state > 0, lost ? state.problem : NULL, now_ms);
+}
+
 static void look_at_inputs(struct agent *agent)
 {
 	static void (*const act[])(struct agent * agent, enum input_news news, bool on,
@@ -402,8 +415,8 @@ static void look_at_inputs(struct agent *agent)
 			log_warning("the %s is not known: %s", input_name(i), e.text);
 		else if (news == INPUT_MENDED)
 			log_notice("the %s is known again", input_name(i));
-		else
-			act[i](agent, news, on, now_ms);
+		tell_lost(agent, i, now_ms);
+		act[i](agent, news, on, now_ms);
 	}
 	if (command_look(&agent->command, now_ms, &e))
 		log_error("%s: %s", agent->conf.on_power_loss, e.text);

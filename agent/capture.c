@@ -27,6 +27,7 @@ struct capture {
 
 	bool fixed; /* the receiver has a fix: its loss is news */
 	bool gone;  /* the source is away: its return is news */
+	bool blind; /* there is no ignition, or it can't be read */
 
 	struct sampler sampler;
 	struct silence silence;
@@ -124,9 +125,11 @@ void capture_overrun(struct capture *c, int64_t reports)
 
 /* ---- the session ---------------------------------------------------------------------------------------------- */
 
-static struct trips_rules rules_of(const struct conf_unit *conf)
+static struct trips_rules rules_of(const struct capture *c)
 {
-	return (struct trips_rules){.mode = (enum capture_session)conf->capture_session,
+	const struct conf_unit *conf = c->conf;
+	bool movement = conf->capture_session == CAPTURE_SESSION_IGNITION && c->blind;
+	return (struct trips_rules){.mode = movement ? CAPTURE_SESSION_AUTO : (enum capture_session)conf->capture_session,
 	                            .stop_timeout_ms = conf->stop_timeout_ms,
 	                            .end_timeout_ms = conf->end_timeout_ms,
 	                            .resumes = conf->capture_resume == CAPTURE_RESUME_MOVEMENT};
@@ -143,7 +146,7 @@ static void carry_out(struct capture *c, const struct trips_decision *decision)
 
 static void decide(struct capture *c)
 {
-	struct trips_rules rules = rules_of(c->conf);
+	struct trips_rules rules = rules_of(c);
 	struct trips_decision decision;
 	/* At most: paused, ended, and another one started. */
 	for (int i = 0; i < 3 && trips_decide(&c->trips, &rules, &decision); i++)
@@ -445,6 +448,26 @@ void capture_supply(struct capture *c, bool on, int64_t now_mono_ms)
 	              NULL);
 }
 
+void capture_input(struct capture *c, enum input_kind kind, bool on, const char *problem, int64_t now_mono_ms)
+{
+	cJSON *payload = cJSON_CreateObject();
+	cJSON_AddStringToObject(payload, "input", input_name(kind));
+	if (problem)
+		cJSON_AddStringToObject(payload, "problem", problem);
+	else
+		cJSON_AddBoolToObject(payload, "on", on);
+	pending_event(&c->pending, problem ? EVENT_INPUT_LOST : EVENT_INPUT_BACK, timekeeper_at(&c->time, now_mono_ms),
+	              true, payload);
+	if (kind != INPUT_IGNITION)
+		return;
+	c->blind = problem != NULL;
+	if (problem)
+		trips_ignition_lost(&c->trips);
+	else
+		trips_ignition(&c->trips, on, now_mono_ms);
+	decide(c);
+}
+
 int capture_secure(struct capture *c, int64_t now_mono_ms, struct err *e)
 {
 	struct gnss_report fix;
@@ -465,6 +488,7 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	c->conf = conf;
 	c->epoch.silence_ms = source_waits ? 0 : EPOCH_SILENCE_MS;
 	c->receivers = (struct receivers){.order = conf->gnss_device, .timeout_ms = conf->fix_timeout_ms};
+	c->blind = !strcmp(conf->ignition, "none");
 	sight_clear(&c->facts.sight);
 	struct trips_found found;
 	int rc = journey_read(&c->journey, c->store, e);
@@ -531,7 +555,7 @@ int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, str
 	if (epoch_close(&c->epoch, &fix))
 		take_fix(c, &fix);
 	c->stopping = true;
-	struct trips_rules rules = rules_of(c->conf);
+	struct trips_rules rules = rules_of(c);
 	struct trips_decision decision;
 	bool ends = c->at_end || c->conf->capture_stop == CAPTURE_STOP_END;
 	if (trips_stop(&c->trips, &rules, ends ? SESSION_ENDED : SESSION_PAUSED, &decision))

@@ -10,6 +10,7 @@
 #ifndef ALZY_AGENT_CAPTURE_H
 #define ALZY_AGENT_CAPTURE_H
 
+#include "agent/inputs.h"
 #include "hal/conf_unit.h"
 #include "hal/err.h"
 #include "hal/gnss.h"
@@ -55,6 +56,10 @@ void capture_ignition(struct capture *capture, bool on, int64_t now_mono_ms);
 
 /* The supply has failed, or is there again. */
 void capture_supply(struct capture *capture, bool on, int64_t now_mono_ms);
+
+/* An input can't be read any more, `problem` says why, or its state is known again (NULL). While that of the ignition is not, nor
+ * when there is no such wire, session = ignition goes by movement: a journey whose wire is broken is recorded all the same. */
+void capture_input(struct capture *capture, enum input_kind kind, bool on, const char *problem, int64_t now_mono_ms);
 
 /* What can be lost is not to be: closes the epoch and commits all that waits. An error as above. */
 int capture_secure(struct capture *capture, int64_t now_mono_ms, struct err *e);

@@ -1,5 +1,7 @@
 #include "agent/inputs.h"
 
+#include <stdio.h>
+
 const char *input_name(enum input_kind kind)
 {
 	static const char *const names[] = {[INPUT_IGNITION] = "ignition", [INPUT_SUPPLY] = "supply"};
@@ -23,6 +25,15 @@ void inputs_close(struct inputs *inputs)
 	*inputs = (struct inputs){0};
 }
 
+static void fail(struct input *input, int64_t now_mono_ms, const struct err *e)
+{
+	if (!input->failing)
+		input->failing_ms = now_mono_ms;
+	input->failing = true;
+	input->lost = input->lost || now_mono_ms - input->failing_ms >= INPUT_LOST_MS;
+	snprintf(input->problem, sizeof input->problem, "%.*s", LIVE_PROBLEM_TEXT - 1, e->text);
+}
+
 enum input_news inputs_read(struct inputs *inputs, enum input_kind kind, int64_t now_mono_ms, int64_t hold_ms,
                             bool *out_on, struct err *e)
 {
@@ -31,10 +42,13 @@ enum input_news inputs_read(struct inputs *inputs, enum input_kind kind, int64_t
 	if (!input->wire)
 		return INPUT_SAME;
 	inputs->read_ms = now_mono_ms;
-	input->failing = power_read(input->wire, &on, e) != 0;
-	if (input->failing)
+	if (power_read(input->wire, &on, e)) {
+		fail(input, now_mono_ms, e);
 		return failed ? INPUT_SAME : INPUT_FAILED;
+	}
+	input->failing = false;
 	bool changed = debounce_feed(&input->debounce, on, now_mono_ms, hold_ms);
+	input->lost = input->lost && input->debounce.leaving;
 	*out_on = input->debounce.on;
 	if (changed)
 		return first ? INPUT_FIRST : INPUT_CHANGED;
@@ -48,10 +62,18 @@ int inputs_fd(const struct inputs *inputs, enum input_kind kind)
 	return inputs->of[kind].wire ? power_fd(inputs->of[kind].wire) : -1;
 }
 
-int inputs_state(const struct inputs *inputs, enum input_kind kind)
+struct live_input inputs_state(const struct inputs *inputs, enum input_kind kind)
 {
-	const struct debounce *debounce = &inputs->of[kind].debounce;
-	return debounce->known && !inputs->of[kind].failing ? debounce->on : -1;
+	const struct input *input = &inputs->of[kind];
+	struct live_input state = {.state = input->debounce.known && !input->failing ? input->debounce.on : -1};
+	if (input->failing)
+		snprintf(state.problem, sizeof state.problem, "%s", input->problem);
+	return state;
+}
+
+bool inputs_lost(const struct inputs *inputs, enum input_kind kind)
+{
+	return inputs->of[kind].lost;
 }
 
 int64_t inputs_deadline(const struct inputs *inputs, int64_t hold_ms)

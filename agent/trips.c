@@ -70,6 +70,11 @@ void trips_ignition(struct trips *t, bool on, int64_t mono_ms)
 		t->must_rest = false;
 }
 
+void trips_ignition_lost(struct trips *t)
+{
+	t->ignition = TRIPS_IGNITION_UNKNOWN;
+}
+
 /* ---- what follows from it ---------------------------------------------------------------------------------------- */
 
 /* Since when it rests; now, when it does not. Before the first fix nobody knows how long the unit was off. */

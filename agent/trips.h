@@ -86,6 +86,8 @@ void trips_fix(struct trips *trips, const struct motion *motion, int64_t fix_ms,
 
 /* The ignition was found on or off; only a change means something, from the first fix on: before that the time is not known. */
 void trips_ignition(struct trips *trips, bool on, int64_t mono_ms);
+/* Nobody knows any more; whoever decides by it should go by movement meanwhile. */
+void trips_ignition_lost(struct trips *trips);
 
 /* Whether something is to be done now. To be called after each of the above until it says no; what it says counts as done. */
 bool trips_decide(struct trips *trips, const struct trips_rules *rules, struct trips_decision *out);

@@ -282,6 +282,8 @@ static const struct said {
 	{"receiver_changed", AGENT, -1, SAME, SAME, NULL},
 	{"ignition_on", AGENT, -1, SAME, SAME, NULL},
 	{"ignition_off", AGENT, -1, SAME, SAME, NULL},
+	{"input_lost", AGENT, -1, SAME, SAME, NULL},
+	{"input_back", AGENT, -1, SAME, SAME, NULL},
 	{"session_start", AGENT_OR_PERSON, -1, SAME, SAME, on_session_other},
 	{"session_resume", AGENT_OR_PERSON, -1, SAME, SAME, on_session_other},
 	{"session_end", AGENT_OR_PERSON, -1, SAME, SAME, on_session_other},

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { LIVE_PROBLEM_TEXT = 160 };
+
 /* What the receiver says now. */
 struct live_sight {
 	bool gnss_connected;
@@ -34,11 +36,17 @@ struct live_time {
 	bool doubtful;         /* the fix contradicts what is known */
 };
 
+/* The ignition, or the supply. */
+struct live_input {
+	int state;                       /* 1 on, 0 off, -1 not known, or no wire */
+	char problem[LIVE_PROBLEM_TEXT]; /* why it can't be read; "": it can, or there is no wire */
+};
+
 struct live_facts {
 	int32_t pid; /* of the agent */
 	int64_t started_mono_ms;
 	struct live_sight sight;
-	int ignition, supply; /* 1 on, 0 off, -1 not known, or no wire */
+	struct live_input ignition, supply;
 	struct live_time time;
 	int64_t waiting_points;          /* kept, not yet committed */
 	int64_t reports, epochs, kept;   /* since the agent started */

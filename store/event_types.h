@@ -24,6 +24,8 @@
 	X(IGNITION_OFF, "ignition_off", "the ignition is off")                                                          \
 	X(POWER_LOST, "power_lost", "the supply of the unit has failed")                                                \
 	X(POWER_BACK, "power_back", "the supply of the unit is there again")                                            \
+	X(INPUT_LOST, "input_lost", "ignition or supply can't be read; payload: input, problem")                        \
+	X(INPUT_BACK, "input_back", "its state is known again; payload: input, on")                                     \
 	X(FIXES_REFUSED, "fixes_refused", "nothing is kept, because all is refused; payload: reason, count, for_s")     \
 	X(FIXES_MISSING, "fixes_missing", "by its time, fixes are missing before this one; payload: reason, for_s")     \
 	X(FIXES_KEPT, "fixes_kept", "… which is over; payload: reason, count")                                          \

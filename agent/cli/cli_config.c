@@ -1,4 +1,5 @@
-/* The configuration: is it right, and what is in force. */
+/* The configuration: is it right, can it work here, and what is in force. */
+#include "agent/cli/advice.h"
 #include "agent/cli/cli.h"
 #include "hal/args.h"
 
@@ -20,6 +21,17 @@ static int read_config(int argc, char **argv, const char *verb, const char *summ
 	return conf_load(&conf_unit_table, *out_path, out, e);
 }
 
+static void add_warning(const char *text, void *user)
+{
+	cJSON_AddItemToArray(user, cJSON_CreateString(text));
+}
+
+static void print_warning(const char *text, void *user)
+{
+	(void)user;
+	printf("warning: %s\n", text);
+}
+
 int cli_config_check(int argc, char **argv, struct err *e)
 {
 	struct conf_unit conf;
@@ -33,12 +45,15 @@ int cli_config_check(int argc, char **argv, struct err *e)
 		cJSON *object = cJSON_CreateObject();
 		cJSON_AddItemToObject(object, "path", path ? cJSON_CreateString(path) : cJSON_CreateNull());
 		cJSON_AddTrueToObject(object, "ok");
+		advice_on_config(&conf, add_warning, cJSON_AddArrayToObject(object, "warnings"));
 		cli_print_json(object);
-	} else if (path) {
-		printf("%s is right\n", path);
-	} else {
-		printf("there is no %s: the defaults hold\n", CONF_UNIT_STANDARD);
+		return 0;
 	}
+	if (path)
+		printf("%s is right\n", path);
+	else
+		printf("there is no %s: the defaults hold\n", CONF_UNIT_STANDARD);
+	advice_on_config(&conf, print_warning, NULL);
 	return 0;
 }
 

@@ -33,6 +33,8 @@ struct status {
 	bool session_open;
 	bool held;         /* it was paused, and not by the agent */
 	bool by_person;    /* without an open session nothing is kept */
+	bool by_ignition;  /* the ignition begins and ends sessions, … */
+	bool no_ignition;  /* … of which there is none */
 	struct point last; /* recorded */
 	int64_t last_seq[STREAM_COUNT];
 	struct store_backlog backlog;
@@ -118,6 +120,8 @@ static int gather_session(const struct cli *cli, struct status *s, struct err *e
 	struct session_change last;
 	bool found = false;
 	s->by_person = cli->conf.capture_session == CAPTURE_SESSION_MANUAL;
+	s->by_ignition = cli->conf.capture_session == CAPTURE_SESSION_IGNITION;
+	s->no_ignition = !strcmp(cli->conf.ignition, "none");
 	int rc = store_session_open(cli->store, &s->session, &s->session_open, e);
 	if (rc || !s->session_open || s->session.status != SESSION_PAUSED)
 		return rc;
@@ -202,6 +206,15 @@ static void add_device_and_centre(cJSON *object, const struct status *s)
 	json_add_time(centre, "paired_at", s->centre.paired_at_ms);
 }
 
+/* "ignition": true, "ignition_problem": null */
+static void add_input(cJSON *object, const char *name, const struct live_input *input)
+{
+	char problem[32];
+	snprintf(problem, sizeof problem, "%s_problem", name);
+	cJSON_AddItemToObject(object, name, input->state < 0 ? cJSON_CreateNull() : cJSON_CreateBool(input->state));
+	json_add_text_or_null(object, problem, input->problem);
+}
+
 static void add_agent(cJSON *object, const struct status *s)
 {
 	cJSON *agent = cJSON_AddObjectToObject(object, "agent");
@@ -225,9 +238,8 @@ static void add_agent(cJSON *object, const struct status *s)
 		{"refused_late", live->refused_late},
 		{"overrun", live->overrun},
 	};
-	cJSON_AddItemToObject(agent, "ignition",
-	                      live->ignition < 0 ? cJSON_CreateNull() : cJSON_CreateBool(live->ignition));
-	cJSON_AddItemToObject(agent, "supply", live->supply < 0 ? cJSON_CreateNull() : cJSON_CreateBool(live->supply));
+	add_input(agent, "ignition", &live->ignition);
+	add_input(agent, "supply", &live->supply);
 	cJSON_AddBoolToObject(agent, "gnss_connected", live->sight.gnss_connected);
 	cJSON_AddStringToObject(agent, "gnss", sight_state_name(sight_state(&live->sight)));
 	json_add_text_or_null(agent, "receiver", live->sight.device);
@@ -322,6 +334,23 @@ static cJSON *status_json(struct store *store, const struct status *s)
 
 /* ---- as text ---- */
 
+/* What is wrong with ignition and supply. */
+static void print_inputs(const struct status *s, FILE *out)
+{
+	const struct live_input *ignition = &s->live.ignition, *supply = &s->live.supply;
+	if (!s->running)
+		return;
+	if (supply->state == 0)
+		fprintf(out, "          the supply of this unit has failed\n");
+	if (*supply->problem)
+		fprintf(out, "          the supply is not known: %s\n", supply->problem);
+	if (*ignition->problem)
+		fprintf(out, "          the ignition is not known: %s\n", ignition->problem);
+	if (s->by_ignition && (*ignition->problem || s->no_ignition))
+		fprintf(out, "          journeys go by movement%s\n",
+		        s->no_ignition ? ": there is no [power] ignition for session = ignition" : " until it is");
+}
+
 static void print_head(struct store *store, const struct status *s)
 {
 	char age[SHORT_TEXT];
@@ -340,8 +369,7 @@ static void print_head(struct store *store, const struct status *s)
 		       *s->live.sight.device ? ", receiver " : "", s->live.sight.device);
 	else
 		printf("Agent     not running: nothing is being recorded\n");
-	if (s->running && s->live.supply == 0)
-		printf("          the supply of this unit has failed\n");
+	print_inputs(s, stdout);
 	if (s->running && sight_state(&s->live.sight) < SIGHT_NO_FIX)
 		printf("          %s\n", sight_state_text(sight_state(&s->live.sight)));
 }
@@ -506,6 +534,7 @@ static int watch_page_of(void *user, FILE *out, struct err *e)
 		        sight_state_text(sight_state(sight)), *sight->device ? ", " : "", sight->device);
 	else
 		fprintf(out, "Agent     not running: nothing is being recorded\n");
+	print_inputs(&s, out);
 	print_fix(&s, out);
 	const char *why = why_nothing_is_kept(&s);
 	fprintf(out, "Session   %s%s%s\n", s.session_open ? session_status_name(s.session.status) : "none open",

@@ -95,4 +95,36 @@ ok "a chip that is not there is named" await log_has agent-chip 'the ignition is
 ok "… and one that is none" await log_has agent-chip "the supply is not known: can.t have line 4 of /dev/null as an input"
 stop agent-chip
 is $? 0 "… and all else goes on"
+
+# ---- an ignition that nobody can read must not cost a journey
+gpsd_stop
+unit blind capture.session=ignition power.ignition="file:$SCRATCH/nowhere" store.commit_interval=200ms
+like "$(on blind config check)" 'warning: \[power\] ignition: can.t read .*/nowhere: No such file' "config check warns of a wire that can't be read"
+like "$(on blind config check --json | json warnings.0)" 'nowhere' "… in JSON, too"
+gpsd_start "$DATA/drive.nmea" 0.02
+unit blind capture.session=ignition power.ignition="file:$SCRATCH/nowhere" store.commit_interval=200ms power.debounce=0s
+agent_start blind || die "no agent: $(log_of agent-blind)"
+problem_is() { [ "$(on blind status --json | json agent.ignition_problem)" = "$1" ]; }
+ok "status --json names it" await problem_is "can't read $SCRATCH/nowhere: No such file or directory"
+like "$(on blind status)" 'the ignition is not known: can.t read .*/nowhere: No such file' "… and status, to people"
+like "$(on blind status)" 'journeys go by movement until it is' "… with what that means"
+blind_events() { lite blind "SELECT event_type || ' ' || ifnull(payload, '') FROM events WHERE event_type LIKE 'input%' OR event_type LIKE 'ignition%' ORDER BY seq"; }
+blind_said() { [[ $(blind_events | tail -n 1) == $1 ]]; }
+ok "once that has lasted it is an event" await blind_said 'input_lost {"input":"ignition","problem":"can'"'"'t read *nowhere: No such file or directory"}'
+gpsd_go
+started_by() { [ "$(lite blind "SELECT payload ->> 'why' FROM events WHERE event_type = 'session_start'")" = "$1" ]; }
+ok "a journey begins by movement" await started_by movement
+wire nowhere 1
+ok "the wire is mended" await blind_said 'ignition_on '
+is "$(blind_events | sed -n 2p)" 'input_back {"input":"ignition","on":true}' "… which is an event, with its state"
+ok "… and known in status" await problem_is null
+unlike_movement() { ! grep -q 'by movement' <<<"$(on blind status)"; }
+ok "… from where the hint is gone" unlike_movement
+stop agent-blind
+is "$(lite blind "SELECT count(*) FROM sessions")" 1 "one journey came of it"
+unit none capture.session=ignition
+like "$(on none config check)" 'warning: \[capture\] session: there is no \[power\] ignition' "session = ignition without any wire is named"
+agent_start none || die "no agent"
+like "$(on none status)" 'journeys go by movement: there is no \[power\] ignition' "… and in status"
+stop agent-none
 done_testing

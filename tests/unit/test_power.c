@@ -193,12 +193,29 @@ static void what_the_agent_is_told(void **state)
 		int64_t at_ms;
 		const char *text; /* NULL: the file is not there */
 		enum input_news news;
-		bool on;
+		bool on, lost;
 	} readings[] = {
-		{0, NULL, INPUT_FAILED, false},    {1000, NULL, INPUT_SAME, false},   {2000, "1", INPUT_FIRST, true},
-		{3000, "0", INPUT_DOUBTFUL, true}, {3200, "0", INPUT_SAME, true},     {3300, "1", INPUT_SAME, true},
-		{4000, "0", INPUT_DOUBTFUL, true}, {4500, "0", INPUT_CHANGED, false}, {5000, NULL, INPUT_FAILED, false},
-		{6000, NULL, INPUT_SAME, false},   {7000, "0", INPUT_MENDED, false},  {8000, "0", INPUT_SAME, false},
+		{0, NULL, INPUT_FAILED, false, false},
+		{1000, NULL, INPUT_SAME, false, false},
+		{2000, "1", INPUT_FIRST, true, false},
+		{3000, "0", INPUT_DOUBTFUL, true, false},
+		{3200, "0", INPUT_SAME, true, false},
+		{3300, "1", INPUT_SAME, true, false},
+		{4000, "0", INPUT_DOUBTFUL, true, false},
+		{4500, "0", INPUT_CHANGED, false, false},
+		{5000, NULL, INPUT_FAILED, false, false},
+		{6000, NULL, INPUT_SAME, false, false},
+		{7000, "0", INPUT_MENDED, false, false},
+		{8000, "0", INPUT_SAME, false, false},
+		{9000, NULL, INPUT_FAILED, false, false},
+		{9000 + INPUT_LOST_MS - 1, NULL, INPUT_SAME, false, false},
+		{9000 + INPUT_LOST_MS, NULL, INPUT_SAME, false, true},
+		/* It reads again, but otherwise than before: that has to last. */
+		{30000, "1", INPUT_DOUBTFUL, false, true},
+		{30500, "1", INPUT_CHANGED, true, false},
+		{31000, "?", INPUT_FAILED, true, false},
+		{31000 + INPUT_LOST_MS, NULL, INPUT_SAME, true, true},
+		{50000, "1", INPUT_MENDED, true, false},
 	};
 	struct inputs inputs;
 	struct conf_unit conf = {.ignition = "none"};
@@ -213,8 +230,13 @@ static void what_the_agent_is_told(void **state)
 			write_text(readings[i].text);
 		assert_int_equal(inputs_read(&inputs, INPUT_IGNITION, readings[i].at_ms, HOLD, &on, &e), INPUT_SAME);
 		assert_int_equal(inputs_read(&inputs, INPUT_SUPPLY, readings[i].at_ms, HOLD, &on, &e), readings[i].news);
-		if (readings[i].text)
+		assert_int_equal(inputs_lost(&inputs, INPUT_SUPPLY), readings[i].lost);
+		struct live_input seen = inputs_state(&inputs, INPUT_SUPPLY);
+		bool readable = readings[i].text && strcmp(readings[i].text, "?");
+		if (readable)
 			assert_int_equal(on, readings[i].on);
+		assert_int_equal(*seen.problem == '\0', readable);
+		assert_int_equal(seen.state, readable ? on : -1);
 		bool doubtful = readings[i].news == INPUT_DOUBTFUL;
 		if (doubtful || readings[i].news == INPUT_CHANGED)
 			assert_true(inputs_deadline(&inputs, HOLD) == readings[i].at_ms + (doubtful ? HOLD : POWER_READ_MS));

@@ -319,6 +319,36 @@ static void the_ignition_alone(void **state)
 	assert_said("paused@10310 ignition, ended@10310 ignition");
 }
 
+static void an_ignition_that_nobody_knows(void **state)
+{
+	(void)state;
+	rules.mode = CAPTURE_SESSION_IGNITION;
+	trips_ignition(&trips, true, 10000);
+	drives(100);
+	assert_said("active@10 ignition");
+	/* The wire breaks: by movement, as long as nobody knows. */
+	trips_ignition_lost(&trips);
+	rules.mode = CAPTURE_SESSION_AUTO;
+	drives(100);
+	assert_said("");
+	rests(300);
+	drives(10);
+	assert_said("paused@201 rest, active@501 movement");
+	rests(1000);
+	assert_said("paused@511 rest, ended@511 rest");
+	drives(10);
+	assert_said("active@1511 movement");
+	/* It is known again: what counts is that it is off. */
+	rules.mode = CAPTURE_SESSION_IGNITION;
+	trips_ignition(&trips, false, 1521000);
+	drives(200);
+	assert_said("paused@1521 ignition");
+	trips_ignition_lost(&trips);
+	trips_ignition(&trips, true, 1730000);
+	drives(10);
+	assert_said("active@1730 ignition");
+}
+
 /* A unit that has its power from the ignition, and ends with it: how long it was off only the first fix tells. */
 static void the_ignition_after_a_power_cut(void **state)
 {
@@ -447,6 +477,7 @@ int main(void)
 		test(a_person_has_ended_before_a_restart),
 		test(the_ignition),
 		test(the_ignition_alone),
+		test(an_ignition_that_nobody_knows),
 		test(the_ignition_after_a_power_cut),
 		test(an_ignition_that_stays_on_begins_nothing_anew),
 		test(manual_decides_nothing),
