@@ -105,6 +105,22 @@ verify
 is "$? $(fate points lost)" "23 1-8192" "… and what is pruned is lost"
 ok "its tables are true" central check
 
+# ---- a journey of which no row is left on the unit
+unit bus store.keep=0s
+pair bus
+id=$(on bus session start --user ana --json | json session_id)
+ok "a journey" on bus session end
+sqlite3 "$SCRATCH/bus/store.db" "INSERT INTO events (seq, event_at, event_type) WITH RECURSIVE n(x) AS (SELECT 3 UNION ALL SELECT x + 1
+	FROM n WHERE x < 300) SELECT x, 1714600000000, 'mark' FROM n"
+ok "… is sent" on bus sync
+is "$(lite bus "SELECT count(*) FROM events WHERE session_id IS NOT NULL")" 0 "… and all that was recorded of it is pruned"
+sql "DELETE FROM public.events WHERE session_id = '$id'; DELETE FROM alzy.sessions WHERE session_id = '$id'; DELETE FROM public.sessions WHERE session_id = '$id';
+	DELETE FROM public.events WHERE event_id >> 40 = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid bus)');
+	DELETE FROM alzy.stretches WHERE store_number = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid bus)');
+	DELETE FROM alzy.stores WHERE store_id = '$(store_uuid bus)'"
+ok "a centre that has forgotten it" on bus sync
+is "$(sql "SELECT status FROM alzy.sessions JOIN public.sessions USING (session_id) WHERE session_id = '$id'")" ended "… is told of it again"
+
 # ---- drops: what a unit has knowingly let go of
 unit van gnss.source="replay:$SCRATCH/drive.json" store.keep=never
 pair van

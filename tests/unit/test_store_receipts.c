@@ -339,6 +339,48 @@ static void test_sessions_are_unsent_until_their_revision_is_held(void **state)
 	assert_string_equal(centre.device_name, "tractor 4");
 }
 
+static const char *unsent_sessions(struct rig *rig)
+{
+	static char text[24];
+	struct store_backlog backlog;
+	OK(store_backlog(rig->store, &backlog, &e));
+	snprintf(text, sizeof text, "%d", (int)backlog.sessions);
+	return text;
+}
+
+static void test_sessions_are_told_again_to_a_centre_that_forgot_rows(void **state)
+{
+	struct rig *rig = *state;
+	struct session first = {0}, second = {0};
+	pair(rig);
+	rig_append(rig, 20, 0);
+	OK(store_session_start(rig->store, &first, T0, SESSION_BY_PERSON, &first, &e));
+	OK(store_session_change(rig->store, SESSION_ENDED, T0, SESSION_BY_PERSON, &first, &e));
+	OK(store_session_start(rig->store, &second, T0, SESSION_BY_PERSON, &second, &e));
+	struct store_session_held held[] = {{.revision = 2}, {.revision = 1}};
+	struct store_receipt receipt = {.exchange = 1, .sessions = held, .session_count = 2};
+	strcpy(held[0].session_id, first.session_id);
+	strcpy(held[1].session_id, second.session_id);
+	add(&receipt.accounted[STREAM_POINTS], 1, 20);
+	add(&receipt.accounted[STREAM_EVENTS], 1, 2);
+	assert_true(apply(rig, &receipt));
+	assert_string_equal(unsent_sessions(rig), "0");
+	receipt.exchange = 2;
+	receipt.session_count = 0;
+	add(&receipt.accounted[STREAM_EVENTS], 3, 3);
+	assert_true(apply(rig, &receipt));
+	assert_string_equal(unsent_sessions(rig), "0"); /* it has more than before */
+	forget(&receipt);
+	receipt.exchange = 3;
+	add(&receipt.accounted[STREAM_POINTS], 1, 20);
+	add(&receipt.accounted[STREAM_EVENTS], 2, 3);
+	receipt.session_count = 1; /* of the first one it says that it is there */
+	assert_true(apply(rig, &receipt));
+	assert_string_equal(unsent_sessions(rig), "1");
+	assert_string_equal(rig_ask(rig, "SELECT group_concat(revision || '/' || held_revision) FROM sessions"), "2/2,1/0");
+	forget(&receipt);
+}
+
 static void test_backlog(void **state)
 {
 	struct rig *rig = *state;
@@ -478,6 +520,7 @@ int main(void)
 		T(test_rejected_rows_are_offered_again),
 		T(test_rows_are_set_aside),
 		T(test_sessions_are_unsent_until_their_revision_is_held),
+		T(test_sessions_are_told_again_to_a_centre_that_forgot_rows),
 		T(test_backlog),
 		T(test_refusal),
 		T(test_another_centre),
