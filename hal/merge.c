@@ -20,6 +20,8 @@ static bool is_centres(enum session_field field, const struct session *unit, con
 	bool ended_there = centre->values.status == SESSION_ENDED;
 	if (ended_there != (unit->status == SESSION_ENDED))
 		return ended_there;
+	if (ended_there && !changed_since && unit->held_revision != centre->values.revision)
+		return centre->values.ended_at_ms > unit->ended_at_ms;
 	return changed_since && unit->revision <= centre->values.revision;
 }
 
@@ -42,6 +44,24 @@ static void take(struct session *out, const struct session *from, enum session_f
 		out->status = from->status;
 		out->ended_at_ms = from->ended_at_ms;
 	}
+}
+
+/* Whether `held` has an end that the unit's record lacks. */
+static bool ends_later(const struct session *unit, const struct session *held)
+{
+	return held->status == SESSION_ENDED && (unit->status != SESSION_ENDED || unit->ended_at_ms < held->ended_at_ms);
+}
+
+bool merge_copy(const struct session *unit, const struct session *held, struct session *out)
+{
+	bool taken = ends_later(unit, held);
+	*out = *unit;
+	if (taken)
+		take(out, held, SESSION_STATUS);
+	bool same = out->status == held->status && out->started_at_ms == held->started_at_ms &&
+	            (out->status != SESSION_ENDED || out->ended_at_ms == held->ended_at_ms);
+	out->revision = held->revision + !same;
+	return taken;
 }
 
 unsigned merge_session(const struct session *unit, const struct session_edits *centre, struct session *out)

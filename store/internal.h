@@ -129,6 +129,8 @@ int reference_replace(struct store *store, const struct reference *reference, co
 int reference_clear(struct store *store, struct err *e);
 int session_apply_edits(struct store *store, const char *session_id, const struct session_edits *edits, int64_t at_ms,
                         struct err *e);
+/* What the centre holds of it, or has told of it, is not what this store has said: see merge_copy. */
+int session_apply_copy(struct store *store, const struct store_session_held *held, int64_t at_ms, struct err *e);
 
 /* Makes of what the centre does not account for what is to be sent. */
 int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent, struct err *e);

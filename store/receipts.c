@@ -324,17 +324,22 @@ static int translate_stream(struct applying *a, enum stream stream, struct err *
 	return rc;
 }
 
-/* A centre that has forgotten rows may have forgotten sessions as well, also those whose rows are pruned here: all of them are told
- * again, as they are few and small. */
-static int doubt_sessions(struct applying *a, const struct ranges *believed, const struct ranges *held, struct err *e)
+/* All of them are told again, as they are few and small. */
+static int doubt_sessions(struct store *store, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "UPDATE sessions SET held_revision = 0 WHERE held_revision <> 0");
+	return query_run(&q, e);
+}
+
+/* A centre that has forgotten rows may have forgotten sessions as well, also those whose rows are pruned here. */
+static int doubt_if_forgotten(struct applying *a, const struct ranges *believed, const struct ranges *held,
+                              struct err *e)
 {
 	struct ranges forgotten = {0};
-	struct query q;
-	int rc = ranges_subtract(&forgotten, believed, held, e);
-	if (!rc && forgotten.count) {
-		query_start(&q, a->store, "UPDATE sessions SET held_revision = 0 WHERE held_revision <> 0");
-		rc = query_run(&q, e);
-	}
+	int rc = subtract_first(&forgotten, believed, held, e);
+	if (!rc && forgotten.count)
+		rc = doubt_sessions(a->store, e);
 	ranges_free(&forgotten);
 	return rc;
 }
@@ -350,7 +355,7 @@ static int apply_stream(struct applying *a, enum stream stream, struct err *e)
 	if (!rc)
 		rc = find_moved(a, stream, &believed, &a->moved[stream], e);
 	if (!rc)
-		rc = doubt_sessions(a, &believed, &a->held[stream], e);
+		rc = doubt_if_forgotten(a, &believed, &a->held[stream], e);
 	if (!rc)
 		rc = accounted_replace(a->store, stream, &believed, &a->held[stream], e);
 	if (!rc)
@@ -361,12 +366,14 @@ static int apply_stream(struct applying *a, enum stream stream, struct err *e)
 	return rc;
 }
 
-/* Rows whose names are another copy's get new ones; what is recorded from now on must not meet the same fate. */
+/* Rows whose names are another copy's get new ones; what is recorded from now on must not meet the same fate. What the copy
+ * has said of sessions is heard when they are told. */
 static int fork_if_copied(struct applying *a, struct err *e)
 {
 	int64_t moved = ranges_total(&a->moved[STREAM_POINTS]) + ranges_total(&a->moved[STREAM_EVENTS]);
-	int rc = 0;
-	if (a->identity.present && (moved || a->behind))
+	bool copied = a->identity.present && (moved || a->behind);
+	int rc = copied ? doubt_sessions(a->store, e) : 0;
+	if (!rc && copied)
 		rc = fork_present(a->store, moved ? FORK_CONFLICT : FORK_BEHIND, moved ? a->receipt->fork_id : "", e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		if (a->moved[s].count)
@@ -429,6 +436,8 @@ static int put_held_sessions(struct store *store, const struct store_receipt *re
 		rc = query_run(&q, e);
 		if (!rc && held->edits)
 			rc = session_apply_edits(store, held->session_id, held->edits, receipt->applied_at_ms, e);
+		if (!rc)
+			rc = session_apply_copy(store, held, receipt->applied_at_ms, e);
 	}
 	return rc;
 }

@@ -8,7 +8,7 @@
 
 #define SELECT_SESSION                                                                                     \
 	"SELECT id, session_id, user_id, machine_id, application_id, status, started_at, ended_at, revision, " \
-	"centre_revision FROM sessions "
+	"centre_revision, held_revision FROM sessions "
 
 /* No time that a row can have. */
 #define NO_TIME INT64_MIN
@@ -43,6 +43,7 @@ static struct session read_session(const struct query *q)
 		.ended_at_ms = query_get_int(q, 7, 0),
 		.revision = query_get_int(q, 8, 0),
 		.centre_revision = query_get_int(q, 9, 0),
+		.held_revision = query_get_int(q, 10, 0),
 	};
 	char status[16];
 	query_get_text(q, 1, s.session_id, sizeof s.session_id);
@@ -155,7 +156,7 @@ int store_session_start(struct store *store, const struct session *wanted, int64
 	s.started_at_ms = at_ms;
 	s.ended_at_ms = 0;
 	s.revision = 1;
-	s.centre_revision = 0;
+	s.held_revision = s.centre_revision = 0;
 	int rc = check_utf8("the user's name", s.user_id, e);
 	if (!rc)
 		rc = check_utf8("the machine's name", s.machine_id, e);
@@ -274,6 +275,41 @@ static int add_changed(struct store *store, const struct session *s, unsigned fi
 	snprintf(event.event_type, sizeof event.event_type, "%s", event_type_text(EVENT_SESSION_CHANGED));
 	int64_t seq;
 	return event_add(store, &event, &seq, e);
+}
+
+static int put_copy(struct store *store, const struct session *s, int64_t at_ms, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "UPDATE sessions SET status = ?, ended_at = ?, updated_at = ?, revision = ? WHERE id = ?");
+	query_text(&q, session_status_name(s->status));
+	query_int_unless(&q, s->status == SESSION_ENDED ? s->ended_at_ms : NO_TIME, NO_TIME);
+	query_int(&q, at_ms);
+	query_int(&q, s->revision);
+	query_int(&q, s->id);
+	return query_run(&q, e);
+}
+
+/* What was changed here since is above the centre's revision already, and goes its own way. */
+int session_apply_copy(struct store *store, const struct store_session_held *held, int64_t at_ms, struct err *e)
+{
+	struct session s, merged;
+	bool found = false, ended = false;
+	struct query q;
+	query_start(&q, store, SELECT_SESSION "WHERE session_id = ?");
+	query_text(&q, held->session_id);
+	int rc = read_one(&q, &s, &found, e);
+	if (rc || !found || s.revision > held->revision)
+		return rc;
+	bool unseen = held->seen > s.centre_revision;
+	merged = s;
+	if (held->other)
+		ended = merge_copy(&s, held->other, &merged);
+	if (unseen && merged.revision <= held->revision)
+		merged.revision = held->revision + 1;
+	if (!ended && merged.revision == s.revision)
+		return 0;
+	rc = put_copy(store, &merged, at_ms, e);
+	return rc || !ended ? rc : add_changed(store, &merged, 1U << SESSION_STATUS, at_ms, e);
 }
 
 /* The centre's changes are no change by the unit: the revision stays, and nothing of them is sent back. A session that

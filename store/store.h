@@ -310,6 +310,7 @@ struct store_receipt {
 		int64_t seen;                      /* the revision of the centre that it knows this unit to have seen */
 		char lost[NAME_TEXT];              /* references that it does not know, "" none */
 		const struct session_edits *edits; /* what it has changed, which is merged into the session; NULL: nothing */
+		const struct session *other; /* what it holds instead of what the batch said (merge_copy); NULL: just that */
 	} * sessions;
 	size_t session_count;
 	char device_name[NAME_TEXT]; /* "" leaves it, and the next two */

@@ -142,6 +142,7 @@ static bool add_session(cJSON *array, const struct session *session)
 	       document_add_int(item, "started_at_ms", session->started_at_ms) &&
 	       (session->status != SESSION_ENDED || document_add_int(item, "ended_at_ms", session->ended_at_ms)) &&
 	       document_add_int(item, "revision", session->revision) &&
+	       document_add_int_unless(item, "held_revision", session->held_revision, 0) &&
 	       document_add_int_unless(item, "centre_revision", session->centre_revision, 0);
 }
 
@@ -338,6 +339,8 @@ static int get_session(const cJSON *item, struct session *out, struct err *e)
 		rc = json_get_int(item, "started_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->started_at_ms, e);
 	if (!rc)
 		rc = json_get_int(item, "revision", 1, DOCUMENT_INT_MAX, &out->revision, e);
+	if (!rc)
+		rc = document_get_int_or(item, "held_revision", 0, DOCUMENT_INT_MAX, 0, &out->held_revision, e);
 	if (!rc)
 		rc = document_get_int_or(item, "centre_revision", 0, DOCUMENT_INT_MAX, 0, &out->centre_revision, e);
 	return rc;

@@ -144,6 +144,14 @@ static bool add_edits(cJSON *item, const struct session_edits *edits)
 	return ok;
 }
 
+/* What a copy of the unit's store has told, maybe. */
+static bool add_held(cJSON *item, const struct receipt_session *session)
+{
+	cJSON *held = session->differs ? cJSON_AddObjectToObject(item, "held") : NULL;
+	return !session->differs || (held && add_value(held, &session->edits.values, SESSION_STARTED) &&
+	                             add_value(held, &session->edits.values, SESSION_STATUS));
+}
+
 static bool add_sessions(cJSON *root, const struct receipt *receipt)
 {
 	if (!receipt->session_count)
@@ -157,7 +165,7 @@ static bool add_sessions(cJSON *root, const struct receipt *receipt)
 		     document_add_text_unless_empty(item, "lost", receipt->sessions[i].lost) &&
 		     document_add_int_unless(item, "seen", receipt->sessions[i].seen, 0) &&
 		     document_add_text_unless_empty(item, "refused", receipt->sessions[i].refused) &&
-		     add_edits(item, &receipt->sessions[i].edits);
+		     add_edits(item, &receipt->sessions[i].edits) && add_held(item, &receipt->sessions[i]);
 	}
 	return ok;
 }
@@ -332,6 +340,18 @@ static int get_edits(const cJSON *item, struct session_edits *out, struct err *e
 	return rc;
 }
 
+static int get_held(const cJSON *item, struct receipt_session *out, struct err *e)
+{
+	const cJSON *held;
+	if (!cJSON_GetObjectItemCaseSensitive(item, "held"))
+		return 0;
+	out->differs = true;
+	int rc = json_get_object(item, "held", &held, e);
+	if (!rc)
+		rc = get_value(held, SESSION_STARTED, &out->edits.values, e);
+	return rc ? rc : get_value(held, SESSION_STATUS, &out->edits.values, e);
+}
+
 static int get_sessions(const cJSON *root, struct receipt *out, struct err *e)
 {
 	const cJSON *item;
@@ -355,6 +375,8 @@ static int get_sessions(const cJSON *root, struct receipt *out, struct err *e)
 			rc = document_get_text_or_empty(item, "refused", session->refused, sizeof session->refused, e);
 		if (!rc)
 			rc = get_edits(item, &session->edits, e);
+		if (!rc)
+			rc = get_held(item, session, e);
 		session->edits.values.revision = session->revision;
 	}
 	return rc;

@@ -64,10 +64,11 @@ struct receipt_stream {
 
 struct receipt_session {
 	char session_id[UUID_TEXT];
-	int64_t revision;                  /* held; 0: the session is not */
-	char lost[NAME_TEXT];              /* references that the centre does not know: "user_id machine_id"; "" none */
-	int64_t seen;                      /* the revision of the centre that the centre knows the unit to have seen */
-	struct session_edits edits;        /* what it has changed since; edits.values has only what edits.changed names */
+	int64_t revision;           /* held; 0: the session is not */
+	char lost[NAME_TEXT];       /* references that the centre does not know: "user_id machine_id"; "" none */
+	int64_t seen;               /* the revision of the centre that the centre knows the unit to have seen */
+	struct session_edits edits; /* what it has changed since; edits.values has only what edits.changed names */
+	bool differs; /* maybe, from what the unit says (merge_copy): edits.values has status and times in any case */
 	char refused[RECEIPT_REASON_TEXT]; /* why its database does not take what the batch says of it; "" it does */
 };
 

@@ -62,6 +62,7 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 		(*held)[i].seen = receipt->sessions[i].seen;
 		memcpy((*held)[i].lost, receipt->sessions[i].lost, sizeof(*held)[i].lost);
 		(*held)[i].edits = receipt->sessions[i].edits.revision ? &receipt->sessions[i].edits : NULL;
+		(*held)[i].other = receipt->sessions[i].differs ? &receipt->sessions[i].edits.values : NULL;
 	}
 	out->reference = receipt->has_reference ? &receipt->reference : NULL;
 	if (out->reference)

@@ -34,6 +34,7 @@ struct ingest_stream {
 
 struct ingest_session {
 	int64_t id; /* alzy.sessions.id; 0: not held */
+	bool news;  /* what the batch says of it was written */
 	struct receipt_session said;
 	char code[6];                  /* SQLSTATE by which Postgres has refused what the batch says of it; "" it has not */
 	char why[RECEIPT_REASON_TEXT]; /* … and its words, with the session named */

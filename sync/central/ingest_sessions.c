@@ -251,15 +251,23 @@ struct news {
 	size_t *index, count; /* in the batch */
 };
 
+/* What is to be held of the batch's session, and which fields of it are the centre's own. */
+static unsigned merge(const struct ingest *in, size_t index, struct session *out)
+{
+	const struct ingest_session *held = &in->sessions[index];
+	*out = in->batch->sessions[index];
+	unsigned keep = held->id ? merge_session(&in->batch->sessions[index], &held->said.edits, out) : 0;
+	forget_erased(in, out);
+	return keep;
+}
+
 /* news->index[at..at + count) as the statement takes them. */
 static char *news_json(const struct ingest *in, const struct news *news, size_t at, size_t count)
 {
 	cJSON *array = cJSON_CreateArray();
 	for (size_t i = at; i < at + count; i++) {
-		const struct session *session = &in->batch->sessions[news->index[i]];
-		struct session merged = *session;
-		unsigned keep = news->fresh ? 0 : merge_session(session, &in->sessions[news->index[i]].said.edits, &merged);
-		forget_erased(in, &merged);
+		struct session merged;
+		unsigned keep = merge(in, news->index[i], &merged);
 		/* The fields of the merged one that are kept are the centre's own, which are not written. */
 		cJSON_AddItemToArray(array, to_json(&merged, keep));
 	}
@@ -286,6 +294,8 @@ static int try_some(struct ingest *in, const struct news *news, size_t at, size_
 	for (size_t i = 0; i < calls_count; i++)
 		pg_result_free(calls[i].result);
 	free(json);
+	for (size_t i = at; i < at + count; i++)
+		in->sessions[news->index[i]].news = !rc;
 	if (!rc || pg_is_outage(pg_sqlstate(in->pg)))
 		return rc;
 	/* When there is nothing to go back to, the first failure is the one to tell of. */
@@ -424,6 +434,30 @@ static void forget_seen(struct receipt_session *said)
 			said->edits.changed[field] = 0;
 }
 
+static bool has_times(const struct session *values)
+{
+	return values->started_at_ms >= TIME_MS_MIN && values->started_at_ms <= TIME_MS_MAX &&
+	       (values->status != SESSION_ENDED ||
+	        (values->ended_at_ms >= TIME_MS_MIN && values->ended_at_ms <= TIME_MS_MAX));
+}
+
+/* Whether the unit must hear what is held of its session: that of a later revision, which may be its own, so that the batch is one
+ * of before, as it knows; an end that it has not said; or, of a record that was passed over, anything else. */
+static bool differs(const struct ingest *in, size_t index)
+{
+	const struct ingest_session *held = &in->sessions[index];
+	const struct session *values = &held->said.edits.values;
+	struct session said = in->batch->sessions[index], merged, copy;
+	if (!held->id || held->code[0] || !has_times(values))
+		return false;
+	forget_erased(in, &said);
+	if (said.revision < values->revision || merge_copy(&said, values, &copy))
+		return true;
+	merge(in, index, &merged);
+	merge_copy(&merged, values, &copy);
+	return !held->news && copy.revision > values->revision;
+}
+
 static size_t unseen_room(const struct ingest *in)
 {
 	size_t room = RECEIPT_SESSIONS_MAX - in->batch->session_count;
@@ -447,6 +481,7 @@ static void list_unseen(struct ingest *in)
 		struct receipt_session *said = &receipt->sessions[receipt->session_count++];
 		snprintf(said->session_id, sizeof said->session_id, "%s", pg_text(found, i, 0));
 		read_edits(found, i, 1, said);
+		said->differs = has_times(&said->edits.values);
 	}
 }
 
@@ -460,6 +495,7 @@ int ingest_sessions_say(struct ingest *in, struct err *e)
 		struct receipt_session *said = &in->receipt->sessions[i];
 		*said = in->sessions[i].said;
 		memcpy(said->refused, in->sessions[i].why, sizeof said->refused);
+		said->differs = differs(in, i);
 	}
 	in->receipt->session_count = count;
 	list_unseen(in);

@@ -3,9 +3,9 @@
 # are plain SQL, by somebody who knows nothing of alzy.
 . "$(dirname "$0")/../lib/rig.sh"
 
-# SESSION: as the unit, alzy.sessions and public.sessions have it: user machine application status started ended, in ms.
+# SESSION [NAME]: as the unit, alzy.sessions and public.sessions have it: user machine application status started ended, in ms.
 at_unit() {
-	lite car "SELECT coalesce(user_id, '-') || ' ' || coalesce(machine_id, '-') || ' ' || coalesce(application_id, '-') || ' ' ||
+	lite "${2:-car}" "SELECT coalesce(user_id, '-') || ' ' || coalesce(machine_id, '-') || ' ' || coalesce(application_id, '-') || ' ' ||
 		status || ' ' || started_at || ' ' || coalesce(ended_at, '-') FROM sessions WHERE session_id = '$1'"
 }
 at_centre() {
@@ -17,8 +17,8 @@ at_centre() {
 			AND end_at IS NOT DISTINCT FROM ended_at AT TIME ZONE 'UTC'"
 }
 who() { at_unit "$1" | cut -d' ' -f1-4; } # SESSION: user machine application status
-same() {                                  # SESSION DESCRIPTION: both sides, and both tables there, say the same
-	is "$(at_unit "$1")" "$(at_centre "$1")" "$2: unit, alzy.sessions and public.sessions are the same"
+same() {                                  # SESSION DESCRIPTION [NAME]: both sides, and both tables there, say the same
+	is "$(at_unit "$1" "${3:-car}")" "$(at_centre "$1")" "$2: unit, alzy.sessions and public.sessions are the same"
 }
 field() { on car session show "$1" --json | json "$2"; } # SESSION PATH
 new_session() { on car session start "$@" --json | json session_id; }
@@ -169,6 +169,92 @@ on car session pause >"$SCRATCH/said"
 ok "ended there, paused here" on car sync
 is "$(who "$id")" "ana truck - ended" "… is ended"
 same "$id" "ended there, paused here"
+
+# ---- copies of a store: what either has said of a session, in any order
+copy() { # FROM TO: all that a card has of a store
+	mkdir -p "$SCRATCH/$2"
+	rm -f "$SCRATCH/$2"/store.db*
+	cp "$SCRATCH/$1"/store.db* "$SCRATCH/$2/"
+}
+say() { # NAME VERB…: each verb of alzy session
+	for verb in "${@:2}"; do on "$1" session "$verb" >"$SCRATCH/said" || die "session $verb: $(cat "$SCRATCH/said")"; done
+}
+shared() { # a session that the centre knows, in car and in a copy of it
+	id=$(new_session --user ana)
+	on car sync >"$SCRATCH/said" || die "no sync"
+	copy car old
+}
+restored() { copy old car; }
+shared
+say car pause resume
+on car sync >"$SCRATCH/said"
+restored
+say car end
+ok "a restored store that ends a session below the revision that the centre holds" on car sync
+is "$(at_unit "$id" | cut -d' ' -f4)" ended "… has"
+same "$id" "ended after it was restored"
+shared
+say car pause
+on car sync >"$SCRATCH/said"
+restored
+say car end
+ok "… that ends it with the revision that the centre holds" on car sync
+same "$id" "ended in place of a pause"
+shared
+say car end
+on car sync >"$SCRATCH/said"
+restored
+say car pause resume pause
+ok "one that has paused what was ended" on car sync
+is "$(at_unit "$id" | cut -d' ' -f4)" ended "… hears that it is ended"
+same "$id" "ended before it was restored"
+is "$(lite car "SELECT payload FROM events WHERE session_id = '$id' ORDER BY seq DESC LIMIT 1")" '{"by":"centre","fields":"status"}' "… and notes that"
+shared
+say car end
+on car sync >"$SCRATCH/said"
+restored
+ok "one that has nothing to say" on car sync
+same "$id" "ended before, and nothing since"
+shared
+mkdir "$SCRATCH/late" "$SCRATCH/early"
+say car pause resume end
+on car sync --to "$SCRATCH/late" >"$SCRATCH/said"
+end=$(at_unit "$id")
+restored
+say car end
+ok "one whose old stick comes late" on car sync
+ok "… is imported" central import "$SCRATCH/late"
+ok "… and the unit calls" on car sync
+[ "$(at_unit "$id")" != "$end" ]
+tap $? "… has the later end"
+same "$id" "the later end before the stick"
+shared
+say car pause resume end
+on car sync --to "$SCRATCH/early" >"$SCRATCH/said"
+restored
+say car end
+ok "one whose old stick comes early" central import "$SCRATCH/early"
+ok "… and the unit calls" on car sync
+same "$id" "the later end after the stick"
+shared
+sql "UPDATE public.sessions SET user_id = 'newcomer' WHERE session_id = '$id'"
+on car sync >"$SCRATCH/said"
+restored
+ok "one that has lost what it heard of the centre" on car sync
+is "$(at_unit "$id" | cut -d' ' -f1)" newcomer "… hears it again"
+same "$id" "heard again"
+say car end
+on car sync >"$SCRATCH/said"
+unit van
+for first in car van; do
+	[ $first = car ] && second=van || second=car
+	shared
+	copy car van
+	say car pause resume end
+	say van end
+	for name in $first $second $first; do ok "two cards, $first first: $name" on $name sync; done
+	is "$(at_unit "$id" van)" "$(at_centre "$id")" "… and the later end is held"
+done
 
 # ---- an unknown person set right at the centre; many at once; a daemon that hears by itself
 id=$(new_session --user stranger --force)

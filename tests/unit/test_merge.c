@@ -31,6 +31,7 @@ static void unit_hears(struct pair *p, const struct session_edits *said)
 	if (said->revision <= p->unit.centre_revision)
 		return;
 	int64_t revision = p->unit.revision;
+	p->unit.held_revision = said->values.revision;
 	merge_session(&p->unit, said, &p->unit);
 	assert_true(p->unit.revision == revision);
 	p->unit.centre_revision = said->revision;
@@ -89,7 +90,10 @@ static void exchange(struct pair *p, bool answered)
 	centre_hears(p, &p->unit);
 	if (answered) {
 		struct session_edits said = p->centre;
+		struct session merged;
 		unit_hears(p, &said);
+		if (merge_copy(&p->unit, &said.values, &merged)) /* an end of which the unit did not know */
+			p->unit = merged;
 	}
 }
 
@@ -203,6 +207,65 @@ static void each_field_has_its_owner(void **state)
 	assert_int_equal(out.ended_at_ms, 99);
 }
 
+/* ---- copies of a unit's store ----------------------------------------------------------------------------------- */
+
+/* As the centre answers, and the unit takes it, when somebody else may have said something of the session. */
+static void copy_speaks(struct session *copy, struct session_edits *centre)
+{
+	struct session *held = &centre->values, merged;
+	bool news = copy->revision > held->revision;
+	if (news) {
+		merge_session(copy, centre, &merged);
+		*held = merged;
+	}
+	copy->held_revision = held->revision;
+	bool ended = merge_copy(copy, held, &merged);
+	if (copy->revision <= held->revision && (ended || !news))
+		*copy = merged;
+}
+
+/* Until none of them has anything more to say. */
+static void copies_speak(struct session *copies, const int *order, struct session_edits *centre)
+{
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < 2; i++)
+			for (int said = 0; said == 0 || copies[order[i]].revision > centre->values.revision; said++) {
+				assert_true(said < 3);
+				copy_speaks(&copies[order[i]], centre);
+			}
+}
+
+/* A session that both copies end has the same end, the later one, whoever speaks first; one that either has ended stays so. */
+static void copies_agree_on_the_end(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		struct pair from = begin();
+		for (int64_t n = random_in(0, 3); n; n--) {
+			unit_changes(&from);
+			exchange(&from, random_in(0, 1));
+		}
+		struct pair a = from, b = from;
+		for (int64_t n = random_in(0, 3); n; n--)
+			unit_changes(&a);
+		for (int64_t n = random_in(0, 3); n; n--)
+			unit_changes(&b);
+		int64_t end = a.unit.status == SESSION_ENDED ? a.unit.ended_at_ms : -1;
+		if (b.unit.status == SESSION_ENDED && b.unit.ended_at_ms > end)
+			end = b.unit.ended_at_ms;
+		for (int first = 0; first < 2; first++) {
+			struct session copies[] = {a.unit, b.unit};
+			struct session_edits centre = from.centre;
+			copies_speak(copies, (const int[]){first, !first}, &centre);
+			for (int c = 0; c < 2 && end >= 0; c++)
+				assert_same(&copies[c], &centre.values);
+			assert_int_equal(centre.values.status == SESSION_ENDED, end >= 0);
+			if (end >= 0)
+				assert_int_equal(centre.values.ended_at_ms, end);
+		}
+	}
+}
+
 int main(void)
 {
 	random_start();
@@ -210,6 +273,7 @@ int main(void)
 		cmocka_unit_test(each_field_has_its_owner),
 		cmocka_unit_test(the_order_does_not_matter),
 		cmocka_unit_test(the_same_comes_of_anything),
+		cmocka_unit_test(copies_agree_on_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

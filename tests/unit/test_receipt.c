@@ -56,6 +56,10 @@ static struct receipt some_receipt(void)
 	snprintf(receipt.sessions[1].session_id, UUID_TEXT, "d0a8e1d2-7b34-4f19-8e65-0d1f2a3b4c5d");
 	receipt.sessions[1].edits =
 		(struct session_edits){.revision = 9, .changed = {[SESSION_APPLICATION] = 9}, .values = {.application_id = 4}};
+	receipt.sessions[1].differs = true;
+	receipt.sessions[1].edits.values.started_at_ms = 5;
+	receipt.sessions[1].edits.values.status = SESSION_ENDED;
+	receipt.sessions[1].edits.values.ended_at_ms = 7;
 	return receipt;
 }
 
@@ -91,6 +95,7 @@ static void round_trip(const struct receipt *a)
 		assert_string_equal(a->sessions[i].lost, b.sessions[i].lost);
 		assert_string_equal(a->sessions[i].refused, b.sessions[i].refused);
 		assert_true(a->sessions[i].revision == b.sessions[i].revision && a->sessions[i].seen == b.sessions[i].seen);
+		assert_true(a->sessions[i].differs == b.sessions[i].differs);
 		assert_memory_equal(&a->sessions[i].edits, &b.sessions[i].edits, sizeof b.sessions[i].edits);
 	}
 	assert_true(a->device_id == b.device_id && a->device_active == b.device_active);
