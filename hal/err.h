@@ -56,8 +56,9 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute
 /* As err_set, with ": " and the text of the current errno behind the message. */
 int err_errno(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Puts "CONTEXT: " in front of the text of a failure that a callee has filled in; returns -e->code. */
-int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "CONTEXT: " in front of the text of a failure that a callee has filled in; returns -e->code. So e is not NULL
+ * here, nor for whoever calls something that wraps. */
+int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(1)));
 
 /* The stable short name of a code ("NETWORK"), and whether trying again can help. */
 const char *err_name(enum err_code code);

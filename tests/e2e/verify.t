@@ -252,6 +252,25 @@ ok "… until the unit" on car sync
 proofs --show
 is "$? $(proof outcome)" "0 whole" "… has proved it"
 refuses "only those that there are" 4 'no store of device 99' central verify --device 99
+# … an answer that was changed on its way
+proxy=$(free_port)
+mkdir "$SCRATCH/proxy"
+printf '%s\n' spoilt "pass 0 0" "turn-answer 0 0.5" "pass 0 0" "turn-answer 0 0.5" >"$SCRATCH/proxy/plan"
+start proxy perl "$RIG/proxy.pl" "$proxy" "$SCRATCH/proxy" "$CENTRAL_PORT"
+await log_has proxy listening || die "no proxy"
+sqlite3 "$SCRATCH/car/store.db" "UPDATE centre SET url = 'http://127.0.0.1:$proxy'"
+ok "the unit is asked" central verify --device 1
+ok "a proof that a changed answer has cut short is no failure of a sync" on car sync
+proofs --show
+is "$? $(proof open)" "0 true" "… and stays open"
+on car event poke >/dev/null
+syncd_start car
+await sql_is "SELECT count(*) FROM public.events WHERE event_type = 'poke'" 2
+ok "nor does it end alzy-syncd" stop syncd-car
+ok "the next one" on car sync
+proofs --show
+is "$? $(proof open) $(proof outcome)" "0 false whole" "… proves it"
+sqlite3 "$SCRATCH/car/store.db" "UPDATE centre SET url = '$CENTRAL_URL'"
 
 # ---- asked by a stick
 mkdir "$SCRATCH/stick"
