@@ -1,24 +1,18 @@
 #include "agent/pending.h"
 
 #include "hal/json.h"
+#include "hal/list.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Points for which memory is kept from one commit to the next. */
-enum { ROOM_FIRST = 64, ROOM_KEPT = 4096, POINTS_AT_ONCE = 128 };
+enum { ROOM_KEPT = 4096, POINTS_AT_ONCE = 128 };
 
 static bool make_room(struct pending *p)
 {
-	if (p->point_count < p->point_room)
-		return true;
-	size_t room = p->point_room ? p->point_room * 2 : ROOM_FIRST;
-	struct point *points = room <= PENDING_POINTS_MAX ? realloc(p->points, room * sizeof *points) : NULL;
-	if (!points)
-		return false;
-	p->points = points;
-	p->point_room = room;
-	return true;
+	return p->point_count < PENDING_POINTS_MAX &&
+	       !list_grow(&p->points, p->point_count, &p->point_room, sizeof *p->points, "points", NULL);
 }
 
 bool pending_point(struct pending *p, const struct point *point, int64_t mono_ms)

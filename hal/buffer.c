@@ -39,14 +39,3 @@ int buffer_append(struct buffer *buffer, const void *bytes, size_t count, struct
 	buffer->length += count;
 	return 0;
 }
-
-void *list_room(void *items, size_t count, size_t *capacity, size_t item_size)
-{
-	if (count < *capacity)
-		return items;
-	size_t more = *capacity ? *capacity * 2 : 64;
-	void *grown = realloc(items, more * item_size);
-	if (grown)
-		*capacity = more;
-	return grown;
-}

@@ -18,8 +18,4 @@ void buffer_free(struct buffer *buffer); /* leaves it empty; NULL is fine */
 int buffer_reserve(struct buffer *buffer, size_t more, struct err *e);
 int buffer_append(struct buffer *buffer, const void *bytes, size_t count, struct err *e);
 
-/* Room for one more in a list that is grown by doubling: `items` of *capacity, of which count are in use, moved if need be. NULL
- * without memory: then all is as it was. */
-void *list_room(void *items, size_t count, size_t *capacity, size_t item_size);
-
 #endif

@@ -1,7 +1,7 @@
 #include "hal/evidence.h"
 
-#include "hal/buffer.h"
 #include "hal/json.h"
+#include "hal/list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,11 +45,6 @@ void evidence_free(struct evidence *ev)
 
 /* ---- the line of time -------------------------------------------------------------------------------------------- */
 
-static int out_of_memory(struct err *e)
-{
-	return err_set(e, ERR_MEMORY, "out of memory for what the events say");
-}
-
 /* What follows from all that was said last. */
 static enum gap_cause judge(const struct evidence *ev, const char **out_detail)
 {
@@ -86,24 +81,20 @@ static int add_entry(struct evidence *ev, int64_t at_ms, struct err *e)
 	if (last && last->cause == entry.cause && last->heartbeat_ms == entry.heartbeat_ms &&
 	    last->interval_ms == entry.interval_ms && !strcmp(last->detail, entry.detail))
 		return 0;
-	void *grown = list_room(ev->entries, ev->entry_count, &ev->entry_capacity, sizeof *ev->entries);
-	if (!grown)
-		return out_of_memory(e);
-	ev->entries = grown;
-	ev->entries[ev->entry_count++] = entry;
-	return 0;
+	int rc = list_grow(&ev->entries, ev->entry_count, &ev->entry_capacity, sizeof *ev->entries, "causes of gaps", e);
+	if (!rc)
+		ev->entries[ev->entry_count++] = entry;
+	return rc;
 }
 
 static int add_span(struct evidence *ev, const struct evidence_span *span, struct err *e)
 {
 	if (span->from_ms >= span->to_ms)
 		return 0;
-	void *grown = list_room(ev->spans, ev->span_count, &ev->span_capacity, sizeof *ev->spans);
-	if (!grown)
-		return out_of_memory(e);
-	ev->spans = grown;
-	ev->spans[ev->span_count++] = *span;
-	return 0;
+	int rc = list_grow(&ev->spans, ev->span_count, &ev->span_capacity, sizeof *ev->spans, "causes of gaps", e);
+	if (!rc)
+		ev->spans[ev->span_count++] = *span;
+	return rc;
 }
 
 /* ---- what each type of event says --------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #include "hal/folder.h"
 
+#include "hal/list.h"
 #include "hal/utf8.h"
 
 #include <dirent.h>
@@ -26,14 +27,9 @@ static bool ends_in(const char *name, const char *suffix)
 
 static int add(struct folder *folder, size_t *room, const char *name, struct err *e)
 {
-	if (folder->count == *room) {
-		size_t more = *room ? *room * 2 : 64;
-		char **names = realloc(folder->names, more * sizeof *names);
-		if (!names)
-			return err_set(e, ERR_MEMORY, "out of memory for the names in a folder");
-		folder->names = names;
-		*room = more;
-	}
+	int rc = list_grow(&folder->names, folder->count, room, sizeof *folder->names, "names in a folder", e);
+	if (rc)
+		return rc;
 	folder->names[folder->count] = strdup(name);
 	if (!folder->names[folder->count])
 		return err_set(e, ERR_MEMORY, "out of memory for the names in a folder");

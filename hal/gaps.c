@@ -1,7 +1,7 @@
 #include "hal/gaps.h"
 
-#include "hal/buffer.h"
 #include "hal/geodesy.h"
+#include "hal/list.h"
 #include "hal/summary.h"
 
 #include <stdio.h>
@@ -20,11 +20,7 @@ static int grow(struct gaps *gaps, struct err *e)
 {
 	if (gaps->count == GAPS_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d gaps: ask for longer ones, or for less time", GAPS_MAX);
-	struct gap *items = list_room(gaps->items, gaps->count, &gaps->capacity, sizeof *items);
-	if (!items)
-		return err_set(e, ERR_MEMORY, "out of memory for gaps");
-	gaps->items = items;
-	return 0;
+	return list_grow(&gaps->items, gaps->count, &gaps->capacity, sizeof *gaps->items, "gaps", e);
 }
 
 static int insert(struct gaps *gaps, size_t place, const struct gap *gap, struct err *e)
@@ -144,21 +140,14 @@ struct work {
 	size_t first; /* part of the gap at hand */
 };
 
-static int out_of_memory(struct err *e)
-{
-	return err_set(e, ERR_MEMORY, "out of memory for the parts of gaps");
-}
-
 static int add_cut(struct work *w, const struct gap *gap, int64_t at_ms, struct err *e)
 {
 	if (at_ms <= gap->from_ms || at_ms >= gap->to_ms)
 		return 0;
-	int64_t *cuts = list_room(w->cuts, w->cut_count, &w->cut_capacity, sizeof *cuts);
-	if (!cuts)
-		return out_of_memory(e);
-	w->cuts = cuts;
-	w->cuts[w->cut_count++] = at_ms;
-	return 0;
+	int rc = list_grow(&w->cuts, w->cut_count, &w->cut_capacity, sizeof *w->cuts, "parts of gaps", e);
+	if (!rc)
+		w->cuts[w->cut_count++] = at_ms;
+	return rc;
 }
 
 /* Within the gap the part from from_ms on has this cause; what has the same as the one before only makes that longer. */
@@ -170,11 +159,10 @@ static int add_part(struct work *w, int64_t from_ms, int64_t to_ms, enum gap_cau
 		last->to_ms = to_ms;
 		return 0;
 	}
-	struct gap_part *parts = list_room(w->parts, w->part_count, &w->part_capacity, sizeof *parts), *part;
-	if (!parts)
-		return out_of_memory(e);
-	w->parts = parts;
-	part = &parts[w->part_count++];
+	int rc = list_grow(&w->parts, w->part_count, &w->part_capacity, sizeof *w->parts, "parts of gaps", e);
+	if (rc)
+		return rc;
+	struct gap_part *part = &w->parts[w->part_count++];
 	*part = (struct gap_part){.from_ms = from_ms, .to_ms = to_ms, .cause = cause};
 	snprintf(part->detail, sizeof part->detail, "%s", detail);
 	return 0;

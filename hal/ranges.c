@@ -1,5 +1,6 @@
 #include "hal/ranges.h"
 
+#include "hal/list.h"
 #include "hal/rows.h"
 
 #include <inttypes.h>
@@ -19,26 +20,17 @@ static int reserve_one(struct ranges *set, struct err *e)
 {
 	if (set->count >= RANGES_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d separate ranges of seq", RANGES_MAX);
-	if (set->count < set->capacity)
-		return 0;
-	size_t capacity = set->capacity ? set->capacity * 2 : 8;
-	struct range *items = realloc(set->items, capacity * sizeof *items);
-	if (!items)
-		return err_set(e, ERR_MEMORY, "out of memory for ranges of seq");
-	set->items = items;
-	set->capacity = capacity;
-	return 0;
+	return list_grow(&set->items, set->count, &set->capacity, sizeof *set->items, "ranges of seq", e);
 }
 
-/* The index of the first range that ends at or behind first-1: the first that can touch first..last. */
-static size_t first_touching(const struct ranges *set, int64_t first)
+size_t ranges_find(const struct ranges *set, int64_t seq)
 {
-	if (set->count && set->items[set->count - 1].last < first - 1)
+	if (set->count && set->items[set->count - 1].last < seq)
 		return set->count;
 	size_t low = 0, high = set->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (set->items[middle].last < first - 1)
+		if (set->items[middle].last < seq)
 			low = middle + 1;
 		else
 			high = middle;
@@ -50,7 +42,7 @@ int ranges_add(struct ranges *set, int64_t first, int64_t last, struct err *e)
 {
 	if (first < 1 || last < first || last > SEQ_MAX)
 		return err_set(e, ERR_INVALID, "%" PRId64 "..%" PRId64 " is no range of seq", first, last);
-	size_t at = first_touching(set, first);
+	size_t at = ranges_find(set, first - 1); /* the first that can touch first..last */
 	size_t end = at;
 	while (end < set->count && set->items[end].first <= last + 1) {
 		if (set->items[end].first < first)
@@ -147,10 +139,13 @@ int ranges_take(struct ranges *out, const struct ranges *set, int64_t most, stru
 
 bool ranges_contain(const struct ranges *set, int64_t seq)
 {
-	for (size_t i = 0; i < set->count && set->items[i].first <= seq; i++)
-		if (seq <= set->items[i].last)
-			return true;
-	return false;
+	return ranges_cover(set, seq, seq);
+}
+
+bool ranges_cover(const struct ranges *set, int64_t first, int64_t last)
+{
+	size_t i = ranges_find(set, first);
+	return i < set->count && set->items[i].first <= first && last <= set->items[i].last;
 }
 
 bool ranges_equal(const struct ranges *a, const struct ranges *b)

@@ -37,7 +37,10 @@ int ranges_intersect(struct ranges *out, const struct ranges *a, const struct ra
 /* The first `most` members of `set`, in order. */
 int ranges_take(struct ranges *out, const struct ranges *set, int64_t most, struct err *e);
 
+/* The index of the first range that ends at or behind seq; set->count when there is none. */
+size_t ranges_find(const struct ranges *set, int64_t seq);
 bool ranges_contain(const struct ranges *set, int64_t seq);
+bool ranges_cover(const struct ranges *set, int64_t first, int64_t last); /* whether all of first..last is in it */
 bool ranges_equal(const struct ranges *a, const struct ranges *b);
 int64_t ranges_total(const struct ranges *set);   /* how many seqs are in it */
 int64_t ranges_highest(const struct ranges *set); /* 0 when empty */

@@ -2,6 +2,7 @@
  * the file open goes on recording, and there is no moment at which a row has two names or none. */
 #include "hal/clock.h"
 #include "hal/hardware.h"
+#include "hal/list.h"
 #include "store/identity.h"
 #include "store/internal.h"
 
@@ -69,7 +70,7 @@ static int runs_add(struct runs *runs, struct run run, struct err *e)
 	const struct run *before = runs->count ? &runs->items[runs->count - 1] : NULL;
 	if (before && before->identity == run.identity && run.seq - before->seq == run.row - before->row)
 		return 0;
-	int rc = grow(&runs->items, runs->count, &runs->capacity, sizeof *runs->items, e);
+	int rc = list_grow(&runs->items, runs->count, &runs->capacity, sizeof *runs->items, "runs of rows", e);
 	if (!rc)
 		runs->items[runs->count++] = run;
 	return rc;

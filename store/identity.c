@@ -1,5 +1,6 @@
 #include "store/identity.h"
 
+#include "hal/list.h"
 #include "store/internal.h"
 
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static int read_runs(struct store *store, struct identity *out, enum stream stre
 	query_int(&q, out->number);
 	int rc = 0;
 	while (!rc && !(rc = query_next(&q, &row, e)) && row) {
-		rc = grow(&s->runs, s->count, &capacity, sizeof *s->runs, e);
+		rc = list_grow(&s->runs, s->count, &capacity, sizeof *s->runs, "runs of rows", e);
 		if (rc)
 			break;
 		struct identity_run run = {query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), query_get_int(&q, 2, 0)};
@@ -169,17 +170,9 @@ int identities_read(struct store *store, struct identity **out, size_t *out_coun
 static int add_moved(const struct ranges *set, int64_t from, int64_t count, int64_t by, struct ranges *out,
                      struct err *e)
 {
-	size_t low = 0, high = set->count;
 	int rc = 0;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (set->items[middle].last < from)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < set->count && set->items[low].first < from + count && !rc; low++) {
-		int64_t first = set->items[low].first, last = set->items[low].last;
+	for (size_t i = ranges_find(set, from); i < set->count && set->items[i].first < from + count && !rc; i++) {
+		int64_t first = set->items[i].first, last = set->items[i].last;
 		first = first > from ? first : from;
 		last = last < from + count - 1 ? last : from + count - 1;
 		rc = ranges_add(out, first + by, last + by, e);

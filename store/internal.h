@@ -74,9 +74,6 @@ int query_all(struct query *q, size_t item_size, void (*read)(const struct query
 /* Adds first..last of every row to `out`: the first two columns. Ends the query; after a failure `out` is empty. */
 int query_ranges(struct query *q, struct ranges *out, struct err *e);
 
-/* Room for one more item: doubles *capacity when count has reached it. ERR_MEMORY. */
-int grow(void *items_pointer, size_t count, size_t *capacity, size_t item_size, struct err *e);
-
 /* ---- between the files ------------------------------------------------------------------------------------ */
 
 /* Brings a database of `from` to STORE_VERSION in the transaction that is open. */

@@ -1,5 +1,7 @@
 #include "store/internal.h"
 
+#include "hal/list.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,21 +182,6 @@ int query_one_int(struct query *q, int64_t absent, int64_t *out, struct err *e)
 	return rc;
 }
 
-int grow(void *items_pointer, size_t count, size_t *capacity, size_t item_size, struct err *e)
-{
-	if (count < *capacity)
-		return 0;
-	size_t wanted = *capacity ? *capacity * 2 : 16;
-	void *items;
-	memcpy(&items, items_pointer, sizeof items);
-	items = reallocarray(items, wanted, item_size);
-	if (!items)
-		return err_set(e, ERR_MEMORY, "out of memory for %zu rows", wanted);
-	memcpy(items_pointer, &items, sizeof items);
-	*capacity = wanted;
-	return 0;
-}
-
 int query_all(struct query *q, size_t item_size, void (*read)(const struct query *q, void *item), void *out_items,
               size_t *out_count, struct err *e)
 {
@@ -203,7 +190,7 @@ int query_all(struct query *q, size_t item_size, void (*read)(const struct query
 	bool row = true;
 	int rc = 0;
 	while (!rc && !(rc = query_next(q, &row, e)) && row)
-		if (!(rc = grow(&items, count, &capacity, item_size, e)))
+		if (!(rc = list_grow(&items, count, &capacity, item_size, "rows", e)))
 			read(q, items + count++ * item_size);
 	query_end(q);
 	if (rc) {

@@ -1,6 +1,7 @@
 #include "sync/pack.h"
 
 #include "hal/clock.h"
+#include "hal/list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,16 +106,10 @@ static int unsent(struct packer *packer, enum stream stream, const struct parcel
 static int add_session(struct packer *packer, const struct session *session, struct err *e)
 {
 	struct batch *batch = &packer->batch;
-	if (batch->session_count == packer->session_room) {
-		size_t room = packer->session_room ? packer->session_room * 2 : 16;
-		struct session *sessions = realloc(batch->sessions, room * sizeof *sessions);
-		if (!sessions)
-			return err_set(e, ERR_MEMORY, "out of memory for sessions");
-		batch->sessions = sessions;
-		packer->session_room = room;
-	}
-	batch->sessions[batch->session_count++] = *session;
-	return 0;
+	int rc = list_grow(&batch->sessions, batch->session_count, &packer->session_room, sizeof *session, "sessions", e);
+	if (!rc)
+		batch->sessions[batch->session_count++] = *session;
+	return rc;
 }
 
 static bool is_among(const struct parcel_session *sessions, size_t count, const struct session *session)

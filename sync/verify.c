@@ -1,5 +1,6 @@
 #include "sync/verify.h"
 
+#include "hal/list.h"
 #include "sync/document.h"
 
 #include <inttypes.h>
@@ -30,15 +31,11 @@ int verify_rows_session(struct verify_rows *rows, const char *session_id, int32_
 	size_t i = rows->session_count;
 	while (i && strcmp(rows->sessions[i - 1].session_id, session_id))
 		i--;
-	if (!i && rows->session_count == rows->session_capacity) {
-		size_t capacity = rows->session_capacity ? 2 * rows->session_capacity : 4;
-		struct session *sessions = realloc(rows->sessions, capacity * sizeof *sessions);
-		if (!sessions)
-			return err_set(e, ERR_MEMORY, "out of memory for sessions");
-		rows->sessions = sessions;
-		rows->session_capacity = capacity;
-	}
 	if (!i) {
+		int rc = list_grow(&rows->sessions, rows->session_count, &rows->session_capacity, sizeof *rows->sessions,
+		                   "sessions", e);
+		if (rc)
+			return rc;
 		struct session *session = &rows->sessions[rows->session_count++];
 		*session = (struct session){0};
 		snprintf(session->session_id, sizeof session->session_id, "%s", session_id);

@@ -1,6 +1,8 @@
 /* The search for what differs, and how it is told. */
 #include "sync/verify.h"
 
+#include "hal/list.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,16 +100,10 @@ void verify_search_next(struct verify_search *search, struct verify_block blocks
 
 static int push(struct verify_search *search, int64_t first, int64_t last, struct err *e)
 {
-	if (search->todo_count == search->todo_capacity) {
-		size_t capacity = search->todo_capacity ? 2 * search->todo_capacity : 256;
-		struct range *todo = realloc(search->todo, capacity * sizeof *todo);
-		if (!todo)
-			return err_set(e, ERR_MEMORY, "out of memory for blocks of rows");
-		search->todo = todo;
-		search->todo_capacity = capacity;
-	}
-	search->todo[search->todo_count++] = (struct range){first, last};
-	return 0;
+	int rc = list_grow(&search->todo, search->todo_count, &search->todo_capacity, sizeof *search->todo, "blocks", e);
+	if (!rc)
+		search->todo[search->todo_count++] = (struct range){first, last};
+	return rc;
 }
 
 /* The piece that is to be asked about first is pushed last. */

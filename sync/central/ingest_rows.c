@@ -232,20 +232,6 @@ static const char stretches_sql[] =
 	" ON s.store_number = t.number AND s.stream = $2 AND s.first_seq BETWEEN r.first AND r.last"
 	" AND s.last_seq <= r.last WHERE t.store_id = $1::uuid ORDER BY s.first_seq LIMIT 25000";
 
-/* Whether all of first..last is in the set. */
-static bool covers(const struct ranges *set, int64_t first, int64_t last)
-{
-	size_t low = 0, high = set->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (set->items[middle].last < first)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < set->count && set->items[low].first <= first && last <= set->items[low].last;
-}
-
 static bool has_digest(const struct ingest *in, const struct ingest_rows *rows, int64_t first, int64_t last,
                        const char *hex)
 {
@@ -264,7 +250,7 @@ static int match_stretches(struct ingest *in, const struct ingest_rows *rows, st
 	int rc = 0;
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
 		int64_t first = pg_int(found, i, 0), last = pg_int(found, i, 1);
-		if (covers(&in->streams[rows->stream].given, first, last) &&
+		if (ranges_cover(&in->streams[rows->stream].given, first, last) &&
 		    has_digest(in, rows, first, last, pg_text(found, i, 2)))
 			rc = ranges_add(matched, first, last, e);
 	}
@@ -294,8 +280,8 @@ static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct 
 		struct receipt_proof *proof = &out->proofs[out->proof_count];
 		*proof = (struct receipt_proof){.first = pg_int(found, i, 0), .last = pg_int(found, i, 1)};
 		int64_t before = out->proof_count ? out->proofs[out->proof_count - 1].last : 0;
-		out->proof_count += proof->first > before && !covers(&stream->given, proof->first, proof->last) &&
-		                    covers(&stream->held, proof->first, proof->last) &&
+		out->proof_count += proof->first > before && !ranges_cover(&stream->given, proof->first, proof->last) &&
+		                    ranges_cover(&stream->held, proof->first, proof->last) &&
 		                    proof->last - proof->first < BATCH_POINTS_MAX &&
 		                    read_hex(pg_text(found, i, 2), proof->digest, sizeof proof->digest);
 	}

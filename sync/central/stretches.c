@@ -1,6 +1,7 @@
 #include "sync/central/stretches.h"
 
 #include "hal/json.h"
+#include "hal/list.h"
 #include "sync/batch.h"
 #include "sync/central/seq_ranges.h"
 
@@ -18,16 +19,10 @@ void stretches_free(struct stretches *stretches)
 
 int stretches_add(struct stretches *stretches, const struct verify_block *block, struct err *e)
 {
-	if (stretches->count == stretches->capacity) {
-		size_t capacity = stretches->capacity ? 2 * stretches->capacity : 64;
-		struct verify_block *items = realloc(stretches->items, capacity * sizeof *items);
-		if (!items)
-			return err_set(e, ERR_MEMORY, "out of memory for stretches");
-		stretches->items = items;
-		stretches->capacity = capacity;
-	}
-	stretches->items[stretches->count++] = *block;
-	return 0;
+	int rc = list_grow(&stretches->items, stretches->count, &stretches->capacity, sizeof *block, "stretches", e);
+	if (!rc)
+		stretches->items[stretches->count++] = *block;
+	return rc;
 }
 
 /* A stretch is at most a batch of points long: that bounds where one may begin that reaches into a range. */

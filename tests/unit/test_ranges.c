@@ -28,6 +28,8 @@ static void assert_same(const struct ranges *set, const struct flags *flags)
 	int64_t total = 0, highest = 0;
 	for (int64_t seq = 0; seq <= UNIVERSE + 1; seq++) {
 		assert_int_equal(ranges_contain(set, seq), flags->in[seq]);
+		if (seq)
+			assert_int_equal(ranges_cover(set, seq - 1, seq), flags->in[seq - 1] && flags->in[seq]);
 		total += flags->in[seq];
 		if (flags->in[seq])
 			highest = seq;
