@@ -331,7 +331,9 @@ int expire_before(struct pg *pg, const char *before, const char *device, struct 
 	int rc = each_store(pg, before, device, report, expire_store, e);
 	if (!rc)
 		rc = expire_loose(pg, before, device, report, e);
-	return rc ? rc : expire_positions(pg, before, device, report, e);
+	if (!rc)
+		rc = expire_positions(pg, before, device, report, e);
+	return rc ? rc : expire_partitions(pg, before, report, e);
 }
 
 int expire_count(struct pg *pg, const char *before, const char *device, struct expire_report *out, struct err *e)
@@ -448,5 +450,7 @@ int expire_erase(struct pg *pg, const char *device, struct expire_report *report
 		rc = expire_loose(pg, NULL, device, report, e);
 	if (!rc)
 		rc = expire_positions(pg, NULL, device, report, e);
-	return rc ? rc : erase_sessions(pg, device, report, e);
+	if (!rc)
+		rc = erase_sessions(pg, device, report, e);
+	return rc ? rc : expire_partitions(pg, NULL, report, e);
 }

@@ -14,7 +14,8 @@
 struct expire_report {
 	int64_t rows[STREAM_COUNT];
 	int64_t rejected, positions, sessions;
-	int64_t stores; /* of which something was deleted */
+	int64_t stores;                      /* of which something was deleted */
+	int64_t partitions, partitions_busy; /* empty ones: dropped, and those that somebody was using */
 };
 
 /* How much there is. `before` is RFC 3339, NULL: all; `device` a number, NULL: of all. Changes nothing. */
@@ -23,6 +24,10 @@ int expire_count(struct pg *pg, const char *before, const char *device, struct e
 /* Deletes points, events, rejected rows and last positions that are older than `before`: of stores, and rows of no store. Journeys
  * stay. Adds to *report, also on failure. */
 int expire_before(struct pg *pg, const char *before, const char *device, struct expire_report *report, struct err *e);
+
+/* Drops the partitions of months that were over by `before` (NULL: that are over) when no row is left in them; one that somebody is using stays
+ * until the next time. None when the role does not own them. Not inside a transaction. */
+int expire_partitions(struct pg *pg, const char *before, struct expire_report *report, struct err *e);
 
 /* Deletes all rows of a device, takes from its journeys who, what and when, and notes that nothing is taken any more that was
  * recorded until now. ERR_NOT_FOUND. */

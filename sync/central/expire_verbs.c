@@ -23,6 +23,16 @@ static void print_counts(const char *did, const struct expire_report *r)
 	       plural(r->rows[STREAM_EVENTS]), r->rejected, plural(r->rejected), r->positions, plural(r->positions));
 }
 
+static void print_partitions(const struct expire_report *r)
+{
+	if (r->partitions)
+		printf("dropped %" PRId64 " partition%s of months of which nothing is left\n", r->partitions,
+		       plural(r->partitions));
+	if (r->partitions_busy)
+		printf("%" PRId64 " empty partition%s in use, and will be dropped the next time\n", r->partitions_busy,
+		       r->partitions_busy == 1 ? " is" : "s are");
+}
+
 static void print_json(const struct expire_report *r, const char *before, int64_t device, bool dry_run)
 {
 	cJSON *object = cJSON_CreateObject();
@@ -36,6 +46,7 @@ static void print_json(const struct expire_report *r, const char *before, int64_
 	cJSON_AddNumberToObject(object, "positions", (double)r->positions);
 	if (!before)
 		cJSON_AddNumberToObject(object, "sessions", (double)r->sessions);
+	cJSON_AddNumberToObject(object, "partitions", (double)r->partitions);
 	cJSON_AddBoolToObject(object, "dry_run", dry_run);
 	central_print_json(object);
 }
@@ -85,6 +96,7 @@ int central_expire(int argc, char **argv, struct err *e)
 	if (!rc && !json) {
 		print_counts(dry_run ? "would delete" : "deleted", &report);
 		printf(" from before %s\n", before);
+		print_partitions(&report);
 	}
 	central_close(&central);
 	return rc;
@@ -134,6 +146,7 @@ int central_erase(int argc, char **argv, struct err *e)
 		print_counts("deleted", &report);
 		printf(" of device %" PRId64 "; of %" PRId64 " journey%s nothing is known but that there was one\n", device,
 		       report.sessions, plural(report.sessions));
+		print_partitions(&report);
 	}
 	central_close(&central);
 	return rc;

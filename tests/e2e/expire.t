@@ -155,4 +155,33 @@ is "$(store van points_held)" "{[$((last + 1)),$((last + 2)))}" "… is taken"
 verify van
 is "$?" 0 "… and proved"
 check "at the end"
+
+# ---- partitions of which nothing is left
+partitions() { sql "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'alzy.points'::regclass"; }
+this_month=points_$(date +%Y_%m)
+sql "SELECT alzy.ensure_partitions('2019-03-01', '2019-03-01'), alzy.ensure_partitions(now(), now()), alzy.ensure_partitions('2024-06-01', '2024-06-01')" >/dev/null
+central expire --before 2024-06-15 --device 2 --json >"$SCRATCH/expired"
+is "$(json partitions <"$SCRATCH/expired") $(partitions)" "1 points_2024_05 points_2024_06 $this_month points_default" "an empty month of before goes, one that has rows stays"
+mkfifo "$SCRATCH/reads"
+start reader psql -qXAt -d "$DSN" -f "$SCRATCH/reads"
+exec 7>"$SCRATCH/reads"
+echo 'BEGIN; SELECT count(*) FROM alzy.points_2024_05; \echo reads' >&7
+await log_has reader reads
+like "$(central expire --before 2024-07-01)" '^1 empty partition is in use, and will be dropped the next time' "one that somebody reads stays"
+is "$(partitions)" "points_2024_05 $this_month points_default" "… the others go"
+exec 7>&-
+stop reader
+like "$(central expire --before 2024-07-01)" '^dropped 1 partition of months of which nothing is left' "the next time it goes, too"
+is "$(partitions)" "$this_month points_default" "… and what is of now stays"
+record car 3
+ok "rows of such a month come all the same" on car sync
+is "$(sql "SELECT count(*) FROM alzy.points_default WHERE device_id = 1")" 100 "… by the default partition, when the gateway knew that there was one"
+central_stop
+central_start || die "no centre: $(log_of central)"
+record car 3
+ok "a gateway that was started since" on car sync
+is "$(sql "SELECT count(*) FROM alzy.points_2024_05")" 200 "… makes it, with all its rows"
+verify car
+is "$?" 0 "… all of which are proved"
+check "after that"
 done_testing
