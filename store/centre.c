@@ -8,9 +8,8 @@ int store_centre_get(struct store *store, struct store_centre *out, bool *out_fo
 	bool row = false;
 	query_start(&q, store,
 	            "SELECT c.public_key, c.url, d.id, d.name, d.paired_at, s.exchange_sent, c.exchange_applied,"
-	            " c.receipt_at, c.refusal, c.standing, c.next_url FROM centre AS c JOIN devices AS d ON d.id = "
-	            "c.device_id JOIN "
-	            "store AS s");
+	            " c.receipt_at, c.refusal, c.standing, c.next_url"
+	            " FROM centre AS c JOIN devices AS d ON d.id = c.device_id JOIN store AS s");
 	int rc = query_next(&q, &row, e);
 	if (!rc && row) {
 		struct store_centre centre = {
@@ -48,25 +47,22 @@ static int has_receipted(struct store *store, bool *out, struct err *e)
 
 /* What the centre has changed in a session becomes the unit's own word: numbers of its changes mean nothing to another
  * centre, or to this one when it has forgotten them meanwhile. */
+static const char beliefs_gone[] =
+	"UPDATE store SET former_centre = (SELECT public_key FROM centre) WHERE EXISTS (SELECT 1 FROM centre);"
+	"DELETE FROM centre; DELETE FROM former_keys; DELETE FROM devices; DELETE FROM accounted;"
+	"DELETE FROM rejected; DELETE FROM written; DELETE FROM blocks WHERE digest IS NULL;"
+	"UPDATE identities SET copied_rows = 0, copied_at = NULL, forks = 0;"
+	"UPDATE sessions SET revision = revision + (centre_revision > 0), held_revision = 0, centre_revision = 0,"
+	" told_revision = 0, lost_references = NULL, account_id = NULL"
+	" WHERE held_revision <> 0 OR centre_revision <> 0 OR told_revision <> 0 OR lost_references IS NOT NULL"
+	" OR account_id IS NOT NULL";
+
 static int forget_beliefs(struct store *store, struct err *e)
 {
 	int rc = reference_clear(store, e);
 	if (!rc)
 		rc = retry_forget(store, e);
-	return rc ? rc
-	          : sql_run(store,
-	                    "UPDATE store SET former_centre = (SELECT public_key FROM centre)"
-	                    " WHERE EXISTS (SELECT 1 FROM centre);"
-	                    "DELETE FROM centre; DELETE FROM former_keys; DELETE FROM devices; DELETE FROM accounted; "
-	                    "DELETE FROM rejected; DELETE "
-	                    "FROM written;"
-	                    "UPDATE identities SET copied_rows = 0, copied_at = NULL, forks = 0;"
-	                    "DELETE FROM blocks WHERE digest IS NULL;"
-	                    "UPDATE sessions SET revision = revision + (centre_revision > 0), held_revision = 0,"
-	                    " centre_revision = 0, told_revision = 0, lost_references = NULL, account_id = NULL WHERE "
-	                    "held_revision <> 0 OR centre_revision <> 0"
-	                    " OR told_revision <> 0 OR lost_references IS NOT NULL OR account_id IS NOT NULL",
-	                    e);
+	return rc ? rc : sql_run(store, beliefs_gone, e);
 }
 
 static int check_same_centre(struct store *store, const struct store_centre *centre, struct err *e)

@@ -67,10 +67,10 @@ static int read_runs(struct store *store, struct identity *out, enum stream stre
 	return rc;
 }
 
-#define SELECT_IDENTITY                                                                                   \
-	"SELECT i.number, i.store_id, f.store_id, i.because, i.since, i.copied_rows, i.copied_at, i.forks,"   \
-	" i.number = (SELECT max(number) FROM identities) FROM identities AS i LEFT JOIN identities AS f ON " \
-	"f.number = i.forked_from "
+#define SELECT_IDENTITY                                                                                 \
+	"SELECT i.number, i.store_id, f.store_id, i.because, i.since, i.copied_rows, i.copied_at, i.forks," \
+	" i.number = (SELECT max(number) FROM identities)"                                                  \
+	" FROM identities AS i LEFT JOIN identities AS f ON f.number = i.forked_from "
 
 static struct identity read_row(const struct query *q)
 {

@@ -134,8 +134,8 @@ static int correct_session(struct store *store, const struct event *event, struc
 		            " revision = max(revision, held_revision) + 1 WHERE session_id = ?2 AND started_at <> ?1");
 	else if (!strcmp(event->event_type, event_type_text(EVENT_SESSION_END)))
 		query_start(&q, store,
-		            "UPDATE sessions SET ended_at = max(started_at, ?1), updated_at = ?1, revision = max(revision, "
-		            "held_revision) + 1"
+		            "UPDATE sessions SET ended_at = max(started_at, ?1), updated_at = ?1,"
+		            " revision = max(revision, held_revision) + 1"
 		            " WHERE session_id = ?2 AND status = 'ended' AND ended_at <> max(started_at, ?1)");
 	else
 		return 0;

@@ -107,9 +107,8 @@ int sync_files_write(struct cli *cli, const char *folder, const volatile bool *s
 		keys_wipe(&keys);
 	}
 	if (!rc && centre.standing[0] && !json)
-		printf("stopped   this unit is %s at the centre: no row was written, but a question, whose receipt tells "
-		       "whether it "
-		       "may send again\n",
+		printf("stopped   this unit is %s at the centre: no row was written, but a question,"
+		       " whose receipt tells whether it may send again\n",
 		       centre.standing);
 	if (!rc && *stop)
 		rc = err_set(e, ERR_UNSENT, "interrupted: not all that is unsent was written");

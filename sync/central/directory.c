@@ -190,9 +190,9 @@ static const struct listing listings[] = {
 		{
 			.verb = "user list",
 			.summary = "Lists the users, and the applications that they may use.",
-			.sql = "SELECT user_id, full_name, organization_id, ARRAY(SELECT application_id FROM "
-				   "public.application_users a"
-				   " WHERE a.user_id = u.user_id ORDER BY 1) AS applications FROM public.users u ORDER BY 1",
+			.sql = "SELECT user_id, full_name, organization_id, ARRAY(SELECT application_id"
+				   " FROM public.application_users a WHERE a.user_id = u.user_id ORDER BY 1) AS applications"
+				   " FROM public.users u ORDER BY 1",
 		},
 	[LIST_machine] =
 		{

@@ -107,11 +107,9 @@ static void report(const struct central *central, bool json)
 {
 	int number = central->identity.numbers[1];
 	if (!json) {
-		printf("made a new key: %s\nThe one before is %s.%d. Keep both in a safe place, and copy them to every other "
-		       "gateway: "
-		       "they notice by themselves.\nWith the old key they go on serving units that know no other, and tell "
-		       "them of the "
-		       "new one.\n",
+		printf("made a new key: %s\nThe one before is %s.%d."
+		       " Keep both in a safe place, and copy them to every other gateway: they notice by themselves.\n"
+		       "With the old key they go on serving units that know no other, and tell them of the new one.\n",
 		       central->conf.key_path, central->conf.key_path, number);
 		return;
 	}
