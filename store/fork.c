@@ -76,24 +76,12 @@ static int runs_add(struct runs *runs, struct run run, struct err *e)
 	return rc;
 }
 
-static int64_t highest_seq(const struct runs *runs, int64_t identity)
-{
-	int64_t highest = 0;
-	for (size_t i = 0; i < runs->count; i++) {
-		const struct run *run = &runs->items[i];
-		int64_t seq = run->seq + run_end(runs, i) - run->row;
-		if (run->identity == identity && seq > highest)
-			highest = seq;
-	}
-	return highest;
-}
-
-/* One run, of which the rows in `moved` go to `to` with the seqs behind *seq. */
-static int divide(const struct runs *runs, size_t i, const struct ranges *moved, int64_t to, int64_t *seq,
-                  struct runs *out, struct err *e)
+/* One run, of which the rows in `moved` go to `to`, each with the seq that it has. */
+static int divide(const struct runs *runs, size_t i, const struct ranges *moved, int64_t to, struct runs *out,
+                  struct err *e)
 {
 	struct run run = runs->items[i];
-	int64_t at = run.row, end = run_end(runs, i);
+	int64_t at = run.row, end = run_end(runs, i), by = run.seq - run.row;
 	int rc = 0;
 	for (size_t m = 0; m < moved->count && !rc; m++) {
 		int64_t first = moved->items[m].first > at ? moved->items[m].first : at;
@@ -101,25 +89,31 @@ static int divide(const struct runs *runs, size_t i, const struct ranges *moved,
 		if (first > last)
 			continue;
 		if (first > at)
-			rc = runs_add(out, (struct run){at, run.identity, run.seq + at - run.row}, e);
+			rc = runs_add(out, (struct run){at, run.identity, at + by}, e);
 		if (!rc)
-			rc = runs_add(out, (struct run){first, to, *seq + 1}, e);
-		*seq += last - first + 1;
+			rc = runs_add(out, (struct run){first, to, first + by}, e);
 		at = last + 1;
 	}
-	return rc || at > end ? rc : runs_add(out, (struct run){at, run.identity, run.seq + at - run.row}, e);
+	return rc || at > end ? rc : runs_add(out, (struct run){at, run.identity, at + by}, e);
 }
 
-/* The rows in `moved`, and all that are still to be recorded, are of identity `to`, and take its next seqs. */
-static int give(struct store *store, enum stream stream, const struct ranges *moved, int64_t to, struct err *e)
+/* The rows in `moved` are of identity `to`. What is still to be recorded is of identity `next`, from its seq 1 on; 0: of the same
+ * as before, with the same seqs. */
+static int give(struct store *store, enum stream stream, const struct ranges *moved, int64_t to, int64_t next,
+                struct err *e)
 {
 	struct runs before = {0}, after = {0};
 	int rc = runs_read(store, stream, &before, e);
-	int64_t seq = highest_seq(&before, to);
 	for (size_t i = 0; i < before.count && !rc; i++)
-		rc = divide(&before, i, moved, to, &seq, &after, e);
+		rc = divide(&before, i, moved, to, &after, e);
+	struct run tail = {before.last + 1, next, 1};
+	if (!rc && !next) {
+		const struct run *last = &before.items[before.count - 1];
+		tail.identity = last->identity;
+		tail.seq = last->seq + tail.row - last->row;
+	}
 	if (!rc)
-		rc = runs_add(&after, (struct run){before.last + 1, to, seq + 1}, e);
+		rc = runs_add(&after, tail, e);
 	if (!rc)
 		rc = runs_write(store, stream, &after, e);
 	free(before.items);
@@ -129,35 +123,44 @@ static int give(struct store *store, enum stream stream, const struct ranges *mo
 
 /* ---- a new identity -------------------------------------------------------------------------------------------- */
 
-static int choose_id(struct store *store, const char *wanted, char out[UUID_TEXT], struct err *e)
+static int find_number(struct store *store, const char *store_id, int64_t *out, struct err *e)
 {
 	struct query q;
-	int64_t taken = 0;
-	query_start(&q, store, "SELECT 1 FROM identities WHERE store_id = ?");
-	query_text(&q, wanted);
-	int rc = query_one_int(&q, 0, &taken, e);
-	if (rc || taken || !*wanted)
-		return rc ? rc : uuid_make(out, e);
-	snprintf(out, UUID_TEXT, "%s", wanted);
-	return 0;
+	query_start(&q, store, "SELECT number FROM identities WHERE store_id = ?");
+	query_text(&q, store_id);
+	return query_one_int(&q, 0, out, e);
 }
 
-static int add_identity(struct store *store, enum fork_cause because, int64_t from, const char *wanted_id,
-                        struct err *e)
+static int add_identity(struct store *store, const char *id, enum fork_cause because, bool moved, int64_t from,
+                        int64_t *out, struct err *e)
 {
-	char id[UUID_TEXT];
 	struct query q;
-	int rc = choose_id(store, wanted_id, id, e);
-	if (rc)
-		return rc;
 	query_start(&q, store,
-	            "INSERT INTO identities (number, store_id, since, forked_from, because)"
-	            " VALUES ((SELECT max(number) + 1 FROM identities), ?, ?, ?, ?)");
+	            "INSERT INTO identities (number, store_id, since, forked_from, because, moved)"
+	            " VALUES ((SELECT max(number) + 1 FROM identities), ?, ?, ?, ?, ?)");
 	query_text(&q, id);
 	query_int(&q, clock_wall_ms());
 	query_int(&q, from);
 	query_text(&q, fork_cause_name(because));
-	rc = query_run(&q, e);
+	query_int(&q, moved);
+	int rc = query_run(&q, e);
+	return rc ? rc : find_number(store, id, out, e);
+}
+
+int fork_present(struct store *store, enum fork_cause because, struct err *e)
+{
+	const struct ranges none = {0};
+	char id[UUID_TEXT];
+	int64_t from = 0, next = 0;
+	struct query q;
+	query_start(&q, store, "SELECT number FROM identities JOIN store USING (store_id)");
+	int rc = query_one_int(&q, 0, &from, e);
+	if (!rc)
+		rc = uuid_make(id, e);
+	if (!rc)
+		rc = add_identity(store, id, because, false, from, &next, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = give(store, (enum stream)s, &none, 0, next, e);
 	if (rc)
 		return rc;
 	query_start(&q, store, "UPDATE store SET store_id = ?");
@@ -165,30 +168,16 @@ static int add_identity(struct store *store, enum fork_cause because, int64_t fr
 	return query_run(&q, e);
 }
 
-static int present_number(struct store *store, int64_t *out, struct err *e)
+int fork_move(struct store *store, int64_t from, const char *id, const struct ranges rows[STREAM_COUNT], struct err *e)
 {
-	struct query q;
-	query_start(&q, store, "SELECT max(number) FROM identities");
-	return query_one_int(&q, 0, out, e);
-}
-
-int fork_present(struct store *store, enum fork_cause because, const char *wanted_id, struct err *e)
-{
-	const struct ranges none = {0};
-	int64_t from = 0;
-	int rc = present_number(store, &from, e);
-	if (!rc)
-		rc = add_identity(store, because, from, wanted_id, e);
+	int64_t to = 0;
+	int rc = find_number(store, id, &to, e);
+	if (!rc && !to)
+		rc = add_identity(store, id, FORK_CONFLICT, true, from, &to, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = give(store, (enum stream)s, &none, from + 1, e);
+		if (rows[s].count)
+			rc = give(store, (enum stream)s, &rows[s], to, 0, e);
 	return rc;
-}
-
-int fork_move(struct store *store, enum stream stream, const struct ranges *rows, struct err *e)
-{
-	int64_t present = 0;
-	int rc = present_number(store, &present, e);
-	return rc ? rc : give(store, stream, rows, present, e);
 }
 
 int fork_seq(struct store *store, enum stream stream, int64_t row, int64_t *out, struct err *e)
@@ -207,7 +196,7 @@ int store_fork(struct store *store, enum fork_cause because, struct err *e)
 {
 	int rc = change_begin(store, e);
 	if (!rc)
-		rc = change_end(store, fork_present(store, because, "", e), e);
+		rc = change_end(store, fork_present(store, because, e), e);
 	return rc ? rc : store_name_again(store, e);
 }
 
@@ -258,7 +247,7 @@ static int settle(struct store *store, const struct hardware *here, bool *out_fo
 	int rc = compare(store, here, &likeness, e);
 	*out_forked = !rc && likeness == OTHER;
 	if (*out_forked)
-		rc = fork_present(store, FORK_HARDWARE, "", e);
+		rc = fork_present(store, FORK_HARDWARE, e);
 	return rc ? rc : put_hardware(store, here, likeness == OTHER, e);
 }
 

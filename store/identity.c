@@ -67,9 +67,9 @@ static int read_runs(struct store *store, struct identity *out, enum stream stre
 	return rc;
 }
 
-#define SELECT_IDENTITY                                                                                 \
-	"SELECT i.number, i.store_id, f.store_id, i.because, i.since, i.copied_rows, i.copied_at, i.forks," \
-	" i.number = (SELECT max(number) FROM identities)"                                                  \
+#define SELECT_IDENTITY                                                                                          \
+	"SELECT i.number, i.store_id, f.store_id, i.because, i.since, i.copied_rows, i.copied_at, i.forks, i.moved," \
+	" i.store_id = (SELECT store_id FROM store) AS present"                                                      \
 	" FROM identities AS i LEFT JOIN identities AS f ON f.number = i.forked_from "
 
 static struct identity read_row(const struct query *q)
@@ -80,7 +80,8 @@ static struct identity read_row(const struct query *q)
 		.copied_rows = query_get_int(q, 5, 0),
 		.copied_at_ms = query_get_int(q, 6, 0),
 		.forks = query_get_int(q, 7, 0),
-		.present = query_get_int(q, 8, 0),
+		.moved = query_get_int(q, 8, 0),
+		.present = query_get_int(q, 9, 0),
 	};
 	char because[16];
 	query_get_text(q, 1, identity.store_id, sizeof identity.store_id);
@@ -149,7 +150,7 @@ int identities_read(struct store *store, struct identity **out, size_t *out_coun
 	int rc = last_rows(store, last, e);
 	if (rc)
 		return rc;
-	query_start(&q, store, SELECT_IDENTITY "ORDER BY i.number");
+	query_start(&q, store, SELECT_IDENTITY "ORDER BY present, i.number");
 	rc = query_all(&q, sizeof *identities, read_item, &identities, &count, e);
 	if (rc)
 		return rc;

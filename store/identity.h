@@ -2,9 +2,15 @@
  *
  * A file begins with one identity, and a row's seq is its number in the file. When there turns out to be another copy
  * of the file, it forks: what is recorded from then on belongs to a new identity, with seqs from 1; what was recorded
- * before keeps its name, for the other copy may have the same rows under it. Only rows whose seq the centre holds with
- * other content are given a new name, the next seqs of the present identity. So a row is numbered twice: by its place in
- * the file ("row", what store.h calls seq), and by identity and seq, which is what travels. Here one becomes the other. */
+ * before keeps its name, for the other copy may have the same rows under it.
+ *
+ * Only a row whose seq the centre holds with other content gets a new name: it moves to the identity whose name follows
+ * from that which it leaves, and keeps its seq. When that one, too, holds another row under this seq, it moves on in the same
+ * way. So all copies that have the row try the same places in the same order, whatever else they have and whenever they come,
+ * and find it where the first of them has put it.
+ *
+ * A row is numbered twice: by its place in the file ("row", what store.h calls seq), and by identity and seq, which is what
+ * travels. Here one becomes the other. */
 #ifndef ALZY_STORE_IDENTITY_H
 #define ALZY_STORE_IDENTITY_H
 
@@ -38,6 +44,7 @@ struct identity {
 	char forked_from[UUID_TEXT]; /* "" when it was made as a new store */
 	enum fork_cause because;
 	int64_t since_ms;
+	bool moved;   /* holds only rows that came from forked_from, and not under all seqs up to the highest */
 	bool present; /* what is recorded now belongs to it */
 	/* What the centre has told: how many rows came under its seqs with other content, since when, and how many stores
 	 * were forked from it. Without any, 0. */
@@ -52,7 +59,7 @@ void identity_free(struct identity *identity); /* leaves it empty */
 
 /* By its store_id; NULL: the present one. *out must be empty. ERR_NOT_FOUND. */
 int identity_read(struct store *store, const char *store_id, struct identity *out, struct err *e);
-/* All of them, the oldest first; identities_free. */
+/* All of them, the oldest first, but the present one last; identities_free. */
 int identities_read(struct store *store, struct identity **out, size_t *out_count, struct err *e);
 void identities_free(struct identity *identities, size_t count);
 

@@ -135,10 +135,12 @@ int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent,
 int retry_answered(struct store *store, int64_t exchange, struct err *e);
 int retry_forget(struct store *store, struct err *e);
 
-/* Inside a change that is open already: what is recorded from now on has a new identity, called wanted_id unless that is "" or one that it had before; these rows take the next seqs of
- * the present one. Afterwards, when it has lasted, store_name_again reads what the store is called now. */
-int fork_present(struct store *store, enum fork_cause because, const char *wanted_id, struct err *e);
-int fork_move(struct store *store, enum stream stream, const struct ranges *rows, struct err *e);
+/* Inside a change that is open already: what is recorded from now on has a new identity. Afterwards, when it has lasted,
+ * store_name_again reads what the store is called now. */
+int fork_present(struct store *store, enum fork_cause because, struct err *e);
+/* Inside a change that is open already: these rows, of the identity with the number `from`, are of the one called `id`, which
+ * is made if need be. Each keeps its seq. */
+int fork_move(struct store *store, int64_t from, const char *id, const struct ranges rows[STREAM_COUNT], struct err *e);
 /* By which seq the centre knows a row that was just recorded. */
 int fork_seq(struct store *store, enum stream stream, int64_t row, int64_t *out, struct err *e);
 int store_name_again(struct store *store, struct err *e);

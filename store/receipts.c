@@ -370,14 +370,13 @@ static int apply_stream(struct applying *a, enum stream stream, struct err *e)
  * has said of sessions is heard when they are told. */
 static int fork_if_copied(struct applying *a, struct err *e)
 {
-	int64_t moved = ranges_total(&a->moved[STREAM_POINTS]) + ranges_total(&a->moved[STREAM_EVENTS]);
+	bool moved = a->moved[STREAM_POINTS].count || a->moved[STREAM_EVENTS].count;
 	bool copied = a->identity.present && (moved || a->behind);
 	int rc = copied ? doubt_sessions(a->store, e) : 0;
+	if (!rc && moved)
+		rc = fork_move(a->store, a->identity.number, a->receipt->moved_id, a->moved, e);
 	if (!rc && copied)
-		rc = fork_present(a->store, moved ? FORK_CONFLICT : FORK_BEHIND, moved ? a->receipt->fork_id : "", e);
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		if (a->moved[s].count)
-			rc = fork_move(a->store, (enum stream)s, &a->moved[s], e);
+		rc = fork_present(a->store, moved ? FORK_CONFLICT : FORK_BEHIND, e);
 	return rc;
 }
 

@@ -297,9 +297,7 @@ struct store_receipt {
 	struct ranges
 		confirmed[STREAM_COUNT]; /* of the batch that it answers: accounted for with the content that the batch had … */
 	struct ranges conflicts[STREAM_COUNT]; /* … and held with other content */
-	/* What the store is to be called when rows conflict; "": any name. Copies that have the same rows choose the same, so that these are
-	 * at the centre once. */
-	char fork_id[UUID_TEXT];
+	char moved_id[UUID_TEXT];              /* the store to which rows that conflict go, each with its seq */
 	/* Of copies of this store, 0 without any: rows that came under its seqs with other content, since when, and forks. */
 	int64_t copied_rows, copied_at_ms, forks;
 	const struct store_rejected *rejected; /* replaces what was known */
@@ -324,9 +322,9 @@ struct store_receipt {
 };
 /* One transaction. A receipt not newer than the last applied changes nothing and sets *out_applied false. Else a row is
  * believed to be at the centre when it is accounted for, and was believed before or is confirmed now: that the centre has
- * something under its seq is no proof, for that may be another copy's. A row that conflicts, and was not believed, takes a
- * new name: the store forks, when it has not done so yet. It also does when the centre accounts for seqs that it has not
- * given out. Rejected rows are those that are believed. A receipt applied also clears refusal and standing.
+ * something under its seq is no proof, for that may be another copy's. A row that conflicts, and was not believed, moves to
+ * the store moved_id; and what is recorded from then on belongs to another one, as also when the centre accounts for seqs that
+ * this one has not given out. Rejected rows are those that are believed. A receipt applied also clears refusal and standing.
  * ERR_STATE when not paired; ERR_NOT_FOUND when it is of another store. */
 int store_apply_receipt(struct store *store, const struct store_receipt *receipt, bool *out_applied, struct err *e);
 

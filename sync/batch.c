@@ -193,7 +193,8 @@ static bool add_origin(cJSON *root, const struct batch *batch)
 	cJSON *object = batch->forked_from[0] ? cJSON_AddObjectToObject(root, "forked_from") : NULL;
 	return !batch->forked_from[0] ||
 	       (object && document_add_text_unless_empty(object, "store_id", batch->forked_from) &&
-	        document_add_text_unless_empty(object, "because", batch->because));
+	        document_add_text_unless_empty(object, "because", batch->because) &&
+	        (!batch->moved || cJSON_AddTrueToObject(object, "moved")));
 }
 
 static bool make_json(const struct batch *batch, cJSON **out)
@@ -283,7 +284,10 @@ static int get_origin(const cJSON *root, struct batch *out, struct err *e)
 	int rc = json_get_object(root, "forked_from", &object, e);
 	if (!rc)
 		rc = document_get_uuid(object, "store_id", out->forked_from, e);
-	return rc ? rc : document_get_text_or_empty(object, "because", out->because, sizeof out->because, e);
+	if (!rc)
+		rc = document_get_text_or_empty(object, "because", out->because, sizeof out->because, e);
+	out->moved = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "moved"));
+	return rc;
 }
 
 static int get_head(const cJSON *root, struct batch *out, struct err *e)

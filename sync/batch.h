@@ -40,6 +40,7 @@ struct batch {
 	char store_id[UUID_TEXT];
 	char forked_from[UUID_TEXT]; /* the store that this one was forked from; "": none, or the centre knows it */
 	char because[FORK_CAUSE_TEXT];
+	bool moved; /* it has only rows that came from there, each with the seq that it had */
 	int64_t exchange;
 	int64_t last_seq[STREAM_COUNT]; /* the highest that the store has given out */
 	struct ranges point_ranges;     /* the seqs of `points`, in order */

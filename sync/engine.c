@@ -15,7 +15,7 @@
 enum {
 	SHORT_BATCHES_MOST = 10, /* see run_batches */
 	SET_ASIDE_MOST = 100,    /* rows in one run */
-	FORKS_MOST = 8,          /* in one run: a centre that has something against every row would never end it */
+	FORKS_MOST = 16,         /* in one run: a centre that has something against every row would never end it */
 };
 
 struct run {
@@ -338,19 +338,28 @@ static int has_news(struct run *run, const struct identity *identity, bool *out,
 	return rc;
 }
 
-/* The next identity behind number `after` that has something to send (*out_news), or, in a run that asks, rows of which the
- * centre may have forgotten some; the present one is always last, and so gets all that a receipt about another one has
- * renamed. */
-static int next_identity(struct run *run, int64_t after, struct identity *out, bool *out_news, struct err *e)
+/* How far a run has come: the numbers of the last identity of before and of the last present one whose turn it was. What a receipt
+ * moves goes to one with a higher number than that which it leaves, and so is sent in the same run. */
+struct turns {
+	int64_t former, present;
+	int64_t newest; /* number when the run began */
+};
+
+/* The next identity that has something to send (*out_news), or, in a run that asks, rows of which the centre may have forgotten
+ * some; in the end the present one. */
+static int next_identity(struct run *run, struct turns *done, struct identity *out, bool *out_news, struct err *e)
 {
 	struct identity *all;
 	size_t count;
 	int rc = identities_read(run->store, &all, &count, e);
 	if (rc)
 		return rc;
+	for (size_t i = 0; i < count && !done->former && !done->present; i++)
+		if (all[i].number > done->newest)
+			done->newest = all[i].number;
 	for (size_t i = 0; i < count && !rc && !out->number; i++) {
 		bool take = all[i].present;
-		if (all[i].number <= after)
+		if (all[i].number <= (take ? done->present : done->former))
 			continue;
 		if (run->options->store_id)
 			take = !strcmp(all[i].store_id, run->options->store_id);
@@ -387,12 +396,12 @@ static int run_identity(struct run *run, const struct identity *identity, struct
 static int run_identities(struct run *run, struct err *e)
 {
 	struct err refused = {0};
-	int64_t after = 0;
+	struct turns done = {0};
 	int rc = 0, forks = 0;
 	while (!rc && forks <= FORKS_MOST) {
 		struct identity identity = {0};
 		bool news = true;
-		rc = next_identity(run, after, &identity, &news, e);
+		rc = next_identity(run, &done, &identity, &news, e);
 		if (rc || !identity.number)
 			break;
 		rc = run_identity(run, &identity, e);
@@ -401,8 +410,8 @@ static int run_identities(struct run *run, struct err *e)
 				refused = *e;
 			rc = 0;
 		}
-		forks += identity.present;
-		after = identity.number;
+		*(identity.present ? &done.present : &done.former) = identity.number;
+		forks += identity.number > done.newest;
 		identity_free(&identity);
 	}
 	return rc || !refused.code ? rc : err_set(e, refused.code, "%s", refused.text);

@@ -429,6 +429,7 @@ static int seal(struct packer *packer, struct parcel *out, struct err *e)
 	memcpy(batch->store_id, packer->store_id, sizeof batch->store_id);
 	memcpy(batch->forked_from, packer->identity.forked_from, sizeof batch->forked_from);
 	snprintf(batch->because, sizeof batch->because, "%s", fork_cause_name(packer->identity.because));
+	batch->moved = packer->identity.moved;
 	batch->exchange = out->exchange;
 	batch->point_ranges = out->sent[STREAM_POINTS]; /* borrowed */
 	int rc = describe_unit(packer, &batch->state, e);

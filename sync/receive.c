@@ -89,51 +89,15 @@ static int take_proofs(struct store *store, const struct identity *identity, enu
 	return rc;
 }
 
-/* The first row of the stream that conflicts, and was not believed to be at the centre, into what names a fork. */
-static int add_first_conflict(struct store *store, const struct identity *identity, enum stream stream,
-                              const struct ranges *conflicts, struct buffer *out, struct err *e)
+/* What follows from the name of a store alone: so all copies move the same row to the same place. */
+static void name_moved(const char *store_id, char out[UUID_TEXT])
 {
-	struct ranges rows = {0}, believed = {0}, news = {0}, seqs = {0};
-	struct unit_rows unit = unit_rows(store, identity, stream);
-	int rc = identity_rows(identity, stream, conflicts, &rows, e);
-	if (!rc)
-		rc = store_accounted(store, stream, &believed, e);
-	if (!rc)
-		rc = ranges_subtract(&news, &rows, &believed, e);
-	if (!rc)
-		rc = identity_seqs(identity, stream, &news, &seqs, e);
-	if (!rc && seqs.count) {
-		struct verify_block first = {.first = seqs.items[0].first, .last = seqs.items[0].first};
-		rc = verify_digest_blocks(&unit.source, &first, 1, e);
-		if (!rc)
-			rc = buffer_append(out, first.digest, sizeof first.digest, e);
-	}
-	ranges_free(&rows);
-	ranges_free(&believed);
-	ranges_free(&news);
-	ranges_free(&seqs);
-	return rc;
-}
-
-/* Two copies that fork at the same row have the same rows from there on, for a while: they give the fork the same name, a UUID
- * of the digest of the store's name and that row (the digest of a row has its seq in it). Where they part, one forks again. */
-static int name_fork(struct store *store, const struct identity *identity, const struct receipt *receipt,
-                     char out[UUID_TEXT], struct err *e)
-{
-	struct buffer bytes = {0};
 	uint8_t d[ENVELOPE_DIGEST];
-	int rc = buffer_append(&bytes, identity->store_id, UUID_TEXT, e);
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = add_first_conflict(store, identity, (enum stream)s, &receipt->streams[s].conflicts, &bytes, e);
-	if (!rc && bytes.length > UUID_TEXT) {
-		envelope_digest(bytes.bytes, bytes.length, d);
-		d[6] = (uint8_t)((d[6] & 0x0f) | 0x80); /* RFC 9562: version 8 */
-		d[8] = (uint8_t)((d[8] & 0x3f) | 0x80);
-		snprintf(out, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0], d[1],
-		         d[2], d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
-	}
-	buffer_free(&bytes);
-	return rc;
+	envelope_digest(store_id, UUID_TEXT - 1, d);
+	d[6] = (uint8_t)((d[6] & 0x0f) | 0x80); /* RFC 9562: version 8 */
+	d[8] = (uint8_t)((d[8] & 0x3f) | 0x80);
+	snprintf(out, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0], d[1], d[2],
+	         d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
 }
 
 /* What is sure: rows of the batch that the receipt confirms, and those that it proves. */
@@ -147,8 +111,7 @@ static int find_confirmed(struct store *store, const struct receipt *receipt, st
 		if (!rc && said->proof_count)
 			rc = take_proofs(store, &identity, (enum stream)s, said, &out->confirmed[s], e);
 	}
-	if (!rc)
-		rc = name_fork(store, &identity, receipt, out->fork_id, e);
+	name_moved(receipt->store_id, out->moved_id);
 	identity_free(&identity);
 	return rc;
 }

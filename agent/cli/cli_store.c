@@ -38,6 +38,7 @@ cJSON *cli_identity_json(struct store *store, const struct identity *identity)
 	json_add_time(object, "since", identity->since_ms);
 	json_add_text_or_null(object, "forked_from", identity->forked_from);
 	json_add_text_or_null(object, "because", fork_cause_name(identity->because));
+	cJSON_AddBoolToObject(object, "moved", identity->moved);
 	count(store, identity, &counted, NULL);
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		cJSON *rows = cJSON_AddObjectToObject(object, stream_name((enum stream)s));
@@ -62,7 +63,7 @@ static int add_line(struct table *table, struct store *store, const struct ident
 	}
 	const char *line[] = {identity->store_id,
 	                      time_format(identity->since_ms, since),
-	                      fork_cause_name(identity->because),
+	                      identity->moved ? "moved" : fork_cause_name(identity->because),
 	                      cells[0],
 	                      cells[2],
 	                      cells[1],

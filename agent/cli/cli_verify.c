@@ -33,6 +33,8 @@ static void free_proofs(struct verifying *done)
 		verify_report_free(&done->proofs[i].report);
 	}
 	free(done->proofs);
+	done->proofs = NULL;
+	done->count = 0;
 }
 
 static int64_t named(const struct verify_report *report, enum verify_fate fate)
@@ -59,7 +61,7 @@ static int list_proofs(struct cli *cli, struct verifying *out, struct err *e)
 	int rc = identities_read(cli->store, &all, &count, e);
 	if (rc)
 		return rc;
-	out->proofs = calloc(count + 1, sizeof *out->proofs); /* one more, for a repair that ends in a fork */
+	out->proofs = calloc(count, sizeof *out->proofs);
 	if (!out->proofs)
 		rc = err_set(e, ERR_MEMORY, "out of memory for a proof");
 	for (size_t i = 0; i < count && !rc; i++) {
@@ -80,48 +82,68 @@ static void add_report(struct engine_report *sum, const struct engine_report *on
 	sum->bytes_received += one->bytes_received;
 }
 
-static int prove(struct cli *cli, struct proof *proof, const struct key_pair *keys, struct carrier *carrier,
-                 bool repair, struct verifying *out, struct err *e)
+struct at_work {
+	struct cli *cli;
+	const struct key_pair *keys;
+	struct carrier *carrier;
+	struct verifying *out;
+};
+
+static int prove_all(struct at_work *w, struct err *e)
 {
-	struct engine_options options = {.batch_points = cli->conf.batch_points};
-	struct verify_report *report = &proof->report;
+	struct verifying *out = w->out;
+	int rc = list_proofs(w->cli, out, e);
+	for (size_t i = 0; i < out->count && !rc; i++)
+		rc = engine_verify(w->cli->store, &out->proofs[i].identity, w->keys, w->carrier, &out->proofs[i].report, e);
+	return rc;
+}
+
+/* What is unsent goes the usual way: it may be found that rows are another copy's, and have other names then. */
+static int send_unsent(struct at_work *w, struct err *e)
+{
+	struct engine_options options = {.batch_points = w->cli->conf.batch_points};
 	struct engine_report sent;
-	int rc = engine_verify(cli->store, &proof->identity, keys, carrier, report, e);
-	if (rc || !repair ||
-	    !(named(report, VERIFY_MISSING) + named(report, VERIFY_LOST) + named(report, VERIFY_DIFFERING)))
-		return rc;
-	rc = engine_repair(cli->store, &proof->identity, keys, carrier, report, &options, &sent, e);
-	verify_report_free(report);
-	if (rc)
-		return rc;
-	add_report(&out->sent, &sent);
-	out->repaired = true;
-	/* It may have been found that rows are another copy's, and they have other names now. */
-	char store_id[UUID_TEXT];
-	memcpy(store_id, proof->identity.store_id, sizeof store_id);
-	identity_free(&proof->identity);
-	rc = identity_read(cli->store, store_id, &proof->identity, e);
-	return rc ? rc : engine_verify(cli->store, &proof->identity, keys, carrier, report, e);
+	int rc = engine_run(w->cli->store, w->keys, w->carrier, &options, &sent, e);
+	add_report(&w->out->sent, &sent);
+	return rc;
+}
+
+static int repair_all(struct at_work *w, struct err *e)
+{
+	struct engine_options options = {.batch_points = w->cli->conf.batch_points};
+	struct verifying *out = w->out;
+	int rc = 0;
+	for (size_t i = 0; i < out->count && !rc; i++) {
+		struct proof *proof = &out->proofs[i];
+		struct engine_report sent;
+		if (!(named(&proof->report, VERIFY_MISSING) + named(&proof->report, VERIFY_LOST) +
+		      named(&proof->report, VERIFY_DIFFERING)))
+			continue;
+		rc = engine_repair(w->cli->store, &proof->identity, w->keys, w->carrier, &proof->report, &options, &sent, e);
+		add_report(&out->sent, &sent);
+		out->repaired = true;
+	}
+	return rc;
 }
 
 static int by_address(struct cli *cli, const char *url, const struct key_pair *keys, bool repair, struct verifying *out,
                       struct err *e)
 {
-	struct carrier *carrier;
-	int rc = carrier_https(&carrier, url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
+	struct at_work w = {.cli = cli, .keys = keys, .out = out};
+	int rc = carrier_https(&w.carrier, url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
 	if (rc)
 		return rc;
-	rc = list_proofs(cli, out, e);
-	for (size_t i = 0; i < out->count && !rc; i++)
-		rc = prove(cli, &out->proofs[i], keys, carrier, repair, out, e);
-	if (!rc && strcmp(store_id(cli->store), out->proofs[out->count - 1].identity.store_id)) {
-		struct proof *forked = &out->proofs[out->count];
-		rc = identity_read(cli->store, NULL, &forked->identity, e);
-		out->count += !rc;
-		if (!rc)
-			rc = prove(cli, forked, keys, carrier, false, out, e);
+	if (repair)
+		rc = send_unsent(&w, e);
+	if (!rc)
+		rc = prove_all(&w, e);
+	if (!rc && repair)
+		rc = repair_all(&w, e);
+	if (!rc && out->repaired) {
+		free_proofs(out);
+		rc = prove_all(&w, e);
 	}
-	carrier->close(carrier);
+	w.carrier->close(w.carrier);
 	return rc;
 }
 

@@ -31,7 +31,7 @@ static int64_t own_forks(const struct identity *all, size_t count, const struct 
 {
 	int64_t forks = 0;
 	for (size_t i = 0; i < count; i++)
-		forks += !strcmp(all[i].forked_from, of->store_id);
+		forks += !all[i].moved && !strcmp(all[i].forked_from, of->store_id);
 	return forks;
 }
 

@@ -220,9 +220,9 @@ static const struct listing listings[] = {
 			.summary = "Lists the stores: what the centre holds of each, and what is missing.",
 			.sql =
 				"SELECT device, store_id, points_held, points_rejected, points_dropped, points_expired, points_missing,"
-				" events_held, events_rejected, events_dropped, events_expired, events_missing, copied_rows, "
-				"forked_from,"
-				" forked_because, proof_outcome, " TIME("last_batch_at") ", " TIME("copied_at") ", " TIME(
+				" events_held, events_rejected, events_dropped, events_expired, events_missing, copied_rows,"
+				" forked_from, CASE WHEN moved THEN 'moved' ELSE forked_because END AS forked_because,"
+				" proof_outcome, " TIME("last_batch_at") ", " TIME("copied_at") ", " TIME(
 					"proof_at") " FROM alzy.store_status ORDER BY device_id, number",
 			.none = "no store yet: a unit that is paired sends the first",
 		},

@@ -96,7 +96,8 @@ static const char gaps_sql[] =
 	"  round(lng * 10000000)::bigint, round((speed * 100)::numeric)::bigint,"
 	"  CASE WHEN between_two && points_dropped THEN 'dropped' WHEN between_two && points_expired THEN 'removed'"
 	"   WHEN between_two && points_rejected THEN 'rejected' WHEN NOT between_two <@ points_held THEN 'not_arrived' END"
-	" FROM pairs LEFT JOIN alzy.stores s ON s.number = id >> 40 AND id0 >> 40 = id >> 40 AND id > id0 + 1,"
+	" FROM pairs LEFT JOIN alzy.stores s ON s.number = id >> 40 AND id0 >> 40 = id >> 40 AND id > id0 + 1"
+	"  AND NOT s.moved,"
 	" LATERAL (SELECT int8range(CASE WHEN s.number IS NOT NULL THEN (id0 & 1099511627775) + 1 END,"
 	"   CASE WHEN s.number IS NOT NULL THEN id & 1099511627775 END) AS between_two) b"
 	" WHERE at0 IS NULL OR recorded_at - at0 > $4::bigint * interval '1 ms' ORDER BY recorded_at, id LIMIT $5::int";

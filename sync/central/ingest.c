@@ -58,12 +58,12 @@ static int add_store(struct ingest *in, struct err *e)
 	in->changed = true;
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
 	int rc = pg_query(in->pg, NULL, e,
-	                  "INSERT INTO alzy.stores (store_id, device_id, erased_at, forked_from, forked_because)"
-	                  " SELECT $1::uuid, d.id, v.erased_at, $3::uuid, $4 FROM alzy.devices d"
+	                  "INSERT INTO alzy.stores (store_id, device_id, erased_at, forked_from, forked_because, moved)"
+	                  " SELECT $1::uuid, d.id, v.erased_at, $3::uuid, $4, $5::boolean FROM alzy.devices d"
 	                  " LEFT JOIN alzy.erasures v ON v.device_id = d.id WHERE d.id = $2::int ON CONFLICT DO NOTHING",
-	                  4,
+	                  5,
 	                  (const char *const[]){store_id, device, batch->forked_from[0] ? batch->forked_from : NULL,
-	                                        batch->because[0] ? batch->because : NULL});
+	                                        batch->because[0] ? batch->because : NULL, batch->moved ? "t" : "f"});
 	if (!rc)
 		rc = pg_query(in->pg, &found, e, select_store_sql, 1, &store_id);
 	if (!rc)
@@ -175,7 +175,7 @@ static const char finish_sql[] =
 	" copied_at = CASE WHEN $19::bool THEN coalesce(copied_at, now()) ELSE copied_at END"
 	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"
 	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"
-	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id),"
+	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved),"
 	" alzy.members(points_copied) + alzy.members(events_copied), floor(extract(epoch FROM copied_at) * 1000)::bigint";
 
 static int read_device(struct ingest *in, const struct pg_result *found, struct err *e)

@@ -22,7 +22,7 @@ static int confirm(const struct ingest_stream *stream, struct receipt_stream *ou
 	return rc;
 }
 
-static int account(const struct ingest_stream *stream, struct receipt_stream *out, struct err *e)
+static int account(const struct ingest_stream *stream, bool moved, struct receipt_stream *out, struct err *e)
 {
 	struct ranges heard = {0};
 	int rc = ranges_copy(&out->accounted, &stream->held, e);
@@ -37,7 +37,7 @@ static int account(const struct ingest_stream *stream, struct receipt_stream *ou
 	int64_t highest = ranges_highest(&out->accounted);
 	if (stream->last > highest)
 		highest = stream->last;
-	if (!rc && highest)
+	if (!rc && highest && !moved)
 		rc = ranges_add(&heard, 1, highest, e);
 	if (!rc)
 		rc = ranges_subtract(&out->missing, &heard, &out->accounted, e);
@@ -93,6 +93,6 @@ int ingest_receipt(struct ingest *in, struct err *e)
 	if (!rc)
 		rc = ingest_reference(in, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = account(&in->streams[s], &in->receipt->streams[s], e);
+		rc = account(&in->streams[s], in->batch->moved, &in->receipt->streams[s], e);
 	return rc || !in->rejected_total ? rc : list_rejected(in, e);
 }

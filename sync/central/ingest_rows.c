@@ -310,10 +310,10 @@ static int compare(struct ingest *in, const struct ingest_rows *rows, const stru
 
 static const char aside_sql[] =
 	"SELECT j.seq, encode(j.digest, 'hex') FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last)"
-	" JOIN alzy.rejected j ON j.store_number = $1::int AND j.stream = $2 AND j.seq BETWEEN r.first AND r.last";
+	" JOIN alzy.rejected j ON j.store_number = $1::int AND j.stream = $2 AND j.seq BETWEEN r.first AND r.last"
+	" WHERE j.code <> 'conflict'";
 
-/* Rows that were rejected before: another copy's row may have been, under the same seq. Those whose content is there are
- * taken out of *doubtful. */
+/* Those of the rows in `overlap` that were rejected before: another copy's row may have been, under the same seq. */
 static int match_aside(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,
                        struct ranges *matched, struct err *e)
 {
@@ -337,7 +337,8 @@ static int match_aside(struct ingest *in, const struct ingest_rows *rows, const 
 	return rc;
 }
 
-static int check_aside(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+/* Rows under whose seqs some were rejected. Rows that are judged again are as good as fresh. */
+static int check_aside(struct ingest *in, const struct ingest_rows *rows, struct ranges *fresh, struct err *e)
 {
 	const struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges overlap = {0}, matched = {0}, others = {0};
@@ -349,6 +350,8 @@ static int check_aside(struct ingest *in, const struct ingest_rows *rows, struct
 	for (size_t i = 0; i < others.count && !rc; i++)
 		for (int64_t seq = others.items[i].first; seq <= others.items[i].last && !rc; seq++)
 			rc = conflict(in, rows, ingest_find(rows, in->batch, seq), e);
+	if (!rc && in->batch->retry)
+		rc = ranges_add_all(fresh, &matched, e);
 	ranges_free(&overlap);
 	ranges_free(&matched);
 	ranges_free(&others);
@@ -374,12 +377,11 @@ static int check_overlap(struct ingest *in, const struct ingest_rows *rows, stru
 
 /* ---- a whole stream ----------------------------------------------------------------------------------------- */
 
-/* `again`: what was rejected is as good as new. */
-static int find_fresh(const struct ingest_stream *stream, bool again, struct ranges *out, struct err *e)
+static int find_fresh(const struct ingest_stream *stream, struct ranges *out, struct err *e)
 {
 	struct ranges accounted = {0};
 	int rc = ranges_copy(&accounted, &stream->held, e);
-	if (!rc && !again)
+	if (!rc)
 		rc = ranges_add_all(&accounted, &stream->rejected, e);
 	if (!rc)
 		rc = ranges_add_all(&accounted, &stream->dropped, e);
@@ -471,15 +473,15 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges fresh = {0}, fitting = {0};
-	int rc = find_fresh(stream, in->batch->retry, &fresh, e);
+	int rc = find_fresh(stream, &fresh, e);
+	if (!rc)
+		rc = check_aside(in, rows, &fresh, e);
 	if (!rc)
 		rc = check_expired(in, rows, e);
 	if (!rc)
 		rc = expire_old(in, rows, &fresh, e);
 	if (!rc)
 		rc = check_overlap(in, rows, e);
-	if (!rc && !in->batch->retry)
-		rc = check_aside(in, rows, e);
 	if (!rc)
 		rc = add_proofs(in, rows, e);
 	if (!rc)

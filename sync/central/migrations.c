@@ -25,6 +25,7 @@ EMBED(migration_0015_copies, FOLDER "0015_copies.sql");
 EMBED(migration_0016_reference_plan, FOLDER "0016_reference_plan.sql");
 EMBED(migration_0017_expired_before, FOLDER "0017_expired_before.sql");
 EMBED(migration_0018_key_used, FOLDER "0018_key_used.sql");
+EMBED(migration_0019_moved, FOLDER "0019_moved.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -45,6 +46,7 @@ const struct migration migrations[] = {
 	{16, "reference_plan", migration_0016_reference_plan},
 	{17, "expired_before", migration_0017_expired_before},
 	{18, "key_used", migration_0018_key_used},
+	{19, "moved", migration_0019_moved},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

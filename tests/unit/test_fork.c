@@ -26,6 +26,24 @@ static void add(struct ranges *set, int64_t first, int64_t last)
 		OK(ranges_add(set, first, last, &e));
 }
 
+/* Some name that follows from another one. */
+static void name_moved(const char *store_id, char out[UUID_TEXT])
+{
+	static const char digits[] = "0123456789abcdef0";
+	strcpy(out, store_id);
+	for (char *at = out;; at++)
+		if (*at != '-' && (*at = strchr(digits, *at)[1]) != '0')
+			return;
+}
+
+static size_t find_number(const struct identity *all, size_t count, int64_t number)
+{
+	size_t at = 0;
+	while (at < count - 1 && all[at].number != number)
+		at++;
+	return at;
+}
+
 /* What a receipt for the identity with this number says of points; {0} says nothing. */
 struct says {
 	int64_t identity; /* 0: the present one */
@@ -39,7 +57,8 @@ static void apply(struct rig *rig, const struct says *says)
 	size_t count;
 	bool applied = false;
 	OK(identities_read(rig->store, &all, &count, &e));
-	strcpy(receipt.store_id, all[says->identity ? (size_t)says->identity - 1 : count - 1].store_id);
+	strcpy(receipt.store_id, all[find_number(all, count, says->identity)].store_id);
+	name_moved(receipt.store_id, receipt.moved_id);
 	identities_free(all, count);
 	add(&receipt.accounted[STREAM_POINTS], says->accounted.first, says->accounted.last);
 	add(&receipt.confirmed[STREAM_POINTS], says->confirmed.first, says->confirmed.last);
@@ -153,22 +172,53 @@ static void test_rows_that_conflict_get_other_names(void **state)
 	struct rig *rig = *state;
 	rig_append(rig, 20, 0);
 	apply(rig, &(struct says){.accounted = {1, 15}, .confirmed = {1, 10}, .conflicts = {11, 15}});
-	assert_string_equal(names(rig), "1: 1-10 as 1; 1: 16-20 as 16; 2: 11-15 as 1");
-	assert_string_equal(rig_ask(rig, "SELECT because FROM identities WHERE number = 2"), "conflict");
+	assert_string_equal(names(rig), "1: 1-10 as 1; 1: 16-20 as 16; 2: 11-15 as 11");
+	assert_string_equal(rig_ask(rig, "SELECT group_concat(because || moved) FROM identities"), "conflict1,conflict0");
 	assert_unsent(rig, "11-20"); /* 16-20 may be on their way, under their name */
 	rig_append(rig, 3, 0);
-	assert_string_equal(names(rig), "1: 1-10 as 1; 1: 16-20 as 16; 2: 11-15 as 1; 2: 21-23 as 6");
-	/* What turns out later, of the store that was left, goes to the present one: there is no further fork. */
+	assert_string_equal(names(rig), "1: 1-10 as 1; 1: 16-20 as 16; 2: 11-15 as 11; 3: 21-23 as 1");
+	/* What turns out later, of the store that was left, goes to the same one: there is no further fork. */
 	apply(rig, &(struct says){.identity = 1, .accounted = {1, 99}, .confirmed = {19, 20}, .conflicts = {16, 18}});
-	assert_string_equal(names(rig), "1: 1-10 as 1; 1: 19-20 as 19; 2: 11-15 as 1; 2: 21-23 as 6; 2: 16-18 as 9");
-	rig_append(rig, 2, 0);
+	assert_string_equal(names(rig), "1: 1-10 as 1; 1: 19-20 as 19; 2: 11-18 as 11; 3: 21-23 as 1");
+	/* Another copy has moved there before. */
+	apply(rig, &(struct says){.identity = 2, .accounted = {11, 14}, .confirmed = {11, 12}, .conflicts = {13, 14}});
 	assert_string_equal(names(rig),
-	                    "1: 1-10 as 1; 1: 19-20 as 19; 2: 11-15 as 1; 2: 21-23 as 6; 2: 16-18 as 9; 2: 24-25 as 12");
-	apply(rig, &(struct says){.accounted = {1, 13}, .confirmed = {1, 13}});
-	assert_unsent(rig, "none");
+	                    "1: 1-10 as 1; 1: 19-20 as 19; 2: 11-12 as 11; 2: 15-18 as 15; 4: 13-14 as 13; 3: 21-23 as 1");
+	rig_append(rig, 2, 0);
+	assert_string_equal(rig_ask(rig, "SELECT count(*) || ' ' || max(number) FROM identities"), "4 4");
+	assert_string_equal(names(rig),
+	                    "1: 1-10 as 1; 1: 19-20 as 19; 2: 11-12 as 11; 2: 15-18 as 15; 4: 13-14 as 13; 3: 21-25 as 1");
+	apply(rig, &(struct says){.identity = 2, .accounted = {11, 18}, .confirmed = {15, 18}});
+	apply(rig, &(struct says){.accounted = {1, 5}, .confirmed = {1, 5}});
+	assert_unsent(rig, "13-14");
 	/* A receipt for one identity says nothing of the other. */
 	apply(rig, &(struct says){.identity = 1, .accounted = {1, 5}});
-	assert_unsent(rig, "6-10, 19-20");
+	assert_unsent(rig, "6-10, 13-14, 19-20");
+}
+
+/* Two copies, of which each meets conflicts over other rows than the other: rows that both have get the same names. */
+static void test_copies_give_the_same_names(void **state)
+{
+	struct rig copy = {.store = NULL}, *rigs[2] = {*state, &copy};
+	static const struct range conflicts[2][3] = {{{2, 3}, {7, 8}, {5, 5}}, {{5, 8}, {2, 2}, {3, 3}}};
+	char command[300], moved[2][300];
+	rig_append(rigs[0], 10, 0);
+	store_close(rigs[0]->store);
+	snprintf(rigs[1]->path, sizeof rigs[1]->path, "%s/copy.db", rigs[0]->folder);
+	snprintf(command, sizeof command, "cp %s %s", rigs[0]->path, rigs[1]->path);
+	assert_int_equal(system(command), 0);
+	for (int i = 0; i < 2; i++) {
+		exchange = 0;
+		OK(store_open(&rigs[i]->store, rigs[i]->path, STORE_WRITE, &e));
+		rig_append(rigs[i], (size_t)(3 + i), 0);
+		for (int k = 0; k < 3; k++)
+			apply(rigs[i], &(struct says){.identity = 1, .accounted = {1, 10}, .conflicts = conflicts[i][k]});
+		snprintf(
+			moved[i], sizeof moved[i], "%s",
+			rig_ask(rigs[i], "SELECT group_concat(store_id || seq) FROM points_named WHERE row IN (2, 3, 5, 7, 8)"));
+	}
+	store_close(rigs[1]->store);
+	assert_string_equal(moved[0], moved[1]);
 }
 
 static void test_a_believed_row_keeps_its_name(void **state)
@@ -205,21 +255,26 @@ static void test_rows_by_their_seq(void **state)
 	apply(rig, &(struct says){.accounted = {1, 3}, .conflicts = {1, 3}});
 	rig_append(rig, 4, 0);
 	apply(rig, &(struct says){.identity = 1, .accounted = {1, 8}, .conflicts = {7, 8}});
-	OK(identity_read(rig->store, NULL, &identity, &e));
+	OK(identity_read(rig->store, rig_ask(rig, "SELECT store_id FROM identities WHERE moved"), &identity, &e));
 	add(&seqs, 2, 9);
 	OK(identity_read_points(rig->store, &identity, &seqs, points, 20, &count, &e));
-	static const int64_t lat[] = {1, 2, 0, 1, 2, 3, 6, 7}; /* rig_append counts anew each time */
-	assert_int_equal(count, 8);
+	static const int64_t wanted[] = {2, 3, 7, 8};
+	assert_int_equal(count, 4);
 	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(points[i].seq, i + 2);
-		assert_int_equal(points[i].lat_e7, 525200066 + lat[i]);
+		assert_int_equal(points[i].seq, wanted[i]);
+		assert_int_equal(points[i].lat_e7, 525200066 + wanted[i] - 1);
 	}
 	FAILS(ERR_LIMIT, identity_read_points(rig->store, &identity, &seqs, points, 3, &count, &e));
 	OK(identity_rows(&identity, STREAM_POINTS, &seqs, &rows, &e));
-	assert_string_equal(ranges_format(&rows, text, sizeof text), "2-3, 7-8, 21-24");
+	assert_string_equal(ranges_format(&rows, text, sizeof text), "2-3, 7-8");
 	ranges_free(&seqs);
 	OK(identity_seqs(&identity, STREAM_POINTS, &rows, &seqs, &e));
-	assert_string_equal(ranges_format(&seqs, text, sizeof text), "2-9");
+	assert_string_equal(ranges_format(&seqs, text, sizeof text), "2-3, 7-8");
+	ranges_free(&rows);
+	identity_free(&identity);
+	OK(identity_read(rig->store, NULL, &identity, &e));
+	OK(identity_rows(&identity, STREAM_POINTS, &seqs, &rows, &e));
+	assert_string_equal(ranges_format(&rows, text, sizeof text), "22-23");
 	ranges_free(&seqs);
 	ranges_free(&rows);
 	identity_free(&identity);
@@ -378,6 +433,7 @@ int main(void)
 		T(test_a_fork_beside_a_writer),
 		T(test_only_what_is_confirmed_is_believed),
 		T(test_rows_that_conflict_get_other_names),
+		T(test_copies_give_the_same_names),
 		T(test_a_believed_row_keeps_its_name),
 		T(test_a_store_that_is_behind),
 		T(test_rows_by_their_seq),
