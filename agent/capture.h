@@ -2,9 +2,10 @@
  *
  * Rows wait in memory and go into the store as a group, in one transaction, after which, and only then, memory lets go
  * of them. That happens when commit_interval has passed since the oldest waiting point was read, when commit_points are
- * waiting, and at once when the vehicle comes to rest, for an event, a session change and a stop. A commit that fails (disk full, another process at the
- * store) changes nothing, is tried again soon, then ever more seldom, and meanwhile points go on being collected, up
- * to PENDING_POINTS_MAX; beyond that the newest are dropped, and an `overrun` event says how many.
+ * waiting, and at once when the vehicle comes to rest, for an event, a session change and a stop. A commit that fails
+ * (disk full, another process at the store) changes nothing, is tried again soon, then ever more seldom, and meanwhile
+ * points go on being collected, up to PENDING_POINTS_MAX; beyond that the newest are dropped, and an `overrun` event
+ * says how many.
  *
  * Nothing here starts a thread, reads a source, or logs. */
 #ifndef ALZY_AGENT_CAPTURE_H
@@ -57,15 +58,17 @@ void capture_ignition(struct capture *capture, bool on, int64_t now_mono_ms);
 /* The supply has failed, or is there again. */
 void capture_supply(struct capture *capture, bool on, int64_t now_mono_ms);
 
-/* An input can't be read any more, `problem` says why, or its state is known again (NULL). While that of the ignition is not, nor
- * when there is no such wire, session = ignition goes by movement: a journey whose wire is broken is recorded all the same. */
+/* An input can't be read any more, `problem` says why, or its state is known again (NULL). While that of the ignition
+ * is not, nor when there is no such wire, session = ignition goes by movement: a journey whose wire is broken is
+ * recorded all the same. */
 void capture_input(struct capture *capture, enum input_kind kind, bool on, const char *problem, int64_t now_mono_ms);
 
 /* What can be lost is not to be: closes the epoch and commits all that waits. An error as above. */
 int capture_secure(struct capture *capture, int64_t now_mono_ms, struct err *e);
 
-/* The clean stop: closes the epoch, pauses or ends an automatic session as configured (at the end of a recording it is ended), writes agent_stop with `reason`
- * and the counts, commits. An error means that what was waiting is not recorded. */
+/* The clean stop: closes the epoch, pauses or ends an automatic session as configured (at the end of a recording it is
+ * ended), writes agent_stop with `reason` and the counts, commits. An error means that what was waiting is not
+ * recorded. */
 int capture_stop(struct capture *capture, const char *reason, int64_t now_mono_ms, struct err *e);
 
 /* Why nothing is heard of the receiver that is followed; GNSS_HEARD: it is, or gpsd is gone. */

@@ -1,5 +1,5 @@
-/* A command of the configuration, run beside the agent: by /bin/sh, because its owner knows how that reads a line. It can't read
- * from the agent, may write to its log, and has a minute. */
+/* A command of the configuration, run beside the agent: by /bin/sh, because its owner knows how that reads a line. It
+ * can't read from the agent, may write to its log, and has a minute. */
 #ifndef ALZY_AGENT_COMMAND_H
 #define ALZY_AGENT_COMMAND_H
 
@@ -19,8 +19,8 @@ struct command {
 /* ERR_BUSY while the one before runs; ERR_INTERNAL. */
 int command_start(struct command *command, const char *text, int64_t now_mono_ms, struct err *e);
 
-/* To be called now and then: ends one that takes too long, with all that it has started. Returns 0 unless it has just ended other
- * than well: then ERR_INTERNAL says how. */
+/* To be called now and then: ends one that takes too long, with all that it has started. Returns 0 unless it has just
+ * ended other than well: then ERR_INTERNAL says how. */
 int command_look(struct command *command, int64_t now_mono_ms, struct err *e);
 
 #endif

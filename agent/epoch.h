@@ -1,10 +1,10 @@
-/* Several reports, one fix: an epoch is the consecutive positions of one receiver that carry the same time. Pure: reports
- * and time in, fixes out.
+/* Several reports, one fix: an epoch is the consecutive positions of one receiver that carry the same time. Pure:
+ * reports and time in, fixes out.
  *
  * The fix of an epoch is the report with most of accuracy, speed, heading and altitude, and on a tie the last. It is
- * closed by a position with another time or of another receiver, by its age (a receiver that is stuck repeats itself), by the receiver's loss of fix, by the
- * source going away or ending, and by epoch_close. A position without a time, and one with the time of the epoch that
- * was closed last, of whatever receiver, are counted and otherwise ignored. */
+ * closed by a position with another time or of another receiver, by its age (a receiver that is stuck repeats itself),
+ * by the receiver's loss of fix, by the source going away or ending, and by epoch_close. A position without a time, and
+ * one with the time of the epoch that was closed last, of whatever receiver, are counted and otherwise ignored. */
 #ifndef ALZY_AGENT_EPOCH_H
 #define ALZY_AGENT_EPOCH_H
 

@@ -1,10 +1,11 @@
-/* Does it move, or stand? Of good fixes in their order, with hysteresis: what stands drifts and jumps in the eyes of its
- * receiver, and what moves stops at lights. Pure.
+/* Does it move, or stand? Of good fixes in their order, with hysteresis: what stands drifts and jumps in the eyes of
+ * its receiver, and what moves stops at lights. Pure.
  *
- * It stands when its speed was below 0.5 m/s (SUMMARY_MOVING_CMPS) for 10 s within the radius, or when a minute did not take it out of the radius.
- * It moves when several fixes in a row say so (their speed is 0.5 m/s or more; of a receiver that gives none: they lie outside the
- * radius) and have covered the radius together, by no more than the speeds can explain. So no single fix ends a rest, and
- * no jump without speed does. A rest whose position stays outside the radius goes on there: it drifts. */
+ * It stands when its speed was below 0.5 m/s (SUMMARY_MOVING_CMPS) for 10 s within the radius, or when a minute did not
+ * take it out of the radius. It moves when several fixes in a row say so (their speed is 0.5 m/s or more; of a receiver
+ * that gives none: they lie outside the radius) and have covered the radius together, by no more than the speeds can
+ * explain. So no single fix ends a rest, and no jump without speed does. A rest whose position stays outside the radius
+ * goes on there: it drifts. */
 #ifndef ALZY_AGENT_MOTION_H
 #define ALZY_AGENT_MOTION_H
 
@@ -34,8 +35,8 @@ struct motion {
 	double run_m; /* … and how far their speeds have carried it at most */
 };
 
-/* Takes the next fix. `radius_m` is widened to the accuracy of the fix, up to five times. A time that does not go on is ignored, and
- * when it lies more than ten seconds back everything begins anew. */
+/* Takes the next fix. `radius_m` is widened to the accuracy of the fix, up to five times. A time that does not go on is
+ * ignored, and when it lies more than ten seconds back everything begins anew. */
 void motion_feed(struct motion *motion, double radius_m, const struct point *fix);
 
 /* The length of the geodesic between two points in metres. */

@@ -1,13 +1,13 @@
-/* Which fixes are worth keeping: each gets a verdict. Pure: state, thresholds and a fix in; a verdict out. What is kept is
- * what the receiver said, in its order: nothing is resampled, smoothed or snapped.
+/* Which fixes are worth keeping: each gets a verdict. Pure: state, thresholds and a fix in; a verdict out. What is kept
+ * is what the receiver said, in its order: nothing is resampled, smoothed or snapped.
  *
- * A fix is refused when it can't be true. One that contradicts the last that was believed (its time does not go on, or it would
- * have been faster than speed_max) is refused as well, until the third in a row that agree among themselves: then it was that
- * last one that was wrong, or the receiver's time has really stepped back. (The fourth, when the receiver gives no speed, and only
- * a way that goes on as fast tells it.)
+ * A fix is refused when it can't be true. One that contradicts the last that was believed (its time does not go on, or
+ * it would have been faster than speed_max) is refused as well, until the third in a row that agree among themselves:
+ * then it was that last one that was wrong, or the receiver's time has really stepped back. (The fourth, when the
+ * receiver gives no speed, and only a way that goes on as fast tells it.)
  *
- * Of the good ones, what moves is kept by interval, distance, angle and change of speed, what stands by heartbeat (motion.h).
- * Fixes that may be the beginning of a departure are held back until it is one. */
+ * Of the good ones, what moves is kept by interval, distance, angle and change of speed, what stands by heartbeat
+ * (motion.h). Fixes that may be the beginning of a departure are held back until it is one. */
 #ifndef ALZY_AGENT_SAMPLER_H
 #define ALZY_AGENT_SAMPLER_H
 

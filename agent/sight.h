@@ -26,7 +26,8 @@ enum sight_state {
 
 enum sight_state sight_state(const struct live_sight *sight);
 
-/* "gpsd_gone", "gpsd_silent", "no_receiver", "receiver_silent", "receiver_stuck", "no_time", "waiting", "no_fix", "2d", "3d"; and the same in words. */
+/* "gpsd_gone", "gpsd_silent", "no_receiver", "receiver_silent", "receiver_stuck", "no_time", "waiting", "no_fix", "2d",
+ * "3d"; and the same in words. */
 const char *sight_state_name(enum sight_state state);
 const char *sight_state_text(enum sight_state state);
 

@@ -1,13 +1,14 @@
-/* Why nothing was kept although something came: which events are needed to explain holes in the track. Pure: told of each
- * fix and what became of it; says when an event is due. Whatever else silences a unit has events of its own.
+/* Why nothing was kept although something came: which events are needed to explain holes in the track. Pure: told of
+ * each fix and what became of it; says when an event is due. Whatever else silences a unit has events of its own.
  *
- * Once nothing good has come for SILENCE_AFTER_MS because all was refused, that is told (fixes_refused), with the reason that was
- * most frequent. It holds, however often it is interrupted, until fixes have been good for SILENCE_OVER_MS, which is
- * told too (fixes_kept): so the worst reception costs two events in eleven minutes, and a good day none. Another reason takes its
- * place no sooner than SILENCE_OVER_MS later. That no session is open ends with the event of the session.
+ * Once nothing good has come for SILENCE_AFTER_MS because all was refused, that is told (fixes_refused), with the
+ * reason that was most frequent. It holds, however often it is interrupted, until fixes have been good for
+ * SILENCE_OVER_MS, which is told too (fixes_kept): so the worst reception costs two events in eleven minutes, and a
+ * good day none. Another reason takes its place no sooner than SILENCE_OVER_MS later. That no session is open ends with
+ * the event of the session.
  *
- * When by the times of two fixes more than SILENCE_MISSING_MS lies between them, and nothing else has explained it, that is told with
- * the second (fixes_missing). */
+ * When by the times of two fixes more than SILENCE_MISSING_MS lies between them, and nothing else has explained it,
+ * that is told with the second (fixes_missing). */
 #ifndef ALZY_AGENT_SILENCE_H
 #define ALZY_AGENT_SILENCE_H
 
@@ -47,8 +48,9 @@ struct silence_news {
 /* A fix that was kept, or that was good and not needed. */
 struct silence_news silence_good(struct silence *silence, int64_t now_ms);
 struct silence_news silence_refused(struct silence *silence, int reason, int64_t now_ms);
-/* A fix of whatever worth, by its own time: how long before it there should have been others; 0: all is well. *out_why says "recording" (it is
- * one, and has a hole), "time" (less time has really passed: the receiver's has jumped ahead), or "silent". */
+/* A fix of whatever worth, by its own time: how long before it there should have been others; 0: all is well. *out_why
+ * says "recording" (it is one, and has a hole), "time" (less time has really passed: the receiver's has jumped ahead),
+ * or "silent". */
 int64_t silence_fix(struct silence *silence, int64_t fix_ms, int64_t mono_ms, bool recording, const char **out_why);
 /* Something else silences: no fix, no source, a pause by a person. */
 void silence_other(struct silence *silence);

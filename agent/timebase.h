@@ -75,6 +75,7 @@ void timebase_resume(struct timebase *timebase, enum time_basis basis, int64_t o
 /* A fix that says *fix_ms, read at mono_ms: *fix_ms becomes what it means, which is the same, or moved by 1024 weeks. */
 void timebase_fix(struct timebase *timebase, int64_t mono_ms, int64_t *fix_ms, struct timebase_news *news);
 
+/* Whether timebase_at is more than a guess. */
 bool timebase_known(const struct timebase *timebase);
 
 /* Whether a fix that says fix_ms at mono_ms is far from what is known. Never without a floor. */
@@ -83,8 +84,8 @@ bool timebase_strange(const struct timebase *timebase, int64_t mono_ms, int64_t 
 /* UTC at mono_ms, or the best guess. */
 int64_t timebase_at(const struct timebase *timebase, int64_t mono_ms);
 
-/* Fixes were seen that do not keep up with the monotonic clock, for long or each time, or that do so outside the bounds, so that
- * waiting for more is in vain. */
+/* Fixes were seen that do not keep up with the monotonic clock, for long or each time, or that do so outside the
+ * bounds, so that waiting for more is in vain. */
 bool timebase_hopeless(const struct timebase *timebase);
 
 #endif

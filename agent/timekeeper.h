@@ -44,6 +44,7 @@ int timekeeper_write(struct timekeeper *keeper, struct store *store, int64_t now
 /* Inside the last commit, after all else. */
 int timekeeper_close(struct timekeeper *keeper, struct store *store, int64_t now_mono_ms, struct err *e);
 
+/* What `alzy status` shows of the time. */
 void timekeeper_facts(const struct timekeeper *keeper, struct live_time *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* When a journey begins, pauses, goes on and ends. Pure: what is known of movement, ignition, people and time in, decisions
- * out, one after the other. All times are those of the fixes; between fixes they go on by the monotonic clock.
+/* When a journey begins, pauses, goes on and ends. Pure: what is known of movement, ignition, people and time in,
+ * decisions out, one after the other. All times are those of the fixes; between fixes they go on by the monotonic
+ * clock.
  *
  *	            moves, ignition               rests for stop_timeout
  *	   NONE ───────────────────────> ACTIVE ────────────────────────> PAUSED
@@ -10,10 +11,10 @@
  *	    │                      resumes HELD                               │
  *	    └<────────────────────────────────────────────────────────────────┘
  *
- * A rest counts from the first fix at rest, a silence from the last fix. A journey starts with the first fix that moved, and is paused
- * and ended when it came to rest, however long after that it becomes known. What a person does wins: after an end, movement counts
- * only when the vehicle has rested; after a pause, only a person resumes, unless `resumes` says that movement after a rest does; after a start, a
- * rest counts only when the vehicle has moved. */
+ * A rest counts from the first fix at rest, a silence from the last fix. A journey starts with the first fix that
+ * moved, and is paused and ended when it came to rest, however long after that it becomes known. What a person does
+ * wins: after an end, movement counts only when the vehicle has rested; after a pause, only a person resumes, unless
+ * `resumes` says that movement after a rest does; after a start, a rest counts only when the vehicle has moved. */
 #ifndef ALZY_AGENT_TRIPS_H
 #define ALZY_AGENT_TRIPS_H
 

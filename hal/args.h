@@ -48,8 +48,8 @@ struct verb {
 };
 
 /* Finds the verb in argv[1..] (two-word names first), runs it, prints its error as "PROGRAM: TEXT" on stderr, and
- * returns the exit status. Without a verb, and for an unknown one, says what to ask. --version prints the version, --help the verbs, GROUP --help
- * those whose first word is GROUP. */
+ * returns the exit status. Without a verb, and for an unknown one, says what to ask. --version prints the version,
+ * --help the verbs, GROUP --help those whose first word is GROUP. */
 int args_main(int argc, char **argv, const char *program, const char *summary, const struct verb *verbs, size_t count);
 
 /* RFC 3339 ("2026-11-21T10:00:00Z", "…+01:00", fraction optional) or a date (its midnight UTC) → milliseconds. */

@@ -31,13 +31,13 @@ void era_learn(struct era *era, int64_t time_ms, bool confirmed);
 /* Within floor and ceiling. */
 bool era_holds(const struct era *era, int64_t time_ms);
 
-/* How many times ERA_MS is to be added to time_ms. With the present time known otherwise (NULL: not), and without a given
- * floor: as many as bring it within a day of that, else 0. Else the fewest that bring it between floor and ceiling; and
- * one more when it is earlier than what was learnt, and then close behind it: a receiver that has rolled over comes
- * back at the time where it left, whereas nearly anything else means that what was learnt was wrong.
- * wall_ms is the system clock, set or not. One that lies between floor and ceiling is wrong by the time that the machine was
- * off, not by a decade: without a given floor nothing is moved to more than five years from it. So a recording that is older than
- * this program stays as it is. */
+/* How many times ERA_MS is to be added to time_ms. With the present time known otherwise (NULL: not), and without a
+ * given floor: as many as bring it within a day of that, else 0. Else the fewest that bring it between floor and
+ * ceiling; and one more when it is earlier than what was learnt, and then close behind it: a receiver that has rolled
+ * over comes back at the time where it left, whereas nearly anything else means that what was learnt was wrong. wall_ms
+ * is the system clock, set or not. One that lies between floor and ceiling is wrong by the time that the machine was
+ * off, not by a decade: without a given floor nothing is moved to more than five years from it. So a recording that is
+ * older than this program stays as it is. */
 int era_shift(const struct era *era, int64_t time_ms, const int64_t *known_ms, int64_t wall_ms);
 
 /* When this program was built, or rather the newest of its sources. */

@@ -40,6 +40,7 @@ enum gap_cause {
 #undef X
 		GAP_CAUSE_COUNT,
 };
+/* "unit_off", and "the unit was off". */
 const char *gap_cause_name(enum gap_cause cause);
 const char *gap_cause_text(enum gap_cause cause);
 enum gap_cause gap_cause_by_name(const char *name); /* GAP_UNKNOWN for all others */
@@ -60,8 +61,8 @@ struct evidence_span {
 	int64_t from_ms, to_ms;
 	enum gap_cause cause;
 	char detail[GAP_DETAIL_TEXT];
-	bool
-		until_point; /* holds only in a gap that does not end before it: a point in between shows that it began later */
+	/* Holds only in a gap that does not end before it: a point in between shows that it began later. */
+	bool until_point;
 };
 
 enum evidence_life { LIFE_UNKNOWN, LIFE_ENDED, LIFE_RUNNING };
@@ -84,9 +85,10 @@ struct evidence {
 	bool paused;                   /* by a person */
 	char refused[GAP_DETAIL_TEXT]; /* the reason; "": fixes are kept */
 };
-void evidence_free(struct evidence *evidence);
+void evidence_free(struct evidence *evidence); /* leaves it zeroed */
 
-/* The next event, in order of time. Types that say nothing of this, and payloads that can't be read, change nothing. ERR_MEMORY. */
+/* The next event, in order of time. Types that say nothing of this, and payloads that can't be read, change nothing.
+ * ERR_MEMORY. */
 int evidence_add(struct evidence *evidence, const struct event *event, struct err *e);
 
 /* The types that say something, as an array in the writing of Postgres: "{agent_start,agent_stop,…}". Returns out. */

@@ -54,23 +54,23 @@ struct gnss_report {
 
 struct gnss; /* an open source */
 
-/* Opens "gpsd://HOST:PORT" or "replay:FILE". gpsd need not be there yet: the driver tries again by itself, first
- * soon and then every few seconds. When no receiver has said anything for silence_ms, the connection is made anew, because one
- * to a gpsd that hangs looks sound, and because gpsd then tries again to open its receivers; what it answers tells the
- * reason. After each silence it waits twice as long, up to 32 times. A replay knows no silence. ERR_GNSS, ERR_NOT_FOUND or ERR_IO for
- * a replay that can't be read. */
+/* Opens "gpsd://HOST:PORT" or "replay:FILE". gpsd need not be there yet: the driver tries again by itself, first soon
+ * and then every few seconds. When no receiver has said anything for silence_ms, the connection is made anew, because
+ * one to a gpsd that hangs looks sound, and because gpsd then tries again to open its receivers; what it answers tells
+ * the reason. After each silence it waits twice as long, up to 32 times. A replay knows no silence. ERR_GNSS,
+ * ERR_NOT_FOUND or ERR_IO for a replay that can't be read. */
 int gnss_open(struct gnss **out, const char *source, int64_t silence_ms, struct err *e);
 
-/* Waits up to timeout_ms (negative: for ever) for the next report. *out_got says whether there is one. Returns at once, with no report,
- * when gnss_wake is called from another thread or a signal handler. Errors are only ERR_MEMORY and ERR_INTERNAL:
- * everything that a receiver or gpsd can do is a report. */
+/* Waits up to timeout_ms (negative: for ever) for the next report. *out_got says whether there is one. Returns at once,
+ * with no report, when gnss_wake is called from another thread or a signal handler. Errors are only ERR_MEMORY and
+ * ERR_INTERNAL: everything that a receiver or gpsd can do is a report. */
 int gnss_read(struct gnss *gnss, int64_t timeout_ms, struct gnss_report *out, bool *out_got, struct err *e);
 void gnss_wake(struct gnss *gnss);
 
 /* True for a source that can be asked to wait (a file); false for one that goes on whether we listen or not. */
 bool gnss_can_wait(const struct gnss *gnss);
 
-void gnss_close(struct gnss *gnss);
+void gnss_close(struct gnss *gnss); /* NULL is fine */
 
 /* "gpsd", "no_receiver", "receiver", "stuck", "no_time"; "" for GNSS_HEARD. */
 const char *gnss_silence_name(enum gnss_silence silence);

@@ -40,7 +40,7 @@ struct gnss_lines {
 	char bytes[GNSS_LINE_MAX];
 };
 
-void gnss_lines_clear(struct gnss_lines *lines);
+void gnss_lines_clear(struct gnss_lines *lines); /* forgets all, as for a new connection */
 
 /* Where to read more bytes into, and how many fit (at least one, once gnss_lines_next has returned false). */
 char *gnss_lines_room(struct gnss_lines *lines, size_t *out_room);
@@ -49,8 +49,9 @@ void gnss_lines_added(struct gnss_lines *lines, size_t count);
 /* The next report; false when more bytes are needed. `at_end`: no more will come, so what is left is a whole line. */
 bool gnss_lines_next(struct gnss_lines *lines, bool at_end, struct gnss_report *out);
 
-/* Reads the first JSON value of text[0..length), which it may change, and says in *out_used how much that was (all, when
- * it is malformed). Returns whether it is a report: TPV, SKY, DEVICE, DEVICES, or malformed (GNSS_BAD); other classes are none. */
+/* Reads the first JSON value of text[0..length), which it may change, and says in *out_used how much that was (all,
+ * when it is malformed). Returns whether it is a report: TPV, SKY, DEVICE, DEVICES, or malformed (GNSS_BAD); other
+ * classes are none. */
 bool gnss_json_report(char *text, size_t length, size_t *out_used, struct gnss_report *out);
 
 /* ---- how that is done: the members that mean something, found in one of two ways, and what they mean ---- */
@@ -92,8 +93,8 @@ extern const char *const gnss_number_names[NUMBER_COUNT], *const gnss_text_names
 /* Nothing is there. */
 void gnss_members_clear(struct gnss_members *members);
 
-/* For what gpsd says once a second: reads a flat object of plain values, and SKY's satellites around which it goes. Returns false
- * for anything else, sound or not, which is then for gnss_parse to judge. */
+/* For what gpsd says once a second: reads a flat object of plain values, and SKY's satellites around which it goes.
+ * Returns false for anything else, sound or not, which is then for gnss_parse to judge. */
 bool gnss_scan(const char *text, size_t length, size_t *out_used, struct gnss_members *out);
 
 /* For anything. The members live as long as the tree, which the caller frees; NULL when it is malformed. */

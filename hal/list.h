@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* Makes room for one more of `what` (for the message). `items_pointer` is the address of the pointer to the first item, which may
- * move; free() it in the end. ERR_MEMORY: all is as it was. */
+/* Makes room for one more of `what` (for the message). `items_pointer` is the address of the pointer to the first item,
+ * which may move; free() it in the end. ERR_MEMORY: all is as it was. */
 int list_grow(void *items_pointer, size_t count, size_t *capacity, size_t item_size, const char *what, struct err *e);
 
 #endif

@@ -9,8 +9,9 @@
 
 struct lock; /* opaque; made by lock_take, freed by lock_free, which gives the lock up */
 
-/* Takes the lock file `path` (made with mode 0660 when missing, by root as file_give_away), waiting up to wait_ms for another holder.
- * ERR_BUSY names the holder by program and process id; ERR_PERMISSION, ERR_IO. A process may hold a path only once. */
+/* Takes the lock file `path` (made with mode 0660 when missing, by root as file_give_away), waiting up to wait_ms for
+ * another holder. ERR_BUSY names the holder by program and process id; ERR_PERMISSION, ERR_IO. A process may hold a
+ * path only once. */
 int lock_take(struct lock **out, const char *path, int64_t wait_ms, struct err *e);
 void lock_free(struct lock *lock);
 

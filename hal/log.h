@@ -16,6 +16,7 @@ enum log_level {
 /* Lines above `most` are not written. `name` is put before each line when stderr is a terminal. */
 void log_start(const char *name, enum log_level most);
 
+/* One line each, without a newline at its end; safe from any thread. */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

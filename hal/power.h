@@ -28,8 +28,8 @@ int power_open(struct power_input **out, const char *spec, struct err *e);
  * there), and after any power_read it may be another. */
 int power_fd(const struct power_input *input);
 
-/* The state now. Never waits. ERR_NOT_FOUND, ERR_PERMISSION, ERR_BUSY (another program has the line), ERR_IO, ERR_INVALID (a word
- * that says neither): the state is not known. */
+/* The state now. Never waits. ERR_NOT_FOUND, ERR_PERMISSION, ERR_BUSY (another program has the line), ERR_IO,
+ * ERR_INVALID (a word that says neither): the state is not known. */
 int power_read(struct power_input *input, bool *out_on, struct err *e);
 
 void power_close(struct power_input *input); /* NULL is fine */

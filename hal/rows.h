@@ -70,7 +70,7 @@ struct drop {
 };
 
 enum session_status { SESSION_ACTIVE, SESSION_ENDED, SESSION_PAUSED, SESSION_STATUS_COUNT };
-const char *session_status_name(enum session_status status);
+const char *session_status_name(enum session_status status); /* "active", … */
 
 struct session {
 	int64_t id;                 /* the store's own number, 0 when unknown */

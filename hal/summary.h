@@ -43,6 +43,7 @@ struct summary {
 	int64_t lng_e7, least_e7, greatest_e7; /* longitudes that go on across the antimeridian */
 };
 
+/* The next point of the session, by its seq. */
 void summary_add(struct summary *summary, const struct point *point);
 
 /* Metres per second over all the time from first to last; and while moving, silence left out. Negative: unknown. */

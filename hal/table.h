@@ -15,6 +15,7 @@ struct table_column {
 	bool wide;  /* may be cut when the terminal is narrow */
 };
 
+/* `columns` are copied. All three fail with ERR_MEMORY. */
 int table_new(struct table **out, const struct table_column *columns, size_t count, struct err *e);
 /* One row: as many texts as there are columns; they are copied. */
 int table_add(struct table *table, const char *const *cells, struct err *e);

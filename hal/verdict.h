@@ -29,7 +29,9 @@ enum verdict {
 		VERDICT_COUNT,
 };
 
-const char *verdict_name(enum verdict verdict);
+const char *verdict_name(enum verdict verdict); /* "kept_all", … */
+
+/* Whether the fix is stored. */
 static inline bool verdict_kept(enum verdict verdict)
 {
 	return verdict < VERDICT_THINNED;

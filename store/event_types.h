@@ -42,6 +42,7 @@ enum event_type {
 		EVENT_TYPE_COUNT,
 };
 
+/* As in the column event_type: "session_start", … */
 const char *event_type_text(enum event_type type);
 
 /* [a-z][a-z0-9_]*, shorter than EVENT_TYPE_TEXT: what `alzy event` accepts. */

@@ -46,8 +46,10 @@ struct query {
 	bool kept;
 };
 
+/* Begins a query, to be ended in any case; kept: the statement stays prepared for the next time. What fails shows later. */
 void query_start(struct query *q, struct store *store, const char *sql);
 void query_start_kept(struct query *q, struct store *store, enum kept kept, const char *sql);
+/* The next parameter. */
 void query_int(struct query *q, int64_t value);
 void query_limit(struct query *q, size_t limit); /* of rows; more than 2^31 are no limit that memory would allow */
 void query_int_unless(struct query *q, int64_t value, int64_t absent); /* `absent` is stored as NULL */

@@ -46,6 +46,7 @@ const char *store_path(const struct store *store);
 /* How long a change waits while another process writes, before it is ERR_BUSY: 5 s unless told otherwise. */
 void store_set_patience(struct store *store, int patience_ms);
 
+/* One transaction around several calls. ERR_INTERNAL within one already. */
 int store_begin(struct store *store, struct err *e);
 int store_commit(struct store *store, struct err *e); /* after a failure the transaction is rolled back */
 void store_rollback(struct store *store);
@@ -83,9 +84,9 @@ int store_read_points(struct store *store, const struct ranges *ranges, struct p
 int store_read_events(struct store *store, const struct ranges *ranges, struct event *out, size_t max,
                       size_t *out_count, struct err *e);
 
-/* Calls `each` for every event in order of time, those of the same time in order of seq, until it fails; those that wait for
- * their time are among them, without seq, at the time that is the best guess. An agent has started no later than what comes next: what it
- * replays is older. The event is its own only during the call. */
+/* Calls `each` for every event in order of time, those of the same time in order of seq, until it fails; those that
+ * wait for their time are among them, without seq, at the time that is the best guess. An agent has started no later
+ * than what comes next: what it replays is older. The event is its own only during the call. */
 int store_each_event(struct store *store, int (*each)(const struct event *event, void *user, struct err *e), void *user,
                      struct err *e);
 
@@ -106,8 +107,8 @@ int store_each_point(struct store *store, const struct point_filter *filter,
 struct store_clock {
 	bool known;       /* they are UTC; nothing below matters */
 	const char *boot; /* boot_id() */
-	int64_t
-		offset_ms; /* the times handed in less the monotonic clock: when they are a guess, it is the monotonic time that counts … */
+	/* The times handed in less the monotonic clock: when they are a guess, it is the monotonic time that counts … */
+	int64_t offset_ms;
 	int64_t from_mono_ms, to_mono_ms; /* … which lies between these */
 	bool said;                        /* they are what a receiver says */
 };
@@ -127,11 +128,12 @@ struct store_boot {
 	bool has_receipt;      /* the centre has told the time … */
 	int64_t receipt_offset_ms, receipt_mono_ms;
 };
+/* What is written of `boot`; zeroed when nothing is. */
 int store_boot_get(struct store *store, const char *boot, struct store_boot *out, struct err *e);
 
-/* The time of `boot` is known, as of mono_ms, in it. Gives the events that wait their seq, those of earlier boots first, with times
- * estimated between what was known before and after and `time_estimated` in their payload; corrects the times of their
- * sessions. With TIME_ESTIMATED those of this boot are marked too, and its time is still not known. */
+/* The time of `boot` is known, as of mono_ms, in it. Gives the events that wait their seq, those of earlier boots
+ * first, with times estimated between what was known before and after and `time_estimated` in their payload; corrects
+ * the times of their sessions. With TIME_ESTIMATED those of this boot are marked too, and its time is still not known. */
 int store_boot_learn(struct store *store, const char *boot, enum time_basis basis, int64_t offset_ms, int64_t mono_ms,
                      struct err *e);
 
@@ -142,8 +144,8 @@ int store_boot_receipt(struct store *store, const char *boot, int64_t offset_ms,
 /* The agent ends at mono_ms. */
 int store_boot_seen(struct store *store, const char *boot, int64_t mono_ms, struct err *e);
 
-/* Gives the events of this boot that wait their seq, at the times that the receiver said, marked as estimated: for a receiver that
- * has nothing to do with the monotonic clock, as a recording that is fed fast. */
+/* Gives the events of this boot that wait their seq, at the times that the receiver said, marked as estimated: for a
+ * receiver that has nothing to do with the monotonic clock, as a recording that is fed fast. */
 int store_boot_as_said(struct store *store, const char *boot, struct err *e);
 
 /* Tells `era` what time it has been already: by the last boot whose time was known, else by when the store was changed. */
@@ -152,6 +154,7 @@ int store_era_learn(struct store *store, struct era *era, struct err *e);
 /* UTC by what this boot knows, else by the system clock; *out_basis (may be NULL) says which. */
 int64_t store_now_ms(struct store *store, enum time_basis *out_basis);
 
+/* How many events wait for their time. */
 int store_waiting_count(struct store *store, int64_t *out, struct err *e);
 
 /* ---- sessions: a small mutable record with a revision ---------------------------------------------------- */
@@ -245,13 +248,13 @@ int store_was_with_another(struct store *store, const uint8_t public_key[32], bo
 int store_centre_refused(struct store *store, const char *why, struct err *e); /* "" clears it */
 
 /* A verified receipt says that the centre takes nothing of this unit. Nothing of what is believed of rows changes; any
- * receipt that is applied later ends it, as pairing anew does. As with store_apply_receipt, one that is not newer than the last applied
- * changes nothing and sets *out_applied false. ERR_STATE when not paired. */
+ * receipt that is applied later ends it, as pairing anew does. As with store_apply_receipt, one that is not newer than
+ * the last applied changes nothing and sets *out_applied false. ERR_STATE when not paired. */
 int store_centre_stands(struct store *store, int64_t exchange, const char *standing, int64_t at_ms, bool *out_applied,
                         struct err *e);
 
-/* What a verified receipt announces: the key to know the centre by from now on (NULL: as before; what is believed stays), and the
- * address to try first ("": none). ERR_STATE when not paired. */
+/* What a verified receipt announces: the key to know the centre by from now on (NULL: as before; what is believed
+ * stays), and the address to try first ("": none). ERR_STATE when not paired. */
 int store_centre_announced(struct store *store, const uint8_t *public_key, const char *url, struct err *e);
 /* The keys by which the centre was known before the last announcements, newest first, at most `most`. */
 int store_centre_former_keys(struct store *store, uint8_t out[][32], size_t most, size_t *out_count, struct err *e);
@@ -261,8 +264,10 @@ int store_centre_moved(struct store *store, const char *url, struct err *e);
 /* Takes the next exchange number, durably, before anything is sent under it. */
 int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *e);
 
-/* What is to be sent: of 1..last seq what the centre does not account for, this unit has neither dropped nor set aside, and is still
- * here; and what is offered again (store_retry). At most the first RANGES_MAX ranges. store_lost: what the centre does not account for (any more), and that is pruned and not dropped here.
+/* store_unsent: what is to be sent: of 1..last seq what the centre does not account for, this unit has neither dropped nor set
+ * aside, and is still here; and what is offered again (store_retry). At most the first RANGES_MAX ranges.
+ * store_lost: what the centre does not account for (any more), and that is pruned and not dropped here.
+ * store_accounted: what the centre accounts for, by the last receipt.
  * `out` must be empty, and is so after a failure. */
 int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 int store_lost(struct store *store, enum stream stream, struct ranges *out, struct err *e);
@@ -292,10 +297,10 @@ struct store_receipt {
 	char store_id[UUID_TEXT]; /* "": the present one */
 	int64_t exchange;
 	struct ranges accounted[STREAM_COUNT]; /* replaces what was believed, see below */
-	struct ranges
-		dropped[STREAM_COUNT]; /* of these: a drop that is accounted for otherwise is void, for the row is held */
-	struct ranges
-		confirmed[STREAM_COUNT]; /* of the batch that it answers: accounted for with the content that the batch had … */
+	/* Of these: a drop that is accounted for otherwise is void, for the row is held. */
+	struct ranges dropped[STREAM_COUNT];
+	/* Of the batch that it answers: accounted for with the content that the batch had … */
+	struct ranges confirmed[STREAM_COUNT];
 	struct ranges conflicts[STREAM_COUNT]; /* … and held with other content */
 	char moved_id[UUID_TEXT];              /* the store to which rows that conflict go, each with its seq */
 	/* Of copies of this store, 0 without any: rows that came under its seqs with other content, since when, and forks. */
@@ -350,8 +355,9 @@ int store_reference_names(struct store *store, enum reference_kind kind, struct 
 /* Whether the centre has told that this person may use this application; true also while it has not told who may use what. */
 int store_reference_may_use(struct store *store, const char *user_id, int64_t application_id, bool *out, struct err *e);
 
-/* Offers rejected rows to the centre again: those in `wanted` that it accounts for, or all that are known to be rejected, but for
- * conflicts (NULL). Rows that this unit has set aside itself are sent again, too. *out_count says how many rows that are. */
+/* Offers rejected rows to the centre again: those in `wanted` that it accounts for, or all that are known to be
+ * rejected, but for conflicts (NULL). Rows that this unit has set aside itself are sent again, too. *out_count says how
+ * many rows that are. */
 int store_retry(struct store *store, const struct ranges wanted[STREAM_COUNT], int64_t *out_count, struct err *e);
 /* What is offered again; `out` must be empty, and is so after a failure. */
 int store_retries(struct store *store, enum stream stream, struct ranges *out, struct err *e);
@@ -359,26 +365,28 @@ int store_retries(struct store *store, enum stream stream, struct ranges *out, s
 int store_retry_packed(struct store *store, enum stream stream, const struct ranges *rows, int64_t exchange,
                        struct err *e);
 
-/* This unit has found by itself that the centre refuses whatever batch the row is in: it is not sent until store_retry, stands among
- * the rejected rows with the code STORE_SET_ASIDE, and is kept. */
+/* This unit has found by itself that the centre refuses whatever batch the row is in: it is not sent until store_retry,
+ * stands among the rejected rows with the code STORE_SET_ASIDE, and is kept. */
 #define STORE_SET_ASIDE "refused"
 int store_set_aside(struct store *store, enum stream stream, int64_t seq, const char *reason, struct err *e);
 /* `out` must be empty, and is so after a failure. */
 int store_aside(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 
-/* Rows that the centre has rejected, or this unit has set aside, in order of stream and seq, at most `limit`; *out to free(). */
+/* Rows that the centre has rejected, or this unit has set aside, in order of stream and seq, at most `limit`; *out to
+ * free(). */
 int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,
                         struct err *e);
 int store_rejected_count(struct store *store, int64_t *out, struct err *e);
 
 /* ---- drops: what this unit has knowingly let go of ---------------------------------------------------------- */
 
-/* Drops the seqs of `ranges`, with a reason of 1 to 255 bytes for people. What was dropped before keeps its reason. The rows stay until they are pruned.
- * ERR_INVALID for seqs that were not given out, or a reason that is none. */
+/* Drops the seqs of `ranges`, with a reason of 1 to 255 bytes for people. What was dropped before keeps its reason. The rows
+ * stay until they are pruned. ERR_INVALID for seqs that were not given out, or a reason that is none. */
 int store_drop(struct store *store, enum stream stream, const struct ranges *ranges, const char *reason, int64_t at_ms,
                struct err *e);
 /* Takes back the drops with this reason: rows that are still here are unsent again. */
 int store_drop_undo(struct store *store, const char *reason, struct err *e);
+/* `out` must be empty, and is so after a failure. */
 int store_dropped(struct store *store, enum stream stream, struct ranges *out, struct err *e);
 /* In order of stream and seq, at most `limit`; *out to free(). With `untold`, those of which the centre does not know. */
 int store_drop_list(struct store *store, bool untold, size_t limit, struct drop **out, size_t *out_count,
@@ -393,9 +401,9 @@ struct store_block {
 	uint8_t digest[BLOCK_DIGEST];
 };
 
-/* A block whose rows may go: the centre has accounted for all of it in a receipt, and still does in one that is at least keep_ms
- * younger, both by the centre's clock; none of its rows is rejected, none is the highest of its stream, and the unit is
- * not stopped. Fills first and last. */
+/* A block whose rows may go: the centre has accounted for all of it in a receipt, and still does in one that is at
+ * least keep_ms younger, both by the centre's clock; none of its rows is rejected, none is the highest of its stream,
+ * and the unit is not stopped. Fills first and last. */
 int store_prunable(struct store *store, int64_t keep_ms, enum stream *out_stream, struct store_block *out,
                    bool *out_found, struct err *e);
 /* Deletes the rows of such a block and keeps rows and digest, in one transaction. Does nothing when they may no longer go. */

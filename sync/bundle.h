@@ -56,12 +56,12 @@ enum bundle_fate {
 	BUNDLE_REFUSED, /* not from the centre, or not for this unit, or changed, or can't be read */
 	BUNDLE_FATES,
 };
-const char *bundle_fate_name(enum bundle_fate fate);
+const char *bundle_fate_name(enum bundle_fate fate); /* "applied", … */
 
 struct bundle_receipts {
 	int64_t counts[BUNDLE_FATES];
-	int64_t
-		verify_ms; /* the newest that was applied asks since then for a proof, which takes a network; 0: it does not */
+	/* The newest that was applied asks since then for a proof, which takes a network; 0: it does not. */
+	int64_t verify_ms;
 	/* Called for each file once; `why` is NULL but for refused ones. NULL: not called. */
 	void (*each)(const char *name, enum bundle_fate fate, const struct err *why, void *user);
 	void *user;

@@ -13,9 +13,9 @@
 struct carrier {
 	/* Sends `bytes` (kept by the caller until finish) to `path` ("/v1/batches"). One exchange at a time. */
 	int (*start)(struct carrier *carrier, const char *path, const void *bytes, size_t count, struct err *e);
-	/* Waits for the answer and appends it to `out`. *out_retry_ms is what the centre asked to wait (0: nothing).
-	 * It is set also on failure. ERR_NETWORK: not reached, cut off, or no alzy centre answered; ERR_CENTRE: it can't serve now (5xx); ERR_REFUSED:
-	 * it refuses (4xx), with its reason; ERR_LIMIT: an answer larger than an envelope may be. */
+	/* Waits for the answer and appends it to `out`. *out_retry_ms is what the centre asked to wait (0: nothing). It is
+	 * set also on failure. ERR_NETWORK: not reached, cut off, or no alzy centre answered; ERR_CENTRE: it can't serve
+	 * now (5xx); ERR_REFUSED: it refuses (4xx), with its reason; ERR_LIMIT: an answer larger than an envelope may be. */
 	int (*finish)(struct carrier *carrier, struct buffer *out, int64_t *out_retry_ms, struct err *e);
 	void (*close)(struct carrier *carrier); /* frees it */
 	/* Of the last finish: the answer was a refusal that may well be of this envelope alone, and would be the same the next time

@@ -47,15 +47,17 @@ struct engine_options {
 	const volatile bool *stop; /* set by a signal: ends after the exchange under way; NULL: never */
 };
 
-/* Sends all that is unsent, of each identity of the store the oldest first, one batch after the other, with the next one being made while the centre works. Rows that
- * are recorded meanwhile are sent too, within bounds: a run always ends. When nothing is unsent no batch is sent, but see
- * `ask`, and events that wait for the time are asked for it: what the centre then turns out to have lost is sent, too. A unit that the centre has stopped by a receipt asks
- * first, whatever is unsent, and sends rows only once a receipt lets it back in. Fills *report also on failure (what was
- * done so far). ERR_STATE when not paired; ERR_FORGED or ERR_INVALID for a receipt that is not the centre's, not for this
+/* Sends all that is unsent, of each identity of the store the oldest first, one batch after the other, with the next
+ * one being made while the centre works. Rows that are recorded meanwhile are sent too, within bounds: a run always
+ * ends. When nothing is unsent no batch is sent, but see `ask`, and events that wait for the time are asked for it:
+ * what the centre then turns out to have lost is sent, too. A unit that the centre has stopped by a receipt asks first,
+ * whatever is unsent, and sends rows only once a receipt lets it back in. Fills *report also on failure (what was done
+ * so far). ERR_STATE when not paired; ERR_FORGED or ERR_INVALID for a receipt that is not the centre's, not for this
  * batch, or accounts for nothing of it; ERR_LIMIT when the centre has no room for so many separate ranges. ERR_REFUSED:
  * the centre takes nothing of this unit (store_centre.standing says so until a receipt lets it back in), or somebody
- * refuses without a signature, which is noted (store_centre.refusal) and means little: anyone on the way could. Else the
- * carrier's errors. A batch that the carrier or centre fails is not repeated here: the caller waits as backoff.h says. */
+ * refuses without a signature, which is noted (store_centre.refusal) and means little: anyone on the way could. Else
+ * the carrier's errors. A batch that the carrier or centre fails is not repeated here: the caller waits as backoff.h
+ * says. */
 int engine_run(struct store *store, const struct key_pair *keys, struct carrier *carrier,
                const struct engine_options *options, struct engine_report *report, struct err *e);
 
@@ -66,8 +68,9 @@ struct engine_way {
 	int give_up_fd; /* carrier_https_give_up_on; -1: none */
 };
 
-/* engine_run over HTTPS, and then the proof that the centre has asked for, if it has; one that fails is left for the next time. It goes by the address that the centre has announced last, which becomes the centre's when a receipt
- * comes by it, else by the one that is known. */
+/* engine_run over HTTPS, and then the proof that the centre has asked for, if it has; one that fails is left for the
+ * next time. It goes by the address that the centre has announced last, which becomes the centre's when a receipt comes
+ * by it, else by the one that is known. */
 int engine_reach(struct store *store, const struct key_pair *keys, const struct engine_way *way,
                  const struct engine_options *options, struct engine_report *report, struct err *e);
 
@@ -76,8 +79,8 @@ int engine_reach(struct store *store, const struct key_pair *keys, const struct 
 enum engine_send { ENGINE_SEND_UNDECIDED, ENGINE_SEND_ALL, ENGINE_SEND_NEW };
 
 /* Pairs the store with the centre of `link`: sends a request, checks the signed answer, and remembers the centre.
- * ERR_STATE, before the link is used up, when the store is paired with another centre that has receipted rows of it, or was with
- * another one, and `send` is undecided. */
+ * ERR_STATE, before the link is used up, when the store is paired with another centre that has receipted rows of it, or
+ * was with another one, and `send` is undecided. */
 struct pairing_link;
 int engine_pair(struct store *store, const struct key_pair *keys, struct carrier *carrier,
                 const struct pairing_link *link, enum engine_send send, struct store_centre *out, struct err *e);

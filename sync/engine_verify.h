@@ -24,8 +24,8 @@ void verify_report_free(struct verify_report *report); /* leaves it zeroed */
 int engine_verify(struct store *store, const struct identity *identity, const struct key_pair *keys,
                   struct carrier *carrier, struct verify_report *report, struct err *e);
 
-/* The centre has asked for a proof: proves what it holds of each identity that has rows, and tells it what came of that. `out` is the
- * sentence about the present identity; "" when it did not get so far. asked_ms is of the receipt. */
+/* The centre has asked for a proof: proves what it holds of each identity that has rows, and tells it what came of
+ * that. `out` is the sentence about the present identity; "" when it did not get so far. asked_ms is of the receipt. */
 int engine_prove(struct store *store, const struct key_pair *keys, struct carrier *carrier, int64_t asked_ms,
                  char out[VERIFY_SENTENCE_TEXT], struct err *e);
 

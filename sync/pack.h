@@ -80,12 +80,13 @@ int packer_next(struct packer *packer, const struct parcel *in_flight, struct pa
 /* The parcel is about to be sent, or was written: what of it is offered again (store_retry) is on its way now. */
 int packer_sent(struct packer *packer, const struct parcel *parcel, struct err *e);
 
-/* The centre has refused this parcel: the next ones carry half of it, or one of its rows. False when it was a single row, or none. */
+/* The centre has refused this parcel: the next ones carry half of it, or one of its rows. False when it was a single
+ * row, or none. */
 bool packer_narrow(struct packer *packer, const struct parcel *refused);
 /* It has taken the parcel, but not this session of it, which stays unsent: in this run it does not go by itself again. */
 int packer_session_refused(struct packer *packer, const struct parcel_session *session, struct err *e);
-/* It has taken this one: after a row that came alone, its neighbour of the other stream has its turn; and after a few, the limits are
- * widened again. */
+/* It has taken this one: after a row that came alone, its neighbour of the other stream has its turn; and after a few,
+ * the limits are widened again. */
 void packer_passed(struct packer *packer);
 void packer_widen(struct packer *packer); /* as much as finds room, as at first */
 bool packer_is_narrow(const struct packer *packer);

@@ -19,6 +19,7 @@ struct pairing_link {
 	uint8_t centre_key[KEY_PUBLIC];
 	uint8_t token[PAIRING_TOKEN];
 };
+/* ERR_LIMIT when the address is too long. */
 int pairing_link_format(const struct pairing_link *link, char out[PAIRING_LINK_TEXT], struct err *e);
 /* ERR_INVALID says which part is wrong; surrounding white space is ignored. */
 int pairing_link_parse(const char *text, struct pairing_link *out, struct err *e);
@@ -32,6 +33,7 @@ struct pairing_request {
 	char store_id[UUID_TEXT];
 	char host_name[NAME_TEXT];
 };
+/* The document of an envelope of kind PAIRING, appended to `out`, and back. ERR_INVALID says what is wrong with it. */
 int pairing_request_encode(const struct pairing_request *request, struct buffer *out, struct err *e);
 int pairing_request_decode(const void *document, size_t length, struct pairing_request *out, struct err *e);
 
@@ -41,6 +43,7 @@ struct pairing_answer {
 	char device_name[NAME_TEXT];
 	int64_t centre_ms;
 };
+/* The same for one of kind PAIRED. */
 int pairing_answer_encode(const struct pairing_answer *answer, struct buffer *out, struct err *e);
 int pairing_answer_decode(const void *document, size_t length, struct pairing_answer *out, struct err *e);
 

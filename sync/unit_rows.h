@@ -16,6 +16,7 @@ struct unit_rows {
 	char session_id[UUID_TEXT];
 	struct ranges without; /* seqs that are passed over; empty unless the caller fills it, who then frees it */
 };
+/* Borrows both; nothing is read yet. */
 struct unit_rows unit_rows(struct store *store, const struct identity *identity, enum stream stream);
 
 #endif

@@ -80,6 +80,7 @@ struct question {
 	} proof;
 };
 void question_free(struct question *question); /* leaves it zeroed; NULL is fine */
+/* Appends to `out`. ERR_MEMORY. */
 int question_encode(const struct question *question, struct buffer *out, struct err *e);
 /* Blocks rise, do not overlap, and are within the bounds above. ERR_INVALID, ERR_LIMIT. */
 int question_decode(const void *document, size_t length, struct question *out, struct err *e);
@@ -103,6 +104,7 @@ struct answer {
 	} streams[STREAM_COUNT];
 };
 void answer_free(struct answer *answer); /* leaves it zeroed; NULL is fine */
+/* As those of a question. */
 int answer_encode(const struct answer *answer, struct buffer *out, struct err *e);
 int answer_decode(const void *document, size_t length, struct answer *out, struct err *e);
 
@@ -135,7 +137,7 @@ struct verify_result {
 	struct ranges recorded; /* 1..last, without those that are not of this store any more */
 	struct ranges fates[VERIFY_FATES];
 };
-void verify_result_free(struct verify_result *result);
+void verify_result_free(struct verify_result *result); /* leaves it zeroed */
 /* Whether all that was recorded is held, or accounted for by name, and nothing else is there. */
 bool verify_whole(const struct verify_result *result);
 

@@ -4,7 +4,8 @@
 
 #include "hal/conf_unit.h"
 
-/* Hands each finding to `take`: a sentence that names the key. What the agent holds at the moment (a GPIO line) is not judged. */
+/* Hands each finding to `take`: a sentence that names the key. What the agent holds at the moment (a GPIO line) is not
+ * judged. */
 void advice_on_config(const struct conf_unit *conf, void (*take)(const char *text, void *user), void *user);
 
 #endif

@@ -18,6 +18,7 @@ struct copies {
 	int64_t rows, since_ms; /* that came to the centre under the same seqs with other content; 0: none */
 	int64_t forks;          /* that others have made */
 };
+/* Errors of the store. */
 int copies_read(struct store *store, struct copies *out, struct err *e);
 
 /* null without a fork or a copy. */

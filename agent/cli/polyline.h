@@ -26,6 +26,7 @@ struct polyline {
 	double tolerance_m; /* how far a vertex that was let go of may lie beside the line that is left */
 };
 
+/* `start`: the point is not joined to the one before it. */
 void polyline_add(struct polyline *line, const struct point *point, bool start);
 
 /* The longitude of `lng_e7`, as far turned that it is nearest to `near_e7`. */

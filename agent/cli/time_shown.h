@@ -14,6 +14,7 @@ struct time_shown {
 /* `live` is NULL without an agent. */
 int time_gather(const struct cli *cli, const struct live_time *live, struct time_shown *out, struct err *e);
 
+/* For `status --json`, the caller's to delete; and as a line on stdout. */
 cJSON *time_json(const struct time_shown *shown);
 void time_print(const struct time_shown *shown);
 /* The line on events that wait; nothing when none does. */

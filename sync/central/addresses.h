@@ -24,11 +24,12 @@ bool addresses_contain(const struct addresses *list, const uint8_t address[ADDRE
 /* False when it is no address; a port behind it is passed over. */
 bool address_parse(const char *text, size_t length, uint8_t out[ADDRESS]);
 
-/* Who asks: `peer`, unless that is one of `trusted` and X-Forwarded-For (`forwarded`, may be NULL) names others: then the last of
- * them that is not trusted itself. What stands before that one anybody could have written. */
+/* Who asks: `peer`, unless that is one of `trusted` and X-Forwarded-For (`forwarded`, may be NULL) names others: then
+ * the last of them that is not trusted itself. What stands before that one anybody could have written. */
 void address_of_client(const struct addresses *trusted, const uint8_t peer[ADDRESS], const char *forwarded,
                        uint8_t out[ADDRESS]);
 
+/* As people write it, IPv4 with dots. Returns out. */
 const char *address_format(const uint8_t address[ADDRESS], char out[ADDRESS_TEXT]);
 
 #endif

@@ -17,8 +17,10 @@ enum {
 	COPY_END = 2,
 };
 
+/* Before all rows; before each row; and after all, copy_end. */
 uint8_t *copy_header(uint8_t *at);
 uint8_t *copy_row(uint8_t *at, int columns);
+/* A value each. */
 uint8_t *copy_null(uint8_t *at);
 uint8_t *copy_int4(uint8_t *at, int32_t value);
 uint8_t *copy_int8(uint8_t *at, int64_t value);

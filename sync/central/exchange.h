@@ -22,10 +22,10 @@ struct exchange_sender {
 int exchange_find_sender(struct pg *pg, const uint8_t key[KEY_PUBLIC], struct exchange_sender *out, struct err *e);
 
 /* Takes a batch: checks sender and signature before it opens anything, ingests in one transaction (ingest.h), and
- * appends the receipt to `out`, signed with the key that the batch was sealed to; it announces the present key, when that is another, and the address. *out_receipt (may be NULL) says what was done; receipt_free it. With
- * a standing other than STANDING_GOOD nothing was: the device is deactivated or deleted, or the key revoked, and the
- * receipt tells the unit.
- * ERR_FORGED, ERR_INVALID, ERR_VERSION, ERR_LIMIT: the envelope is at fault. ERR_REFUSED: the store or a
+ * appends the receipt to `out`, signed with the key that the batch was sealed to; it announces the present key, when
+ * that is another, and the address. *out_receipt (may be NULL) says what was done; receipt_free it. With a standing
+ * other than STANDING_GOOD nothing was: the device is deactivated or deleted, or the key revoked, and the receipt tells
+ * the unit. ERR_FORGED, ERR_INVALID, ERR_VERSION, ERR_LIMIT: the envelope is at fault. ERR_REFUSED: the store or a
  * session is of another device. ERR_DATABASE, ERR_BUSY: try again later; nothing was changed. */
 int exchange_batch(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
                    struct receipt *out_receipt, struct err *e);

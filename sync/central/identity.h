@@ -36,7 +36,8 @@ struct identity_mark identity_mark(const char *path);
  * too many keys before; ERR_BUSY when another rotation is under way. */
 int identity_rotate(const char *path, struct identity *out, struct err *e);
 
-/* Whether it is a whole envelope, of any kind, for whichever key, with the signature of its sender. The errors of envelope_check. */
+/* Whether it is a whole envelope, of any kind, for whichever key, with the signature of its sender. The errors of
+ * envelope_check. */
 int identity_check(const struct identity *identity, const void *bytes, size_t length, struct err *e);
 
 /* As envelope_open, with whichever key the envelope is for; *out_index says which. */

@@ -104,12 +104,14 @@ int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
 int ingest_sessions_ask(struct ingest *in, struct pg_call *out, struct err *e);
 /* Which others the centre has changed. After ingest_sessions_ask. */
 void ingest_unseen_ask(struct ingest *in, struct pg_call *out);
-/* The batch's sessions into both tables, but for those that Postgres refuses. ERR_REFUSED when one belongs to another device. */
+/* The batch's sessions into both tables, but for those that Postgres refuses. ERR_REFUSED when one belongs to another
+ * device. */
 int ingest_sessions(struct ingest *in, struct err *e);
 
 /* Puts into in->receipt what is held of the batch's sessions, and sessions that the centre has changed. */
 int ingest_sessions_say(struct ingest *in, struct err *e);
 
+/* What the device is to know of people, machines and applications. */
 void ingest_reference_ask(struct ingest *in, struct pg_call *out);
 /* Puts the reference data of the device into in->receipt, when the unit has other. */
 int ingest_reference(struct ingest *in, struct err *e);

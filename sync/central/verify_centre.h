@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-/* Answers the question of a device, in one transaction, which only reads unless something is to be mended, or a proof to be noted. ERR_REFUSED
- * when the store belongs to another device. The caller seals *out and frees it. */
+/* Answers the question of a device, in one transaction, which only reads unless something is to be mended, or a proof
+ * to be noted. ERR_REFUSED when the store belongs to another device. The caller seals *out and frees it. */
 int verify_centre(struct pg *pg, int64_t device_id, const struct question *question,
                   const uint8_t question_digest[ENVELOPE_DIGEST], struct answer *out, struct err *e);
 
