@@ -25,9 +25,13 @@ struct capture {
 	struct live_facts facts; /* counts, and what the receiver said */
 	struct timekeeper time;
 
-	bool fixed; /* the receiver has a fix: its loss is news */
-	bool gone;  /* the source is away: its return is news */
-	bool blind; /* there is no ignition, or it can't be read */
+	/* Fixes whose time is far from what is known, as long as they may stand alone. */
+	struct gnss_report strays[TIMEBASE_STRAYS - 1];
+	int stray_count;
+
+	bool fixed;         /* the receiver has a fix: its loss is news */
+	bool gone;          /* the source is away: its return is news */
+	bool ignition_lost; /* it can't be read */
 
 	struct sampler sampler;
 	struct silence silence;
@@ -128,7 +132,8 @@ void capture_overrun(struct capture *c, int64_t reports)
 static struct trips_rules rules_of(const struct capture *c)
 {
 	const struct conf_unit *conf = c->conf;
-	bool movement = conf->capture_session == CAPTURE_SESSION_IGNITION && c->blind;
+	bool unknown = c->ignition_lost || !strcmp(conf->ignition, "none");
+	bool movement = conf->capture_session == CAPTURE_SESSION_IGNITION && unknown;
 	return (struct trips_rules){.mode = movement ? CAPTURE_SESSION_AUTO : (enum capture_session)conf->capture_session,
 	                            .stop_timeout_ms = conf->stop_timeout_ms,
 	                            .end_timeout_ms = conf->end_timeout_ms,
@@ -208,11 +213,9 @@ static void keep_recalled(struct capture *c, int64_t mono_ms)
 	}
 }
 
-static void take_fix(struct capture *c, struct gnss_report *fix)
+static void use_fix(struct capture *c, struct gnss_report *fix)
 {
 	struct sampling sampling = sampling_of(c->conf);
-	if (!fix->simulated || sampling.simulated)
-		timekeeper_fix(&c->time, fix, &c->pending);
 	enum motion_state before = c->sampler.motion.state;
 	c->facts.epochs++;
 	event_fix_regained(c, fix);
@@ -236,6 +239,35 @@ static void take_fix(struct capture *c, struct gnss_report *fix)
 		decide(c);
 	}
 	c->at_rest = c->at_rest || (before == MOTION_MOVING && c->sampler.motion.state == MOTION_STANDING);
+}
+
+static void refuse_strays(struct capture *c)
+{
+	for (int i = 0; i < c->stray_count; i++) {
+		c->facts.epochs++;
+		c->facts.verdicts[VERDICT_REFUSED_TIME]++;
+		tell_silence(c, VERDICT_REFUSED_TIME, c->strays[i].mono_ms);
+	}
+	c->stray_count = 0;
+}
+
+/* One fix that is days ahead would end a journey, and be the last of its store for days. So those whose time is far from what is
+ * known wait for others that go on from them; then they are believed, from the first on. */
+static void take_fix(struct capture *c, struct gnss_report *fix)
+{
+	int strays = 0;
+	if (!fix->simulated || sampling_of(c->conf).simulated)
+		strays = timekeeper_fix(&c->time, fix, &c->pending);
+	if (strays < 2)
+		refuse_strays(c);
+	if (strays > 0 && strays < TIMEBASE_STRAYS) {
+		c->strays[c->stray_count++] = *fix;
+		return;
+	}
+	for (int i = 0; i < c->stray_count; i++)
+		use_fix(c, &c->strays[i]);
+	c->stray_count = 0;
+	use_fix(c, fix);
 }
 
 /* ---- the commit ----------------------------------------------------------------------------------------------- */
@@ -460,7 +492,7 @@ void capture_input(struct capture *c, enum input_kind kind, bool on, const char 
 	              true, payload);
 	if (kind != INPUT_IGNITION)
 		return;
-	c->blind = problem != NULL;
+	c->ignition_lost = problem != NULL;
 	if (problem)
 		trips_ignition_lost(&c->trips);
 	else
@@ -488,7 +520,6 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	c->conf = conf;
 	c->epoch.silence_ms = source_waits ? 0 : EPOCH_SILENCE_MS;
 	c->receivers = (struct receivers){.order = conf->gnss_device, .timeout_ms = conf->fix_timeout_ms};
-	c->blind = !strcmp(conf->ignition, "none");
 	sight_clear(&c->facts.sight);
 	struct trips_found found;
 	int rc = journey_read(&c->journey, c->store, e);
@@ -554,6 +585,7 @@ int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, str
 	struct gnss_report fix;
 	if (epoch_close(&c->epoch, &fix))
 		take_fix(c, &fix);
+	refuse_strays(c);
 	c->stopping = true;
 	struct trips_rules rules = rules_of(c);
 	struct trips_decision decision;

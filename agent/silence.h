@@ -55,7 +55,7 @@ int64_t silence_fix(struct silence *silence, int64_t fix_ms, int64_t mono_ms, bo
 /* Something else silences: no fix, no source, a pause by a person. */
 void silence_other(struct silence *silence);
 
-/* "accuracy", "speed", "repeated", "simulated", "no_session", "bad", "no_time" */
+/* "accuracy", "speed", "repeated", "time", "simulated", "no_session", "bad", "no_time" */
 const char *silence_reason_name(int reason);
 
 #endif

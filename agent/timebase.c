@@ -117,6 +117,29 @@ static bool sustained(struct timebase *t, int64_t mono_ms, int64_t offset_ms)
 	return true;
 }
 
+static bool far_from_known(const struct timebase *t, int64_t mono_ms, int64_t fix_ms)
+{
+	const struct timebase_way *way = t->basis == TIME_GNSS ? &t->receiver : otherwise(t);
+	int64_t tolerance_ms = TIMEBASE_DOUBT_MS + (way ? drift_ms(mono_ms - way->mono_ms) : 0);
+	return timebase_known(t) && !close_to(fix_ms - mono_ms, t->offset_ms, tolerance_ms);
+}
+
+/* How many fixes in a row, with this one, are far from what is known. Each goes on from the one before. */
+static int count_strays(struct timebase *t, int64_t mono_ms, int64_t fix_ms)
+{
+	int64_t ahead_ms = fix_ms - t->stray_ms;
+	bool goes_on = ahead_ms > 0 && ahead_ms <= TIMEBASE_AGREE_MS + (mono_ms - t->stray_mono_ms);
+	if (!far_from_known(t, mono_ms, fix_ms))
+		t->stray_count = 0;
+	else if (t->stray_count && goes_on)
+		t->stray_count += t->stray_count < TIMEBASE_STRAYS;
+	else
+		t->stray_count = 1;
+	t->stray_ms = fix_ms;
+	t->stray_mono_ms = mono_ms;
+	return t->stray_count;
+}
+
 void timebase_fix(struct timebase *t, int64_t mono_ms, int64_t *fix_ms, struct timebase_news *news)
 {
 	if (t->era.none) {
@@ -129,12 +152,15 @@ void timebase_fix(struct timebase *t, int64_t mono_ms, int64_t *fix_ms, struct t
 	int64_t known_ms = known ? mono_ms + known->offset_ms : 0;
 	int shift = era_shift(&t->era, *fix_ms, known ? &known_ms : NULL, mono_ms + t->wall.offset_ms);
 	*fix_ms += shift * ERA_MS;
-	news->repaired |= shift != t->shift;
-	t->shift = shift;
 	int64_t offset_ms = *fix_ms - mono_ms;
-	bool doubtful = contradicts(known, offset_ms, mono_ms) || !era_holds(&t->era, *fix_ms);
-	news->doubted |= doubtful && !t->doubtful;
-	t->doubtful = doubtful;
+	news->strays = count_strays(t, mono_ms, *fix_ms);
+	if (news->strays == 0 || news->strays >= TIMEBASE_STRAYS) {
+		bool doubtful = contradicts(known, offset_ms, mono_ms) || !era_holds(&t->era, *fix_ms);
+		news->repaired |= shift != t->shift;
+		news->doubted |= doubtful && !t->doubtful;
+		t->shift = shift;
+		t->doubtful = doubtful;
+	}
 	if (sustained(t, mono_ms, offset_ms)) {
 		t->outside = !era_holds(&t->era, *fix_ms);
 		if (!t->outside)

@@ -21,6 +21,10 @@ enum {
 	TIMEBASE_STEP_MS = 2000,   /* more than this between two looks is a step of the system clock */
 	TIMEBASE_HOPE_MS = 10000,  /* a receiver that has had so long, and has disagreed with itself, is given up */
 	TIMEBASE_DOUBT_MS = 60000, /* a receiver further than this from what NTP or the centre say is doubtful */
+	/* A fix that is further than that from what is known counts only with others that go on from it, by no more than this: a recording
+	 * that is fed to gpsd may be sparse. */
+	TIMEBASE_STRAYS = 3,
+	TIMEBASE_AGREE_MS = 3600000,
 };
 
 /* One way to know the time: UTC is the monotonic clock plus offset_ms. */
@@ -45,9 +49,12 @@ struct timebase {
 	int run_count;
 	int64_t seen, broken; /* fixes, and how often one did not agree with those before */
 	int64_t seen_from_ms, seen_to_ms;
-	int shift;     /* of the last fix, in 1024 weeks */
-	bool doubtful; /* the last fix contradicts what is known otherwise, or is outside the bounds */
-	bool outside;  /* so was the last that kept up with the monotonic clock: it is not believed */
+	/* Fixes in a row that are far from what is known, and go on from each other. */
+	int stray_count;
+	int64_t stray_ms, stray_mono_ms; /* the last of them */
+	int shift;                       /* of the last fix, in 1024 weeks */
+	bool doubtful;                   /* the last fix contradicts what is known otherwise, or is outside the bounds */
+	bool outside;                    /* so was the last that kept up with the monotonic clock: it is not believed */
 };
 
 /* What a look or a fix has brought. */
@@ -55,7 +62,8 @@ struct timebase_news {
 	bool changed;  /* what is known: to be written down */
 	bool repaired; /* the shift is another than before */
 	bool doubted;  /* the fix contradicts what is known, and the one before did not */
-	bool stepped;  /* the system clock, from … to */
+	int strays; /* the fix is far from what is known, the so-manieth in a row: below TIMEBASE_STRAYS it stands alone */
+	bool stepped; /* the system clock, from … to */
 	int64_t step_from_ms, step_to_ms;
 };
 
@@ -72,7 +80,8 @@ void timebase_receipt(struct timebase *timebase, int64_t offset_ms, int64_t mono
 /* What was known in this boot by an agent before this one. */
 void timebase_resume(struct timebase *timebase, enum time_basis basis, int64_t offset_ms, int64_t since_mono_ms);
 
-/* A fix that says *fix_ms, read at mono_ms: *fix_ms becomes what it means, which is the same, or moved by 1024 weeks. */
+/* A fix that says *fix_ms, read at mono_ms: *fix_ms becomes what it means, which is the same, or moved by 1024 weeks. One that stands
+ * alone (news->strays) is not to be believed, unless those that follow bring their number to TIMEBASE_STRAYS. */
 void timebase_fix(struct timebase *timebase, int64_t mono_ms, int64_t *fix_ms, struct timebase_news *news);
 
 /* Whether timebase_at is more than a guess. */

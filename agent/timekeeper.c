@@ -54,7 +54,7 @@ void timekeeper_look(struct timekeeper *k, struct pending *pending)
 		tell_step(k, mono_ms, &news, pending);
 }
 
-void timekeeper_fix(struct timekeeper *k, struct gnss_report *fix, struct pending *pending)
+int timekeeper_fix(struct timekeeper *k, struct gnss_report *fix, struct pending *pending)
 {
 	struct timebase_news news = {0};
 	timebase_fix(&k->base, fix->mono_ms, &fix->fix.recorded_at_ms, &news);
@@ -63,6 +63,7 @@ void timekeeper_fix(struct timekeeper *k, struct gnss_report *fix, struct pendin
 		tell_repaired(k, fix, pending);
 	if (news.doubted)
 		tell_doubtful(k, fix, pending);
+	return news.strays;
 }
 
 static void take_boot(struct timekeeper *k, const struct store_boot *boot)

@@ -29,8 +29,8 @@ void timekeeper_notice(struct timekeeper *keeper, struct store *store);
 /* Looks at the system clock: every few seconds. */
 void timekeeper_look(struct timekeeper *keeper, struct pending *pending);
 
-/* Learns from a fix, and repairs its time. */
-void timekeeper_fix(struct timekeeper *keeper, struct gnss_report *fix, struct pending *pending);
+/* Learns from a fix, and repairs its time. Returns how many in a row are far from what is known (timebase_news.strays). */
+int timekeeper_fix(struct timekeeper *keeper, struct gnss_report *fix, struct pending *pending);
 
 /* Now, by the monotonic clock; when a fix was: by its own time, unless that is far from what is known. */
 struct moment timekeeper_at(const struct timekeeper *keeper, int64_t mono_ms);

@@ -20,6 +20,7 @@
 	X(REFUSED_ACCURACY, "refused_accuracy", "worse than accuracy_max")                                          \
 	X(REFUSED_SPEED, "refused_speed", "too far from the one before: faster than speed_max")                     \
 	X(REFUSED_SIMULATED, "refused_simulated", "the receiver says that it is simulated")                         \
+	X(REFUSED_TIME, "refused_time", "its time is far from what is known, and no other fix agrees with it")      \
 	X(REFUSED_NO_SESSION, "refused_no_session", "outside a session (session = manual), or paused by a person")
 
 enum verdict {

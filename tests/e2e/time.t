@@ -133,10 +133,22 @@ is "$(lite auto "SELECT group_concat(payload ->> 'weeks') FROM events WHERE even
 says fix 0
 await eval '[ "$(lite auto "SELECT count(*) FROM events WHERE event_type = '"'time_repaired'"'")" = 2 ]'
 tap $? "auto: said again when it is over"
+# One fix of three days ahead is none.
+refused_time() { on auto status --json | json agent.refused_time; }
+before=$(refused_time)
+says fix 0 1 $((3 * 86400))
+await eval '[ "$(refused_time)" -gt $before ]' # gpsd may make two of it: the next one with its date
+tap $? "auto: one fix that is days ahead of what is known is refused"
+count=$(lite auto 'SELECT count(*) FROM points')
+await points_wait_for auto $((count + 3))
+refused=$(refused_time)
+near "$(lite auto 'SELECT max(recorded_at) FROM points')" "$(now_ms)" 15000 "auto: no point is ahead"
+is "$(lite auto "SELECT count(*) FROM events WHERE event_type IN ('time_doubtful', 'fixes_missing')")" 0 "auto: nor is it told as anything else"
 # It lies by three years, for long enough to be believed: nobody here knows better. The next run does.
 says fix $((3 * 365 * 86400))
 await eval '[ "$(on auto status --json | json time.now | cut -c 1-4)" -ge '$(($(date +%Y) + 3))' ]'
 tap $? "auto: nobody contradicts a lie of three years"
+is "$(refused_time)" "$refused" "auto: of those that agree with each other none is refused"
 stop agent-auto
 says fix 0
 agent_start auto || die "no agent"

@@ -1,5 +1,6 @@
 # live.pl PORT FILE: a receiver that lives now. Listens, lets gpsd connect, and says GGA and RMC at the rate and the time that
-# FILE asks for at the moment: "fix OFFSET_S [HZ]", its time being OFFSET_S more than the system clock; or "nofix".
+# FILE asks for at the moment: "fix OFFSET_S [HZ [ONCE]]", its time being OFFSET_S more than the system clock, and that of
+# one of them ONCE more; or "nofix".
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -21,14 +22,16 @@ sub sentence {
 	return sprintf "\$%s*%02X\r\n", $body, $sum;
 }
 
-my $epoch = floor(time) + 1;
+my ($epoch, $told) = (floor(time) + 1, 0);
 while (1) {
 	open my $in, '<', $file or die "$file: $!\n";
-	my ($what, $offset, $hz) = split ' ', scalar <$in>;
+	my ($what, $offset, $hz, $once) = split ' ', scalar <$in>;
 	($offset, $hz) = ($offset || 0, $hz || 1);
 	$epoch = floor(time) + 1 if $epoch < time - 3;    # this process was held up
 	sleep($epoch - time) if $epoch > time;
 	my $said = $epoch + $offset;
+	$said += $once if $once && !$told++;
+	$told = 0 unless $once;
 	my ($s, $m, $h, $day, $month, $year) = gmtime floor($said);
 	my $time = sprintf '%02d%02d%02d.%02d', $h, $m, $s, ($said - floor($said)) * 100;
 	my $date = sprintf '%02d%02d%02d', $day, $month + 1, $year % 100;

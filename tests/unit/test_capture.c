@@ -452,6 +452,7 @@ static void the_ignition_opens_and_ends(void **state)
 	(void)state;
 	struct session session;
 	conf.capture_session = CAPTURE_SESSION_IGNITION;
+	strcpy(conf.ignition, "file:/there");
 	positions(0, 30);
 	assert_false(open_session(&session)); /* towed */
 	capture_ignition(capture, true, MONO + 30000);

@@ -183,8 +183,11 @@ static void what_contradicts_ntp_is_doubtful(void **state)
 	assert_true(news.changed);
 	assert_int_equal(tb.basis, TIME_NTP);
 	assert_true(fix(1000, 3 * YEAR) == boot_ms + 1000 + 3 * YEAR);
+	fix(2000, 3 * YEAR);
+	assert_false(news.doubted); /* they may stand alone */
+	fix(3000, 3 * YEAR);
 	assert_true(news.doubted);
-	fixes(2000, 1000, 3600, 3 * YEAR);
+	fixes(4000, 1000, 3600, 3 * YEAR);
 	assert_false(news.doubted);
 	assert_true(tb.doubtful);
 	assert_int_equal(tb.basis, TIME_NTP);
@@ -207,14 +210,85 @@ static void a_receiver_that_lied_is_found_out_by_the_centre(void **state)
 	assert_true(news.changed);
 	assert_int_equal(tb.basis, TIME_RECEIPT);
 	assert_true(timebase_at(&tb, 0) == boot_ms + 200);
-	fix(4 * HOUR + 1000, 7 * YEAR);
+	fixes(4 * HOUR + 1000, 1000, TIMEBASE_STRAYS, 7 * YEAR);
 	assert_true(news.doubted);
-	fixes(4 * HOUR + 2000, 1000, 5, 0);
+	fixes(4 * HOUR + 5000, 1000, 5, 0);
 	assert_int_equal(tb.basis, TIME_GNSS);
 	assert_true(timebase_at(&tb, 0) == boot_ms + 200); /* not by a little */
 	/* A month later the crystal has drifted by two minutes, and nobody is doubtful. */
 	fix(30 * DAY, 120000);
 	assert_false(tb.doubtful);
+}
+
+/* ---- what stands alone ------------------------------------------------------------------------------------------ */
+
+static int strays(int64_t mono_ms, int64_t lie_ms)
+{
+	fix(mono_ms, lie_ms);
+	return news.strays;
+}
+
+static void one_wrong_fix_stands_alone(void **state)
+{
+	(void)state;
+	static const int64_t lies[] = {3 * DAY, -3 * DAY, 2 * 60000, 5 * YEAR};
+	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+		begin(NULL);
+		fixes(0, 1000, 3600, 0);
+		assert_int_equal(news.strays, 0);
+		int64_t known_ms = timebase_at(&tb, 0);
+		assert_int_equal(strays(3600000, lies[i]), 1);
+		assert_int_equal(strays(3601000, 0), 0);
+		/* Every other one is wrong, and so are two in a row that do not go on from each other. */
+		for (int64_t at_ms = 3602000; at_ms < 3700000; at_ms += 2000) {
+			assert_int_equal(strays(at_ms, lies[i]), 1);
+			assert_int_equal(strays(at_ms + 1000, 0), 0);
+		}
+		assert_int_equal(strays(3700000, lies[i]), 1);
+		assert_int_equal(strays(3701000, 2 * lies[i] + 2 * HOUR), 1);
+		assert_int_equal(strays(3702000, lies[i] - HOUR), 1);
+		assert_true(timebase_at(&tb, 0) == known_ms);
+	}
+}
+
+/* The first time was wrong: the receiver is believed at once when others agree, and what is known moves once that is sustained. */
+static void what_is_sustained_is_a_step(void **state)
+{
+	(void)state;
+	fixes(0, 1000, 10, 3 * DAY);
+	assert_true(timebase_at(&tb, 0) == boot_ms + 3 * DAY);
+	assert_int_equal(strays(10000, 0), 1);
+	assert_int_equal(strays(11000, 0), 2);
+	assert_int_equal(strays(12000, 0), TIMEBASE_STRAYS);
+	assert_true(timebase_at(&tb, 0) == boot_ms + 3 * DAY);
+	assert_int_equal(strays(13000, 0), TIMEBASE_STRAYS);
+	assert_int_equal(strays(14000, 0), TIMEBASE_STRAYS);
+	assert_true(timebase_at(&tb, 0) == boot_ms);
+	assert_int_equal(strays(15000, 0), 0);
+}
+
+/* NTP tells the time, and a recording is fed as fast as it goes: all but its first two are believed as they come. */
+static void a_recording_goes_on_from_itself(void **state)
+{
+	(void)state;
+	look(0, boot_ms, true);
+	for (int64_t i = 0; i < 1000; i++)
+		assert_int_equal(strays(1000 + i, i * 60000 - YEAR), i < 2 ? i + 1 : TIMEBASE_STRAYS);
+	/* A hole in it, and a wrong one. */
+	assert_int_equal(strays(2000, 2000 * 60000 - YEAR), 1);
+	assert_int_equal(strays(2001, 2001 * 60000 - YEAR), 2);
+	assert_int_equal(strays(2002, 2002 * 60000 - YEAR), TIMEBASE_STRAYS);
+	assert_int_equal(strays(2003, 3 * DAY - YEAR), 1);
+	assert_int_equal(strays(2004, 2004 * 60000 - YEAR), 1);
+}
+
+static void without_a_known_time_none_does(void **state)
+{
+	(void)state;
+	assert_int_equal(strays(0, 3 * DAY), 0);
+	start("none", boot_ms);
+	fixes(0, 1000, 10, 0);
+	assert_int_equal(strays(10000, 3 * DAY), 0);
 }
 
 /* ---- the system clock ------------------------------------------------------------------------------------------- */
@@ -336,6 +410,10 @@ int main(void)
 		TEST(one_wrong_fix_changes_nothing),
 		TEST(a_rollover_is_repaired_and_told_once),
 		TEST(what_contradicts_ntp_is_doubtful),
+		TEST(one_wrong_fix_stands_alone),
+		TEST(what_is_sustained_is_a_step),
+		TEST(a_recording_goes_on_from_itself),
+		TEST(without_a_known_time_none_does),
 		TEST(a_receiver_that_lied_is_found_out_by_the_centre),
 		TEST(a_clock_that_nobody_has_set_is_not_believed),
 		TEST(steps_are_told),
