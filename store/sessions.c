@@ -13,7 +13,7 @@
 /* No time that a row can have. */
 #define NO_TIME INT64_MIN
 
-const char *session_cause_payload(enum session_cause cause)
+static const char *cause_payload(enum session_cause cause)
 {
 	static const char *const payloads[SESSION_CAUSE_COUNT] = {
 		[SESSION_BY_PERSON] = "{\"by\":\"person\"}",
@@ -89,7 +89,7 @@ static int add_event(struct store *store, const struct session *session, enum ev
                      enum session_cause cause, struct err *e)
 {
 	struct event event = {
-		.event_at_ms = when->at_ms, .mono_ms = when->mono_ms, .payload = (char *)session_cause_payload(cause)};
+		.event_at_ms = when->at_ms, .mono_ms = when->mono_ms, .payload = (char *)cause_payload(cause)};
 	snprintf(event.session_id, sizeof event.session_id, "%s", session->session_id);
 	snprintf(event.event_type, sizeof event.event_type, "%s", event_type_text(type));
 	int64_t seq;

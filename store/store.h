@@ -169,8 +169,6 @@ enum session_cause {
 	SESSION_BY_STOP, /* of the agent, or the end of a replay */
 	SESSION_CAUSE_COUNT,
 };
-/* {"by":"person"}, {"by":"agent","why":"movement"}, …: static. */
-const char *session_cause_payload(enum session_cause cause);
 
 /* The session that is active or paused; there is at most one. */
 int store_session_open(struct store *store, struct session *out, bool *out_found, struct err *e);

@@ -15,7 +15,7 @@ int64_t verify_question_seqs(enum stream stream)
 
 /* ---- rows ------------------------------------------------------------------------------------------------- */
 
-void verify_rows_free(struct verify_rows *rows)
+static void rows_free(struct verify_rows *rows)
 {
 	for (size_t i = 0; rows->events && i < rows->count; i++)
 		event_free(&rows->events[i]);
@@ -100,7 +100,7 @@ int verify_digest_blocks(struct verify_source *source, struct verify_block *bloc
 		digest_begin(&digest, source->stream);
 		for (int64_t at = block->first, end; at <= block->last && !rc; at = end + 1) {
 			if (at > read_to) {
-				verify_rows_free(&rows);
+				rows_free(&rows);
 				read_to = read_end(block, count - i, at, stream_block(source->stream));
 				rc = source->read(source, at, read_to, &rows, e);
 			}
@@ -110,7 +110,7 @@ int verify_digest_blocks(struct verify_source *source, struct verify_block *bloc
 		}
 		digest_end(&digest, block->digest);
 	}
-	verify_rows_free(&rows);
+	rows_free(&rows);
 	return rc;
 }
 

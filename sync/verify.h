@@ -29,7 +29,7 @@ int64_t verify_question_seqs(enum stream stream);
 
 /* ---- rows as one side really has them ---------------------------------------------------------------------- */
 
-/* Rows of one stream in order of seq. Zero-initialised it is empty; verify_rows_free. */
+/* Rows of one stream in order of seq. Zero-initialised it is empty; whoever has it read frees what is in it. */
 struct verify_rows {
 	struct point *points; /* point.session: 0, or 1 + index into sessions */
 	struct event *events;
@@ -38,7 +38,6 @@ struct verify_rows {
 	size_t session_count, session_capacity;
 	struct ranges odd; /* rows with something in them that no unit can have recorded, so that they equal none */
 };
-void verify_rows_free(struct verify_rows *rows); /* leaves it empty */
 /* The number of the session with this name for point.session, added when it is new. ERR_MEMORY. */
 int verify_rows_session(struct verify_rows *rows, const char *session_id, int32_t *out, struct err *e);
 

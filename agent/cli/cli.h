@@ -49,10 +49,6 @@ void cli_add_seq(cJSON *object, const char *name, int64_t seq);
 /* A session as every verb shows it; the caller frees it. */
 cJSON *cli_session_json(const struct session *session);
 
-/* An identity of the store as every verb shows it; the caller frees it. */
-struct identity;
-cJSON *cli_identity_json(struct store *store, const struct identity *identity);
-
 /* The verbs; table in alzy.c. */
 int cli_status(int argc, char **argv, struct err *e);
 int cli_session_start(int argc, char **argv, struct err *e);

@@ -29,7 +29,7 @@ static int count(struct store *store, const struct identity *identity, struct co
 	return rc;
 }
 
-cJSON *cli_identity_json(struct store *store, const struct identity *identity)
+static cJSON *identity_json(struct store *store, const struct identity *identity)
 {
 	struct counted counted;
 	cJSON *object = cJSON_CreateObject();
@@ -102,7 +102,7 @@ static int list(struct store *store, bool json, struct err *e)
 	if (json) {
 		cJSON *array = cJSON_CreateArray();
 		for (size_t i = 0; i < count; i++)
-			cJSON_AddItemToArray(array, cli_identity_json(store, &all[i]));
+			cJSON_AddItemToArray(array, identity_json(store, &all[i]));
 		cli_print_json(array);
 	} else {
 		rc = print_table(store, all, count, e);
@@ -139,7 +139,7 @@ static int fork_and_tell(struct store *store, bool json, struct err *e)
 	if (rc)
 		return rc;
 	if (json)
-		cli_print_json(cli_identity_json(store, &now));
+		cli_print_json(identity_json(store, &now));
 	else
 		printf("what is recorded from now on belongs to store %s\nwhat was recorded before stays part of %s\n",
 		       now.store_id, now.forked_from);

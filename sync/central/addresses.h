@@ -20,7 +20,6 @@ struct addresses {
 
 /* "127.0.0.1, 10.0.0.0/8, fd00::/8"; "" is none. ERR_CONFIG says what is wrong. */
 int addresses_parse(const char *text, struct addresses *out, struct err *e);
-bool addresses_contain(const struct addresses *list, const uint8_t address[ADDRESS]);
 /* False when it is no address; a port behind it is passed over. */
 bool address_parse(const char *text, size_t length, uint8_t out[ADDRESS]);
 
