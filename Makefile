@@ -107,9 +107,10 @@ lint:
 	tools/lint.sh
 
 bench:
-	tools/deps.sh demo
+	tools/deps.sh bench
 	$(NOW) all $(B)/bench/wire_size
 	ALZY_BUILD=$(B) tests/bench/run.sh
+	ALZY_BUILD=$(B) tests/bench/cpu.sh
 
 # The fuzzers need clang's runtime: make fuzz FUZZ_SECONDS=600 looks ten minutes into each, make check a few seconds.
 FUZZ_SECONDS ?= 30

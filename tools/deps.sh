@@ -1,6 +1,6 @@
 #!/bin/bash
-# deps.sh [demo|check]: installs from Debian what is missing. `demo` is what it takes to build and run alzy, `check` is
-# that and the tools of the tests. Says in one line what it installs, and nothing when all is there. Any number of
+# deps.sh [demo|check|bench]: installs from Debian what is missing. `demo` is what it takes to build and run alzy, `check` is
+# that and the tools of the tests, `bench` that and what alzy is measured against. Says in one line what it installs, and nothing when all is there. Any number of
 # copies may run at once.
 set -eu -o pipefail
 export LC_ALL=C
@@ -11,6 +11,7 @@ demo=(
 	libpq-dev libmicrohttpd-dev libsmartcols-dev libqrencode-dev
 )
 check=("${demo[@]}" libcmocka-dev clang clang-format cppcheck libxml2-utils faketime openssl strace)
+bench=("${demo[@]}" gpsd-clients)
 
 fail() {
 	echo "deps: $*" >&2
@@ -37,7 +38,8 @@ set=${1:-demo}
 case $set in
 demo) wanted=("${demo[@]}") ;;
 check) wanted=("${check[@]}") ;;
-*) fail "usage: deps.sh [demo|check]" ;;
+bench) wanted=("${bench[@]}") ;;
+*) fail "usage: deps.sh [demo|check|bench]" ;;
 esac
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
 	fail "this system has no apt. Install by hand what these Debian packages hold: ${wanted[*]}"
