@@ -34,8 +34,8 @@ enum {
 	/* What gpsd can send in two seconds at its fastest (66,000 reports a second): as long may the store stall. */
 	RING_REPORTS = 160000,
 	TAKE_MOST = 64,
-	/* The ring is looked into at least so often; more often with a commit_interval below twice that. */
-	LOOK_MS = 10000,
+	/* The ring is looked into at least so often; more often with a commit_interval below that. */
+	LOOK_MS = 20000,
 	/* gps_open may hang in a connect or a name lookup; the agent does not wait for it at its end. */
 	JOIN_MS = 300,
 	/* How long a commit waits for another process at the store: while running, when it is tried again soon, and at the
@@ -49,10 +49,10 @@ struct agent {
 	const char *conf_file; /* NULL: defaults */
 	struct lock *lock;
 	struct store *store;
-	pthread_mutex_t live_mutex; /* guards the two that follow */
+	pthread_mutex_t live_mutex; /* guards the three that follow */
 	struct live *live;          /* NULL: there is no page */
 	char live_id[UUID_TEXT];    /* of the store that it is named after */
-	struct live_facts facts;    /* as on the page: what is in sight by the reader, the rest by the other thread */
+	struct live_sight sight;    /* as on the page; it is the reader's, all other facts are the other thread's */
 	struct receivers receivers; /* the reader's */
 	struct capture *capture;
 	struct gnss *gnss;
@@ -81,9 +81,9 @@ static void show(struct agent *agent, const struct gnss_report *report)
 	if (!receivers_take(&agent->receivers, report, &change))
 		return;
 	pthread_mutex_lock(&agent->live_mutex);
-	sight_feed(&agent->facts.sight, report, receivers_stuck(&agent->receivers));
+	sight_feed(&agent->sight, report, receivers_stuck(&agent->receivers));
 	if (agent->live)
-		live_publish(agent->live, &agent->facts);
+		live_publish_sight(agent->live, &agent->sight);
 	if (agent->live && report->satellites)
 		live_publish_sky(agent->live, report->satellites, report->satellites_length);
 	pthread_mutex_unlock(&agent->live_mutex);
@@ -229,10 +229,9 @@ static void publish(struct agent *agent)
 	facts.ignition = inputs_state(&agent->inputs, INPUT_IGNITION);
 	facts.supply = inputs_state(&agent->inputs, INPUT_SUPPLY);
 	pthread_mutex_lock(&agent->live_mutex);
-	facts.sight = agent->facts.sight;
-	agent->facts = facts;
+	facts.sight = agent->sight;
 	if (agent->live)
-		live_publish(agent->live, &agent->facts);
+		live_publish(agent->live, &facts);
 	pthread_mutex_unlock(&agent->live_mutex);
 }
 
@@ -424,10 +423,11 @@ static void look_at_inputs(struct agent *agent)
 
 /* ---- until it ends ------------------------------------------------------------------------------------------------ */
 
-/* Until capture has something to do, an input is to be read, or the ring is to be looked into. */
+/* Until capture has something to do, an input is to be read, or the ring is to be looked into. What comes into the ring
+ * meanwhile is not to be committed before commit_interval has passed. */
 static int poll_timeout(const struct agent *agent)
 {
-	int64_t look_ms = agent->conf.commit_interval_ms / 2 < LOOK_MS ? agent->conf.commit_interval_ms / 2 : LOOK_MS;
+	int64_t look_ms = agent->conf.commit_interval_ms < LOOK_MS ? agent->conf.commit_interval_ms : LOOK_MS;
 	int64_t deadline_ms = capture_deadline(agent->capture), now_ms = clock_mono_ms();
 	int64_t inputs_ms = inputs_deadline(&agent->inputs, agent->conf.debounce_ms);
 	deadline_ms = inputs_ms < deadline_ms ? inputs_ms : deadline_ms;
@@ -542,7 +542,7 @@ static int work(struct err *e)
 	/* Static, because a reader that hangs may look at it until the very end. */
 	static struct agent agent = {
 		.signal_fd = -1, .watch_fd = -1, .live_mutex = PTHREAD_MUTEX_INITIALIZER, .session_status = SESSION_ENDED};
-	sight_clear(&agent.facts.sight);
+	sight_clear(&agent.sight);
 	int rc = begin(&agent, e);
 	if (!rc) {
 		notify_systemd("READY=1");

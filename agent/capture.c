@@ -324,7 +324,7 @@ static bool undecided(const struct capture *c)
 	return c->trips.state == TRIPS_NONE && c->sampler.motion.state != MOTION_MOVING && c->sampler.motion.run_count;
 }
 
-int64_t capture_deadline(const struct capture *c)
+static int64_t commit_deadline(const struct capture *c)
 {
 	const struct pending *p = &c->pending;
 	int64_t due_ms = p->point_count ? p->oldest_ms + c->conf->commit_interval_ms : INT64_MAX;
@@ -335,9 +335,19 @@ int64_t capture_deadline(const struct capture *c)
 	return c->failing && due_ms < c->retry_ms ? c->retry_ms : due_ms;
 }
 
+/* The open epoch waits as the points do, once it is closed; which it is then, by the next or by silence. */
+int64_t capture_deadline(const struct capture *c)
+{
+	int64_t commit_ms = commit_deadline(c), close_ms = epoch_deadline(&c->epoch);
+	int64_t epoch_ms = c->epoch.best.mono_ms + c->conf->commit_interval_ms;
+	if (close_ms < epoch_ms)
+		close_ms = epoch_ms;
+	return close_ms < commit_ms ? close_ms : commit_ms;
+}
+
 static int commit_if_due(struct capture *c, int64_t now_mono_ms, struct err *e)
 {
-	return now_mono_ms >= capture_deadline(c) ? commit(c, now_mono_ms, e) : 0;
+	return now_mono_ms >= commit_deadline(c) ? commit(c, now_mono_ms, e) : 0;
 }
 
 /* ---- reports -------------------------------------------------------------------------------------------------- */

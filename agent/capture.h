@@ -46,7 +46,7 @@ int capture_feed(struct capture *capture, const struct gnss_report *report, stru
  * by silence. Errors as above. */
 int capture_tick(struct capture *capture, int64_t now_mono_ms, struct err *e);
 
-/* When a commit is due, monotonic; INT64_MAX: nothing waits for one. */
+/* When a commit of what was fed is due, the open epoch included, monotonic; INT64_MAX: nothing waits for one. */
 int64_t capture_deadline(const struct capture *capture);
 
 /* Tells of reports that were lost before they could be fed. */

@@ -88,7 +88,8 @@ struct gnss_members {
 	int satellites_seen, satellites_used, devices; /* as counted */
 };
 
-extern const char *const gnss_number_names[NUMBER_COUNT], *const gnss_text_names[TEXT_COUNT];
+enum { GNSS_NAME_TEXT = 12 };
+extern const char gnss_number_names[NUMBER_COUNT][GNSS_NAME_TEXT], gnss_text_names[TEXT_COUNT][GNSS_NAME_TEXT];
 
 /* Nothing is there. */
 void gnss_members_clear(struct gnss_members *members);

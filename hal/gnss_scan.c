@@ -11,7 +11,7 @@ struct scan {
 	struct gnss_members *out;
 };
 
-const char *const gnss_number_names[NUMBER_COUNT] = {
+const char gnss_number_names[NUMBER_COUNT][GNSS_NAME_TEXT] = {
 	[NUMBER_MODE] = "mode",   [NUMBER_STATUS] = "status",  [NUMBER_LAT] = "lat",
 	[NUMBER_LON] = "lon",     [NUMBER_EPH] = "eph",        [NUMBER_EPX] = "epx",
 	[NUMBER_EPY] = "epy",     [NUMBER_ALT_MSL] = "altMSL", [NUMBER_ALT_HAE] = "altHAE",
@@ -19,19 +19,25 @@ const char *const gnss_number_names[NUMBER_COUNT] = {
 	[NUMBER_USAT] = "uSat",   [NUMBER_HDOP] = "hdop",      [NUMBER_ACTIVATED] = "activated",
 };
 
-const char *const gnss_text_names[TEXT_COUNT] = {
+const char gnss_text_names[TEXT_COUNT][GNSS_NAME_TEXT] = {
 	[TEXT_CLASS] = "class", [TEXT_DEVICE] = "device", [TEXT_PATH] = "path", [TEXT_TIME] = "time"};
 
 /* Behind the last of both: */
 enum { MEMBER_SATELLITES = NUMBER_COUNT + TEXT_COUNT, MEMBER_UNKNOWN };
 
+/* Most differ in their first letter, and every name of every report is held against all of them. */
+static bool is_called(const char *wanted, const char *name, size_t length)
+{
+	return *wanted == *name && !strncmp(wanted, name, length) && !wanted[length];
+}
+
 static int member_of(const char *name, size_t length)
 {
 	for (int i = 0; i < NUMBER_COUNT; i++)
-		if (!strncmp(gnss_number_names[i], name, length) && !gnss_number_names[i][length])
+		if (is_called(gnss_number_names[i], name, length))
 			return i;
 	for (int i = 0; i < TEXT_COUNT; i++)
-		if (!strncmp(gnss_text_names[i], name, length) && !gnss_text_names[i][length])
+		if (is_called(gnss_text_names[i], name, length))
 			return NUMBER_COUNT + i;
 	return length == 10 && !memcmp(name, "satellites", 10) ? MEMBER_SATELLITES : MEMBER_UNKNOWN;
 }

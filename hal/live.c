@@ -94,6 +94,13 @@ void live_publish(struct live *live, const struct live_facts *facts)
 	end_writing(live->page, version);
 }
 
+void live_publish_sight(struct live *live, const struct live_sight *sight)
+{
+	uint32_t version = begin_writing(live->page);
+	live->page->facts.sight = *sight;
+	end_writing(live->page, version);
+}
+
 void live_publish_sky(struct live *live, const char *json, size_t length)
 {
 	struct live_sky *sky = &live->page->sky;

@@ -61,6 +61,8 @@ struct live; /* the agent's end */
 int live_open(struct live **out, const char *store_id, struct err *e);
 /* Readers see either the facts before or these, whole. Never blocks. */
 void live_publish(struct live *live, const struct live_facts *facts);
+/* The same for this part of the facts alone. */
+void live_publish_sight(struct live *live, const struct live_sight *sight);
 
 /* The satellites in view as gpsd's JSON array, which only a reader looks into: it costs the agent no more than copying. What is
  * longer is left out. */

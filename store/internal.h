@@ -8,7 +8,18 @@
 #include <sqlite3.h>
 
 /* Statements of the agent's everyday work are prepared once. */
-enum kept { KEPT_LAST_POINT, KEPT_LAST_EVENT, KEPT_ADD_POINT, KEPT_ADD_EVENT, KEPT_DATA_VERSION, KEPT_COUNT };
+enum kept {
+	KEPT_BEGIN,
+	KEPT_COMMIT,
+	KEPT_SAVEPOINT,
+	KEPT_RELEASE,
+	KEPT_LAST_POINT,
+	KEPT_LAST_EVENT,
+	KEPT_ADD_POINT,
+	KEPT_ADD_EVENT,
+	KEPT_DATA_VERSION,
+	KEPT_COUNT
+};
 
 struct store {
 	sqlite3 *db;
@@ -30,6 +41,9 @@ int sql_error(sqlite3 *db, const char *path, struct err *e);
 
 /* Runs SQL without parameters or results. */
 int sql_run(struct store *store, const char *sql, struct err *e);
+
+/* KEPT_BEGIN to KEPT_RELEASE. */
+int sql_bracket(struct store *store, enum kept kept, struct err *e);
 
 /* Brackets what a public function changes: a transaction, or a savepoint inside one. change_end(…, 0, …) makes it
  * last, any other rc undoes it; it returns rc, or what failed now. */

@@ -49,12 +49,23 @@ int sql_run(struct store *store, const char *sql, struct err *e)
 	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) ? sql_error(store->db, store->path, e) : 0;
 }
 
+int sql_bracket(struct store *store, enum kept kept, struct err *e)
+{
+	static const char *const texts[] = {[KEPT_BEGIN] = "BEGIN IMMEDIATE",
+	                                    [KEPT_COMMIT] = "COMMIT",
+	                                    [KEPT_SAVEPOINT] = "SAVEPOINT change",
+	                                    [KEPT_RELEASE] = "RELEASE change"};
+	struct query q;
+	query_start_kept(&q, store, kept, texts[kept]);
+	return query_run(&q, e);
+}
+
 int change_begin(struct store *store, struct err *e)
 {
 	bool nested = store->in_transaction || store->depth;
 	if (nested && sqlite3_get_autocommit(store->db))
 		return err_set(e, ERR_STATE, "the store %s: an earlier failure has ended this transaction", store->path);
-	int rc = sql_run(store, nested ? "SAVEPOINT change" : "BEGIN IMMEDIATE", e);
+	int rc = sql_bracket(store, nested ? KEPT_SAVEPOINT : KEPT_BEGIN, e);
 	if (!rc)
 		store->depth++;
 	return rc;
@@ -65,7 +76,7 @@ int change_end(struct store *store, int rc, struct err *e)
 	store->depth--;
 	bool nested = store->in_transaction || store->depth;
 	if (!rc)
-		rc = sql_run(store, nested ? "RELEASE change" : "COMMIT", e);
+		rc = sql_bracket(store, nested ? KEPT_RELEASE : KEPT_COMMIT, e);
 	/* SQLite rolls back by itself after some failures; there is nothing to undo then. */
 	if (rc && !sqlite3_get_autocommit(store->db))
 		sql_run(store, nested ? "ROLLBACK TO change; RELEASE change" : "ROLLBACK", NULL);

@@ -252,7 +252,7 @@ int store_begin(struct store *store, struct err *e)
 {
 	if (store->in_transaction)
 		return err_set(e, ERR_INTERNAL, "the store %s: a transaction is open already", store->path);
-	int rc = sql_run(store, "BEGIN IMMEDIATE", e);
+	int rc = sql_bracket(store, KEPT_BEGIN, e);
 	store->in_transaction = !rc;
 	return rc;
 }
@@ -263,7 +263,7 @@ int store_commit(struct store *store, struct err *e)
 		store->in_transaction = false;
 		return err_set(e, ERR_STATE, "the store %s: an earlier failure has ended this transaction", store->path);
 	}
-	int rc = sql_run(store, "COMMIT", e);
+	int rc = sql_bracket(store, KEPT_COMMIT, e);
 	if (rc)
 		store_rollback(store);
 	store->in_transaction = false;

@@ -228,11 +228,27 @@ static void points_wait_for_the_interval(void **state)
 	assert_int_equal(last_seq(STREAM_POINTS), 23);
 	assert_int_equal(capture_tick(capture, MONO + 43000, &e), 0);
 	assert_int_equal(last_seq(STREAM_POINTS), 42);
-	assert_true(capture_deadline(capture) == INT64_MAX);
-	/* Silence closes the open epoch, which then waits for its turn. */
+	/* Nothing is left but the open epoch, which waits for its turn, whether silence has closed it or not. */
+	assert_true(capture_deadline(capture) == MONO + 62000);
 	assert_int_equal(capture_tick(capture, MONO + 44000, &e), 0);
 	assert_int_equal(facts().waiting_points, 1);
 	assert_true(capture_deadline(capture) == MONO + 62000);
+	assert_int_equal(capture_tick(capture, MONO + 62000, &e), 0);
+	assert_true(capture_deadline(capture) == INT64_MAX);
+}
+
+/* There must be something to do at a deadline, or whoever waits for it never rests. */
+static void nothing_is_due_before_it_can_be_done(void **state)
+{
+	(void)state;
+	struct err e;
+	conf.commit_interval_ms = 500;
+	positions(0, 0);
+	int64_t before = last_seq(STREAM_POINTS);
+	assert_true(capture_deadline(capture) == MONO + EPOCH_SILENCE_MS);
+	assert_int_equal(capture_tick(capture, MONO + EPOCH_SILENCE_MS, &e), 0);
+	assert_int_equal(last_seq(STREAM_POINTS), before + 1);
+	assert_true(capture_deadline(capture) == INT64_MAX);
 }
 
 static void or_for_their_number(void **state)
@@ -659,6 +675,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(movement_opens_a_session_and_a_stop_pauses_it),
 		test(points_wait_for_the_interval),
+		test(nothing_is_due_before_it_can_be_done),
 		test(or_for_their_number),
 		test(losing_and_finding_the_fix),
 		test(gpsd_gone_and_back),

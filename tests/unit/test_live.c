@@ -39,6 +39,10 @@ static void facts_are_read_as_they_were_published(void **state)
 	assert_true(found(&facts));
 	assert_int_equal(facts.kept, 42);
 	assert_string_equal(facts.sight.device, "/dev/ttyACM0");
+	live_publish_sight(live, &(struct live_sight){.mode = 3, .device = "/dev/ttyACM1"});
+	assert_true(found(&facts));
+	assert_int_equal(facts.kept, 42);
+	assert_string_equal(facts.sight.device, "/dev/ttyACM1");
 	live_close(live);
 	assert_false(found(&facts));
 	live_close(NULL);
