@@ -7,41 +7,26 @@
 #include "sync/central/exchange.h"
 #include "sync/central/gateway_listen.h"
 #include "sync/central/limits.h"
+#include "sync/central/peers.h"
 #include "sync/central/workers.h"
 #include "sync/envelope.h"
 
 #include <inttypes.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-	CONNECTIONS_MAX = 512,
-	CONNECTIONS_MANY = CONNECTIONS_MAX / 4 * 3,
 	CONNECTION_MEMORY = 32 * 1024, /* head and what is read at once */
 	REQUESTS_PER_WORKER = 16,      /* complete and waiting; their bodies, and those on the way, have this much memory */
 	HEALTH_QUEUE = 64,
 	RETRY_AFTER_S = 5,
-	/* How long a connection may take, idle or busy: a byte every two seconds is idle too. */
-	HEAD_MS = 30000,
-	HEAD_CROWDED_MS = 3000, /* when there are many: who has nothing to ask makes room for those who have */
 	ANSWER_MS = 60000,
 	STOP_MS = 20000,
-};
-
-/* What a connection has to be done with by when. MHD's own timeout starts anew with every byte. */
-struct peer {
-	struct peer *next, **from; /* from: what points to this one */
-	int fd;
-	bool asking;         /* not waiting for the head of a request */
-	int64_t deadline_ms; /* on the monotonic clock; INT64_MAX while a worker has it */
-	uint8_t address[ADDRESS];
 };
 
 struct gateway {
@@ -52,8 +37,7 @@ struct gateway {
 	pthread_mutex_t mutex;
 	pthread_cond_t fewer;     /* requests */
 	struct identity identity; /* as it is now: gateway_renew */
-	struct peer *peers;
-	size_t connections;
+	struct peers peers;
 	size_t requests;                    /* under way */
 	size_t body_bytes, body_bytes_most; /* of all of them, in memory: what was announced costs nothing until it comes */
 	struct addresses proxies;
@@ -308,71 +292,22 @@ static void run_request(struct job *job, struct pg *pg, struct err *e)
 
 /* ---- connections ----------------------------------------------------------------------------------------------- */
 
-static void set_deadline(struct gateway *gateway, struct peer *peer, bool asking, int64_t in_ms)
-{
-	pthread_mutex_lock(&gateway->mutex);
-	peer->asking = asking;
-	peer->deadline_ms = in_ms == INT64_MAX ? INT64_MAX : clock_mono_ms() + in_ms;
-	pthread_mutex_unlock(&gateway->mutex);
-}
-
-static void connection_began(struct gateway *gateway, struct MHD_Connection *connection, void **context)
-{
-	struct peer *peer = calloc(1, sizeof *peer);
-	if (!peer)
-		return; /* without one, requests are refused */
-	const struct sockaddr *address =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-	socklen_t length = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-	char name[ADDRESS_TEXT];
-	if (!getnameinfo(address, length, name, sizeof name, NULL, 0, NI_NUMERICHOST))
-		address_parse(name, strcspn(name, "%"), peer->address);
-	peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	peer->deadline_ms = clock_mono_ms() + HEAD_MS;
-	pthread_mutex_lock(&gateway->mutex);
-	peer->next = gateway->peers;
-	peer->from = &gateway->peers;
-	if (peer->next)
-		peer->next->from = &peer->next;
-	gateway->peers = peer;
-	gateway->connections++;
-	pthread_mutex_unlock(&gateway->mutex);
-	*context = peer;
-}
-
-static void connection_ended(struct gateway *gateway, struct peer *peer)
-{
-	if (!peer)
-		return;
-	pthread_mutex_lock(&gateway->mutex);
-	*peer->from = peer->next;
-	if (peer->next)
-		peer->next->from = peer->from;
-	gateway->connections--;
-	pthread_mutex_unlock(&gateway->mutex);
-	free(peer);
-}
-
+/* Without a peer, which takes memory, requests are refused. */
 static void on_connection(void *user, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
+	struct gateway *gateway = user;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		connection_began(user, connection, context);
+		*context = peers_began(&gateway->peers,
+		                       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+		                       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
 	else
-		connection_ended(user, *context);
+		peers_ended(&gateway->peers, *context);
 }
 
 void gateway_tick(struct gateway *gateway)
 {
-	int64_t now = clock_mono_ms();
-	pthread_mutex_lock(&gateway->mutex);
-	int64_t sooner = gateway->connections < CONNECTIONS_MANY ? 0 : HEAD_MS - HEAD_CROWDED_MS;
-	for (struct peer *peer = gateway->peers; peer; peer = peer->next)
-		if (peer->deadline_ms - (peer->asking ? 0 : sooner) < now) {
-			shutdown(peer->fd, SHUT_RDWR); /* MHD sees that, and closes it */
-			peer->deadline_ms = INT64_MAX;
-		}
-	pthread_mutex_unlock(&gateway->mutex);
+	peers_tick(&gateway->peers);
 }
 
 /* ---- requests -------------------------------------------------------------------------------------------------- */
@@ -495,7 +430,7 @@ static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *con
 	                            .route = route,
 	                            .began_ms = clock_mono_ms()};
 	memcpy(request->client, client, sizeof client);
-	set_deadline(gateway, peer, true, gateway->options->body_timeout_ms);
+	peers_asks(&gateway->peers, peer, gateway->options->body_timeout_ms);
 	*out = request;
 	return MHD_YES;
 }
@@ -506,7 +441,7 @@ static enum MHD_Result answer(struct request *request)
 	const char *type =
 		request->status == MHD_HTTP_OK && request->route->envelope ? "application/octet-stream" : "application/json";
 	request->answer = (struct buffer){0};
-	set_deadline(request->gateway, request->peer, true, ANSWER_MS);
+	peers_asks(&request->gateway->peers, request->peer, ANSWER_MS);
 	return send_answer(request->connection, request->status, type, given.bytes, given.length, request->retry_ms, NULL);
 }
 
@@ -535,7 +470,7 @@ static enum MHD_Result keep(struct request *request, const char *bytes, size_t c
 static enum MHD_Result hand_over(struct request *request)
 {
 	struct gateway *gateway = request->gateway;
-	set_deadline(gateway, request->peer, true, INT64_MAX);
+	peers_asks(&gateway->peers, request->peer, INT64_MAX);
 	MHD_suspend_connection(request->connection);
 	struct workers *workers = request->route->envelope ? gateway->workers : gateway->health;
 	struct err e = {0};
@@ -578,7 +513,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
 	(void)how;
 	if (!request)
 		return;
-	set_deadline(user, request->peer, false, HEAD_MS);
+	peers_waits(&request->gateway->peers, request->peer);
 	size_t room = request->room;
 	buffer_free(&request->body);
 	buffer_free(&request->answer);
@@ -612,7 +547,7 @@ static int start_daemon(struct gateway *gateway, int fd, struct err *e)
 		flags | (options->certificate ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, gateway,
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, gateway, MHD_OPTION_NOTIFY_COMPLETED, on_completed, gateway, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		(unsigned)PEERS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->certificate ? tls : none, MHD_OPTION_END);
 	if (gateway->daemon)
 		return 0;
@@ -632,6 +567,7 @@ static void gateway_free(struct gateway *gateway)
 	workers_free(gateway->health);
 	pthread_mutex_destroy(&gateway->mutex);
 	pthread_cond_destroy(&gateway->fewer);
+	peers_free(&gateway->peers);
 	identity_wipe(&gateway->identity);
 	free(gateway);
 }
@@ -651,6 +587,7 @@ int gateway_start(struct gateway **out, const struct gateway_options *options, s
 	gateway->by_address.per_minute = options->requests_per_address;
 	pthread_mutex_init(&gateway->mutex, NULL);
 	pthread_cond_init(&gateway->fewer, NULL);
+	peers_start(&gateway->peers);
 	int rc = addresses_parse(options->trusted_proxies, &gateway->proxies, e);
 	if (!rc)
 		rc = workers_start(&gateway->workers, options->workers, waiting_most, options->dsn, e);
