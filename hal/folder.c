@@ -99,22 +99,5 @@ const char *folder_base(const char *path)
 
 const char *folder_shown(const char *name, char *out, size_t size)
 {
-	size_t length = 0, left = strlen(name);
-	while (left && length + 1 < size) {
-		size_t bytes = utf8_length(name, left);
-		unsigned char first = (unsigned char)*name;
-		/* Those of two bytes up to 9f are controls too, for a terminal that knows UTF-8. */
-		bool control = first < 0x20 || first == 0x7f || (bytes == 2 && first == 0xc2 && (unsigned char)name[1] < 0xa0);
-		if (bytes && !control && length + bytes >= size)
-			break;
-		if (bytes && !control)
-			memmove(out + length, name, bytes);
-		else
-			out[length] = '?';
-		length += bytes && !control ? bytes : 1;
-		name += bytes ? bytes : 1;
-		left -= bytes ? bytes : 1;
-	}
-	out[length] = '\0';
-	return out;
+	return utf8_line(name, '?', out, size);
 }

@@ -1,6 +1,8 @@
 #include "hal/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 size_t utf8_length(const char *text, size_t left)
 {
@@ -34,4 +36,37 @@ size_t utf8_valid(const char *text, size_t length)
 	for (size_t n; at < length && (n = utf8_length(text + at, length - at)); at += n)
 		;
 	return at;
+}
+
+/* Those of two bytes up to 9f are controls too, for a terminal that knows UTF-8. */
+static bool is_control(const char *text, size_t length)
+{
+	unsigned char first = (unsigned char)text[0];
+	return first < 0x20 || first == 0x7f || (length == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0);
+}
+
+/* Of the form that this first byte announces. */
+static size_t announced(const char *text)
+{
+	unsigned char first = (unsigned char)*text;
+	return first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+}
+
+const char *utf8_line(const char *text, char control, char *out, size_t size)
+{
+	size_t length = 0, left = strlen(text), bytes;
+	for (; left && length + 1 < size; text += bytes, left -= bytes) {
+		bytes = utf8_length(text, left);
+		bool odd = !bytes, whole = bytes && !is_control(text, bytes);
+		if ((whole && length + bytes >= size) || (odd && announced(text) > left))
+			break;
+		if (whole)
+			memmove(out + length, text, bytes);
+		else
+			out[length] = odd ? '?' : control;
+		length += whole ? bytes : 1;
+		bytes += odd;
+	}
+	out[length] = '\0';
+	return out;
 }

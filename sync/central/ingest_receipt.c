@@ -1,6 +1,8 @@
 /* What the centre answers: what it durably holds of the store once the transaction is committed. */
 #include "sync/central/ingest_parts.h"
 
+#include "hal/utf8.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +57,9 @@ static void read_rejected(const struct pg_result *found, size_t row, struct rece
 	struct receipt_rejected *rejected = &out->rejected[out->rejected_count++];
 	out->rejected_total = pg_int(found, row, 4);
 	rejected->seq = pg_int(found, row, 1);
-	snprintf(rejected->code, sizeof rejected->code, "%s", pg_text(found, row, 2));
-	snprintf(rejected->reason, sizeof rejected->reason, "%s", pg_text(found, row, 3));
+	/* Whatever somebody has made of them meanwhile. */
+	utf8_line(pg_text(found, row, 2), ' ', rejected->code, sizeof rejected->code);
+	utf8_line(pg_text(found, row, 3), ' ', rejected->reason, sizeof rejected->reason);
 }
 
 /* All rejected rows of the store, not only those of this batch: what a receipt says replaces what the unit knew. */

@@ -2,6 +2,7 @@
 #include "sync/central/ingest_parts.h"
 
 #include "hal/json.h"
+#include "hal/utf8.h"
 #include "sync/central/seq_ranges.h"
 
 #include <inttypes.h>
@@ -56,18 +57,6 @@ int ingest_rejects_flush(struct ingest *in, struct err *e)
 	return rc;
 }
 
-/* A bounded copy may end within a character of UTF-8, which Postgres would not take: that one is cut off. */
-static void mend_end(char *text)
-{
-	size_t length = strlen(text), back = 0;
-	while (back < length && back < 3 && ((unsigned char)text[length - 1 - back] & 0xc0) == 0x80)
-		back++;
-	unsigned char lead = back < length ? (unsigned char)text[length - 1 - back] : 0;
-	size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-	if (wanted != back + 1)
-		text[length - 1 - back] = '\0';
-}
-
 int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
                   struct err *e)
 {
@@ -79,8 +68,7 @@ int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row,
 		cJSON_Delete(content);
 		return err_set(e, ERR_MEMORY, "out of memory for a rejected row");
 	}
-	snprintf(reason, sizeof reason, "%s", why);
-	mend_end(reason);
+	utf8_line(why, ' ', reason, sizeof reason);
 	rows->digest(in->batch, row, 1, digest);
 	cJSON_AddStringToObject(reject, "stream", stream_name(rows->stream));
 	cJSON_AddNumberToObject(reject, "seq", (double)rows->seq(in->batch, row));

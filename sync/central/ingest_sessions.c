@@ -2,6 +2,7 @@
 #include "sync/central/ingest_parts.h"
 
 #include "hal/json.h"
+#include "hal/utf8.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -314,8 +315,8 @@ static void refuse(struct ingest *in, size_t index, const struct err *why, struc
 	const char *code = pg_sqlstate(in->pg);
 	enum err_code kind = pg_error_code(code);
 	snprintf(session->code, sizeof session->code, "%s", code);
-	snprintf(session->why, sizeof session->why, "session %s: %.*s", in->batch->sessions[index].session_id,
-	         (int)sizeof session->why - UUID_TEXT - 10, why->text);
+	int named = snprintf(session->why, sizeof session->why, "session %s: ", in->batch->sessions[index].session_id);
+	utf8_line(why->text, ' ', session->why + named, sizeof session->why - (size_t)named);
 	in->sessions_refused++;
 	tally->refused++;
 	if (kind != ERR_DATA && !tally->doubtful++)

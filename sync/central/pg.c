@@ -1,6 +1,7 @@
 #include "sync/central/pg.h"
 
 #include "hal/clock.h"
+#include "hal/utf8.h"
 
 #include <poll.h>
 #include <postgresql/libpq-fe.h>
@@ -53,12 +54,9 @@ static void ignore_notice(void *user, const PGresult *result)
 /* libpq ends its messages with a line feed, and some have several lines: ours are one. */
 static const char *one_line(const char *text, char *out, size_t size)
 {
-	snprintf(out, size, "%s", text);
-	for (size_t length = strlen(out); length && out[length - 1] == '\n'; length--)
+	utf8_line(text, ' ', out, size);
+	for (size_t length = strlen(out); length && out[length - 1] == ' '; length--)
 		out[length - 1] = '\0';
-	for (char *c = out; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == '\x7f')
-			*c = ' ';
 	return out;
 }
 

@@ -233,6 +233,7 @@ static void test_names_on_a_terminal(void **state)
 	char shown[16];
 	assert_string_equal(folder_shown("Über 1.batch", shown, sizeof shown), "Über 1.batch");
 	assert_string_equal(folder_shown("\033[2J\n\177\377\302\233x", shown, sizeof shown), "?[2J????x");
+	assert_string_equal(folder_shown("cut \342\202", shown, sizeof shown), "cut ");
 	assert_string_equal(folder_shown("12345678901234€", shown, sizeof shown), "12345678901234");
 	assert_string_equal(folder_shown("123456789012345678", shown, sizeof shown), "123456789012345");
 }
