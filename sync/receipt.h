@@ -35,7 +35,7 @@ int receipt_standing_explain(enum receipt_standing standing, int64_t device_id, 
 
 struct receipt_rejected {
 	int64_t seq;
-	char code[RECEIPT_CODE_TEXT]; /* SQLSTATE; or "conflict": held with other content */
+	char code[RECEIPT_CODE_TEXT]; /* SQLSTATE, or one of the words in docs/protocol.md: "conflict" */
 	char reason[RECEIPT_REASON_TEXT];
 };
 

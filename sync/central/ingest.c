@@ -332,8 +332,8 @@ static void ingest_free(struct ingest *in)
 {
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		struct ingest_stream *stream = &in->streams[s];
-		struct ranges *sets[] = {&stream->given,   &stream->held,  &stream->rejected, &stream->dropped,
-		                         &stream->expired, &stream->taken, &stream->refused,  &stream->conflicts};
+		struct ranges *sets[] = {&stream->given, &stream->held,  &stream->rejected, &stream->dropped,  &stream->expired,
+		                         &stream->taken, &stream->found, &stream->refused,  &stream->conflicts};
 		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
 			ranges_free(sets[i]);
 		buffer_free(&stream->firsts);

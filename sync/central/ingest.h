@@ -16,7 +16,7 @@ struct ingest_envelope {
 };
 
 /* Takes the rows of `batch` for the device, commits with synchronous_commit=on, and fills *out as the receipt to sign
- * (exchange, digest and times included). ERR_REFUSED when the store or a session belongs to another device. */
+ * (exchange, digest and times included). ERR_REFUSED when the store belongs to another device. */
 int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch, const struct ingest_envelope *envelope,
                  struct receipt *out, struct err *e);
 

@@ -77,7 +77,10 @@ static int copy(struct ingest *in, const size_t *rows, size_t count, struct err 
 		rc = pg_copy_put(in->pg, bytes, (size_t)(at - bytes), e);
 		at = bytes;
 	}
-	return rc ? rc : pg_copy_end(in->pg, e);
+	int64_t written = 0;
+	if (!rc)
+		rc = pg_copy_end(in->pg, &written, e);
+	return rc ? rc : written != (int64_t)count;
 }
 
 /* ---- what is there -------------------------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ struct ingest_stream {
 	struct pg_result *stretches_found;              /* what came of it */
 	struct ranges held, rejected, dropped, expired; /* as in alzy.stores, and as they become */
 	struct ranges taken;                            /* rows of this batch that are now in the table */
+	struct ranges found;     /* rows of this batch that were in the table all the time, which the ranges did not say */
 	struct ranges refused;   /* rows of this batch that are now in alzy.rejected for their data */
 	struct ranges conflicts; /* rows of this batch whose seq has other content here, which stays */
 	int64_t last;            /* the highest seq that the centre has heard of */
@@ -36,8 +37,10 @@ struct ingest_session {
 	int64_t id; /* alzy.sessions.id; 0: not held */
 	bool news;  /* what the batch says of it was written */
 	struct receipt_session said;
-	char code[6];                  /* SQLSTATE by which Postgres has refused what the batch says of it; "" it has not */
-	char why[RECEIPT_REASON_TEXT]; /* … and its words, with the session named */
+	/* Why what the batch says of it is refused: a SQLSTATE; "unwritten", when a trigger passes over it; "foreign", when it is
+	 * no session of this device. "" it is not. */
+	char code[RECEIPT_CODE_TEXT];
+	char why[RECEIPT_REASON_TEXT]; /* … in words, with the session named */
 };
 
 enum { REFERENCE_VALUES = 5 };
@@ -84,7 +87,7 @@ struct ingest_rows {
 	int64_t (*seq)(const struct batch *batch, size_t row);
 	int64_t (*time_ms)(const struct batch *batch, size_t row);
 	const struct ingest_session *(*session)(const struct ingest *in, size_t row); /* NULL: of none */
-	/* COPY of rows[0..count) as one statement, behind a savepoint "rows". */
+	/* COPY of rows[0..count) as one statement, behind a savepoint "rows". 1: not all of them were written. */
 	int (*copy)(struct ingest *in, const size_t *rows, size_t count, struct err *e);
 	/* Content digest of `count` rows from `row` on (digest.h). */
 	void (*digest)(const struct batch *batch, size_t row, size_t count, uint8_t out[ROWS_DIGEST]);
@@ -104,8 +107,7 @@ int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
 int ingest_sessions_ask(struct ingest *in, struct pg_call *out, struct err *e);
 /* Which others the centre has changed. After ingest_sessions_ask. */
 void ingest_unseen_ask(struct ingest *in, struct pg_call *out);
-/* The batch's sessions into both tables, but for those that Postgres refuses. ERR_REFUSED when one belongs to another
- * device. */
+/* The batch's sessions into both tables, but for those of other devices, and those that Postgres refuses. */
 int ingest_sessions(struct ingest *in, struct err *e);
 
 /* Puts into in->receipt what is held of the batch's sessions, and sessions that the centre has changed. */

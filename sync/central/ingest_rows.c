@@ -91,6 +91,31 @@ static int conflict(struct ingest *in, const struct ingest_rows *rows, size_t ro
 	return ingest_reject(in, rows, row, "conflict", "held with other content, which was kept", e);
 }
 
+/* Reads the rows of `overlap` from the table, and adds those that are there to *out_present (which may be NULL); those of other
+ * content are conflicts. */
+static int compare(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,
+                   struct ranges *out_present, struct err *e)
+{
+	struct buffer firsts = {0}, lasts = {0};
+	struct pg_result *found = NULL;
+	int rc = seq_ranges_arrays(overlap, ingest_row_id(in, 0), &firsts, &lasts, e);
+	if (!rc)
+		rc = pg_query(in->pg, &found, e, rows->compare_sql, 2,
+		              (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
+	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
+		int64_t seq = pg_int(found, i, 0) - ingest_row_id(in, 0);
+		size_t row = ingest_find(rows, in->batch, seq);
+		if (out_present)
+			rc = ranges_add(out_present, seq, seq, e);
+		if (!rc && !rows->same(in, row, found, i))
+			rc = conflict(in, rows, row, e);
+	}
+	pg_result_free(found);
+	buffer_free(&firsts);
+	buffer_free(&lasts);
+	return rc;
+}
+
 /* ---- new rows ----------------------------------------------------------------------------------------------- */
 
 static int add_rows(struct ranges *set, const struct ingest_rows *rows, const struct batch *batch, const size_t *index,
@@ -102,20 +127,6 @@ static int add_rows(struct ranges *set, const struct ingest_rows *rows, const st
 		rc = ranges_add(set, seq, seq, e);
 	}
 	return rc;
-}
-
-/* Takes the rows all together, as is fastest; when Postgres refuses that, has them judged one by one. */
-static int take(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, struct err *e)
-{
-	if (in->careful)
-		return ingest_judge(in, rows, index, count, e);
-	int rc = rows->copy(in, index, count, e);
-	if (!rc)
-		return add_rows(&in->streams[rows->stream].taken, rows, in->batch, index, count, e);
-	if (pg_is_outage(pg_sqlstate(in->pg)))
-		return rc;
-	rc = pg_script(in->pg, "ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows", e);
-	return rc ? rc : ingest_judge(in, rows, index, count, e);
 }
 
 /* How many more ranges there may be, so that each set of them, all together, and the gaps between them can be told. */
@@ -173,6 +184,53 @@ static int set_aside_sessions(struct ingest *in, const struct ingest_rows *rows,
 	}
 	*count = good;
 	return rc;
+}
+
+/* Takes the rows all together, as is fastest. 1: Postgres does not take all of them, and none is taken. */
+static int take_all(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, struct err *e)
+{
+	int rc = rows->copy(in, index, count, e);
+	if (!rc)
+		return add_rows(&in->streams[rows->stream].taken, rows, in->batch, index, count, e);
+	if (rc < 0 && pg_is_outage(pg_sqlstate(in->pg)))
+		return rc;
+	rc = pg_script(in->pg, "ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows", e);
+	return rc ? rc : 1;
+}
+
+/* Those that are in the table, although the ranges say nothing of them, since somebody has changed the ranges by hand: they are
+ * held again. Leaves the others in index[0..*count). */
+static int take_out_present(struct ingest *in, const struct ingest_rows *rows, size_t *index, size_t *count,
+                            struct err *e)
+{
+	struct ingest_stream *stream = &in->streams[rows->stream];
+	struct ranges tried = {0};
+	size_t left = 0;
+	int rc = add_rows(&tried, rows, in->batch, index, *count, e);
+	if (!rc)
+		rc = compare(in, rows, &tried, &stream->found, e);
+	for (size_t i = 0; i < *count && !rc; i++)
+		if (!ranges_contain(&stream->found, rows->seq(in->batch, index[i])))
+			index[left++] = index[i];
+	ranges_free(&tried);
+	*count = left;
+	in->changed = in->changed || stream->found.count;
+	return rc;
+}
+
+/* When all together are too many, what is there already is taken out, and the rest judged one by one. */
+static int take(struct ingest *in, const struct ingest_rows *rows, size_t *index, size_t count, struct err *e)
+{
+	size_t left = count;
+	int rc = in->careful ? 1 : take_all(in, rows, index, count, e);
+	if (rc == 1)
+		rc = take_out_present(in, rows, index, &left, e);
+	else
+		return rc;
+	if (rc || !left)
+		return rc;
+	rc = in->careful || left == count ? 1 : take_all(in, rows, index, left, e);
+	return rc == 1 ? ingest_judge(in, rows, index, left, e) : rc;
 }
 
 static int take_fresh(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, struct err *e)
@@ -276,26 +334,6 @@ static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct 
 	return 0;
 }
 
-/* Reads the rows of `overlap` from the table; those of other content are conflicts. */
-static int compare(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap, struct err *e)
-{
-	struct buffer firsts = {0}, lasts = {0};
-	struct pg_result *found = NULL;
-	int rc = seq_ranges_arrays(overlap, ingest_row_id(in, 0), &firsts, &lasts, e);
-	if (!rc)
-		rc = pg_query(in->pg, &found, e, rows->compare_sql, 2,
-		              (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
-	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
-		size_t row = ingest_find(rows, in->batch, pg_int(found, i, 0) - ingest_row_id(in, 0));
-		if (!rows->same(in, row, found, i))
-			rc = conflict(in, rows, row, e);
-	}
-	pg_result_free(found);
-	buffer_free(&firsts);
-	buffer_free(&lasts);
-	return rc;
-}
-
 static const char aside_sql[] =
 	"SELECT j.seq, encode(j.digest, 'hex') FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last)"
 	" JOIN alzy.rejected j ON j.store_number = $1::int AND j.stream = $2 AND j.seq BETWEEN r.first AND r.last"
@@ -356,7 +394,7 @@ static int check_overlap(struct ingest *in, const struct ingest_rows *rows, stru
 	if (!rc)
 		rc = ranges_subtract(&doubtful, &overlap, &matched, e);
 	if (!rc && doubtful.count)
-		rc = compare(in, rows, &doubtful, e);
+		rc = compare(in, rows, &doubtful, NULL, e);
 	ranges_free(&overlap);
 	ranges_free(&matched);
 	ranges_free(&doubtful);
@@ -483,8 +521,10 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 	if (!rc)
 		rc = ranges_add_all(&stream->held, &stream->taken, e);
 	if (!rc)
+		rc = ranges_add_all(&stream->held, &stream->found, e);
+	if (!rc)
 		rc = ranges_add_all(&stream->rejected, &stream->refused, e);
-	stream->known = ranges_total(&stream->given) - ranges_total(&fresh);
+	stream->known = ranges_total(&stream->given) - ranges_total(&fresh) + ranges_total(&stream->found);
 	int64_t last = in->batch->last_seq[rows->stream];
 	if (ranges_highest(&stream->given) > last)
 		last = ranges_highest(&stream->given);

@@ -37,9 +37,11 @@ static const char insert_sql[] =
 		  "   CASE WHEN g.lost_application THEN 'application_id' END), '')"
 		  " FROM given g JOIN alzy.devices d ON d.id = $2::int LEFT JOIN alzy.users o ON o.id = d.user_id"
 		  " ON CONFLICT (session_id) DO NOTHING RETURNING session_id"
-		  ") INSERT INTO public.sessions (session_id, user_id, machine_id, start_at, application_id, end_at)"
+		  "), written AS ("
+		  " INSERT INTO public.sessions (session_id, user_id, machine_id, start_at, application_id, end_at)"
 		  " SELECT g.session_id, g.known_user, g.known_machine, g.started_at AT TIME ZONE 'UTC', g.known_application,"
-		  "  g.ended_at AT TIME ZONE 'UTC' FROM given g JOIN taken t USING (session_id) ON CONFLICT DO NOTHING";
+		  "  g.ended_at AT TIME ZONE 'UTC' FROM given g JOIN taken t USING (session_id) ON CONFLICT DO NOTHING"
+		  " RETURNING session_id) SELECT count(*) FROM written";
 
 /* What is kept is what the centre has changed itself: hal/merge.h says which. */
 static const char update_sql[] =
@@ -60,12 +62,19 @@ static const char update_sql[] =
 		  "    ELSE g.lost_application END THEN 'application_id' END), '')"
 		  " FROM given g WHERE s.session_id = g.session_id AND s.device_id = $2::int"
 		  " RETURNING s.session_id, s.started_at, s.ended_at"
-		  ") UPDATE public.sessions p SET start_at = t.started_at AT TIME ZONE 'UTC',"
+		  "), written AS ("
+		  " UPDATE public.sessions p SET start_at = t.started_at AT TIME ZONE 'UTC',"
 		  "  end_at = t.ended_at AT TIME ZONE 'UTC',"
 		  "  user_id = CASE WHEN g.keep_user THEN p.user_id ELSE g.known_user END,"
 		  "  machine_id = CASE WHEN g.keep_machine THEN p.machine_id ELSE g.known_machine END,"
 		  "  application_id = CASE WHEN g.keep_application THEN p.application_id ELSE g.known_application END"
-		  " FROM given g JOIN taken t USING (session_id) WHERE p.session_id = g.session_id";
+		  " FROM given g JOIN taken t USING (session_id) WHERE p.session_id = g.session_id RETURNING p.session_id)"
+		  " SELECT count(*) FROM written";
+
+/* Of those that were to be new, how many are there by now: another gateway may have brought some meanwhile. */
+static const char there_sql[] =
+	"SELECT count(*) FROM jsonb_to_recordset($1::jsonb) AS g(session_id text) JOIN alzy.sessions s USING (session_id)"
+	" JOIN public.sessions p USING (session_id)";
 
 /* In the order in which a change of public.sessions by another program takes them. */
 static const char lock_sql[] =
@@ -157,25 +166,33 @@ static int names_of(const struct batch *batch, struct buffer *out, struct err *e
 	return rc ? rc : buffer_append(out, "}", 2, e);
 }
 
-static int read_one(struct ingest *in, const struct pg_result *found, size_t i, struct err *e)
+/* Nobody but its device may say anything of a session, or have rows in it. */
+static void say_foreign(struct ingest *in, struct ingest_session *session, const char *device)
+{
+	snprintf(session->code, sizeof session->code, "foreign");
+	if (*device)
+		snprintf(session->why, sizeof session->why, "session %s belongs to another device (%s)",
+		         session->said.session_id, device);
+	else
+		snprintf(session->why, sizeof session->why, "session %s is here already, and of no device",
+		         session->said.session_id);
+	in->sessions_refused++;
+}
+
+static void read_one(struct ingest *in, const struct pg_result *found, size_t i)
 {
 	struct ingest_session *held = &in->sessions[i];
-	const char *name = in->batch->sessions[i].session_id;
-	bool unknown = !strcmp(pg_text(found, i, 0), "t");
 	held->id = 0;
 	held->said = (struct receipt_session){0};
-	memcpy(held->said.session_id, name, sizeof held->said.session_id);
-	if (unknown)
-		return 0;
-	if (pg_is_null(found, i, 1))
-		return err_set(e, ERR_REFUSED,
-		               "session %s is held here as one of no device: its name was not this unit's to give", name);
-	if (pg_int(found, i, 2) != in->device_id)
-		return err_set(e, ERR_REFUSED, "session %s belongs to another device (%" PRId64 "): is this unit a copy of it?",
-		               name, pg_int(found, i, 2));
+	memcpy(held->said.session_id, in->batch->sessions[i].session_id, sizeof held->said.session_id);
+	if (!strcmp(pg_text(found, i, 0), "t"))
+		return;
+	if (pg_is_null(found, i, 1) || pg_int(found, i, 2) != in->device_id) {
+		say_foreign(in, held, pg_text(found, i, 2));
+		return;
+	}
 	held->id = pg_int(found, i, 1);
 	read_edits(found, i, 3, &held->said);
-	return 0;
 }
 
 static int read_held(struct ingest *in, const struct pg_result *found, struct err *e)
@@ -184,7 +201,7 @@ static int read_held(struct ingest *in, const struct pg_result *found, struct er
 	if (pg_rows(found) != in->batch->session_count)
 		rc = err_set(e, ERR_INTERNAL, "sessions were asked for and not answered one by one");
 	for (size_t i = 0; i < in->batch->session_count && !rc; i++)
-		rc = read_one(in, found, i, e);
+		read_one(in, found, i);
 	return rc;
 }
 
@@ -228,6 +245,8 @@ static cJSON *to_json(const struct session *session, unsigned keep)
  * it was paired anew. A batch of before the one that was heard last has nothing to say. */
 static bool is_news(const struct ingest *in, const struct session *session, const struct ingest_session *held)
 {
+	if (held->code[0])
+		return false;
 	if (!held->id || session->revision != held->said.revision)
 		return !held->id || session->revision > held->said.revision;
 	return session->centre_revision > held->said.seen || (session->centre_revision < held->said.seen && in->newest);
@@ -249,7 +268,8 @@ static void forget_erased(const struct ingest *in, struct session *session)
 struct news {
 	const char *sql;
 	bool fresh;
-	size_t *index, count; /* in the batch */
+	size_t *index, count;         /* in the batch */
+	char code[RECEIPT_CODE_TEXT]; /* why some of them were refused last */
 };
 
 /* What is to be held of the batch's session, and which fields of it are the centre's own. */
@@ -277,28 +297,54 @@ static char *news_json(const struct ingest *in, const struct news *news, size_t 
 	return json;
 }
 
-/* Writes some of them, in one round trip. Returns 1 when Postgres refuses that, with *e saying why: then none is written. */
-static int try_some(struct ingest *in, const struct news *news, size_t at, size_t count, struct err *e)
+/* Whether all of these are written: a trigger may pass over some without a word. */
+static int check_written(struct ingest *in, const struct news *news, const struct pg_result *written, const char *json,
+                         size_t count, bool *out, struct err *e)
 {
-	char device[24], *json = news_json(in, news, at, count);
+	struct pg_result *there = NULL;
+	*out = pg_int(written, 0, 0) == (int64_t)count;
+	int rc = *out || !news->fresh ? 0 : pg_query(in->pg, &there, e, there_sql, 1, &json);
+	if (there)
+		*out = pg_int(there, 0, 0) == (int64_t)count;
+	pg_result_free(there);
+	return rc;
+}
+
+static int write_in_savepoint(struct ingest *in, const struct news *news, const char *json, size_t count, bool *out_all,
+                              struct err *e)
+{
+	enum { SAVEPOINT, WRITE, CONSTRAINTS, CALLS };
+	char device[24];
+	snprintf(device, sizeof device, "%" PRId64, in->device_id);
+	struct pg_call calls[CALLS] = {
+		[SAVEPOINT] = {.sql = "SAVEPOINT sessions"},
+		[WRITE] = {.sql = news->sql, .count = 3, .values = (const char *const[]){json, device, in->batch->store_id}},
+		[CONSTRAINTS] = {.sql = in->careful ? "SET CONSTRAINTS ALL IMMEDIATE" : ""},
+	};
+	int rc = pg_queries(in->pg, calls, CALLS, e);
+	if (!rc)
+		rc = check_written(in, news, calls[WRITE].result, json, count, out_all, e);
+	for (int i = 0; i < CALLS; i++)
+		pg_result_free(calls[i].result);
+	return rc;
+}
+
+/* Writes some of them. Returns 1 when Postgres refuses that, with *e saying why: then none is written. */
+static int try_some(struct ingest *in, struct news *news, size_t at, size_t count, struct err *e)
+{
+	bool all = false;
+	char *json = news_json(in, news, at, count);
 	if (!json)
 		return err_set(e, ERR_MEMORY, "out of memory for sessions");
-	snprintf(device, sizeof device, "%" PRId64, in->device_id);
-	struct pg_call calls[] = {
-		{.sql = "SAVEPOINT sessions"},
-		{.sql = news->sql, .count = 3, .values = (const char *const[]){json, device, in->batch->store_id}},
-		{.sql = in->careful ? "SET CONSTRAINTS ALL IMMEDIATE" : ""},
-		{.sql = "RELEASE SAVEPOINT sessions"},
-	};
-	size_t calls_count = sizeof calls / sizeof *calls;
-	int rc = pg_queries(in->pg, calls, calls_count, e);
-	for (size_t i = 0; i < calls_count; i++)
-		pg_result_free(calls[i].result);
+	int rc = write_in_savepoint(in, news, json, count, &all, e);
 	free(json);
 	for (size_t i = at; i < at + count; i++)
-		in->sessions[news->index[i]].news = !rc;
-	if (!rc || pg_is_outage(pg_sqlstate(in->pg)))
+		in->sessions[news->index[i]].news = !rc && all;
+	if ((!rc && all) || (rc && pg_is_outage(pg_sqlstate(in->pg))))
 		return rc;
+	snprintf(news->code, sizeof news->code, "%s", rc ? pg_sqlstate(in->pg) : "unwritten");
+	if (!rc)
+		rc = err_set(e, ERR_DATA, "not written, as a trigger of the database passes over it");
 	/* When there is nothing to go back to, the first failure is the one to tell of. */
 	return pg_script(in->pg, "ROLLBACK TO SAVEPOINT sessions; RELEASE SAVEPOINT sessions", NULL) ? rc : 1;
 }
@@ -309,10 +355,9 @@ struct tally {
 	struct err first; /* of the doubtful ones */
 };
 
-static void refuse(struct ingest *in, size_t index, const struct err *why, struct tally *tally)
+static void refuse(struct ingest *in, size_t index, const char *code, const struct err *why, struct tally *tally)
 {
 	struct ingest_session *session = &in->sessions[index];
-	const char *code = pg_sqlstate(in->pg);
 	enum err_code kind = pg_error_code(code);
 	snprintf(session->code, sizeof session->code, "%s", code);
 	int named = snprintf(session->why, sizeof session->why, "session %s: ", in->batch->sessions[index].session_id);
@@ -324,8 +369,7 @@ static void refuse(struct ingest *in, size_t index, const struct err *why, struc
 }
 
 /* Halves what is refused together until the culprits are alone. */
-static int judge(struct ingest *in, const struct news *news, size_t at, size_t count, struct tally *tally,
-                 struct err *e)
+static int judge(struct ingest *in, struct news *news, size_t at, size_t count, struct tally *tally, struct err *e)
 {
 	struct err why = {0};
 	int rc = try_some(in, news, at, count, &why);
@@ -334,7 +378,7 @@ static int judge(struct ingest *in, const struct news *news, size_t at, size_t c
 	if (rc < 1)
 		return rc;
 	if (count == 1) {
-		refuse(in, news->index[at], &why, tally);
+		refuse(in, news->index[at], news->code, &why, tally);
 		return 0;
 	}
 	rc = judge(in, news, at, count / 2, tally, e);
@@ -343,7 +387,7 @@ static int judge(struct ingest *in, const struct news *news, size_t at, size_t c
 
 /* All together, as is fastest. What that refuses is tried once more as a whole: a reference that went away meanwhile is known to be
  * lost by then. */
-static int write_all(struct ingest *in, const struct news *news, struct err *e)
+static int write_all(struct ingest *in, struct news *news, struct err *e)
 {
 	struct tally tally = {0};
 	int rc = news->count ? try_some(in, news, 0, news->count, e) : 0;
@@ -357,7 +401,7 @@ static int write_all(struct ingest *in, const struct news *news, struct err *e)
 
 static int write_some(struct ingest *in, bool fresh, const char *sql, struct err *e)
 {
-	struct news news = {sql, fresh, calloc(in->batch->session_count + 1, sizeof *news.index), 0};
+	struct news news = {sql, fresh, calloc(in->batch->session_count + 1, sizeof *news.index), 0, ""};
 	if (!news.index)
 		return err_set(e, ERR_MEMORY, "out of memory for sessions");
 	for (size_t i = 0; i < in->batch->session_count; i++)

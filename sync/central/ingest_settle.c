@@ -42,8 +42,12 @@ static int settle(struct ingest *in, const struct ingest_rows *rows, const struc
 int ingest_settle(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
-	struct ranges healed = {0}, left = {0};
-	int rc = ranges_intersect(&healed, &stream->rejected, &stream->taken, e);
+	struct ranges now = {0}, healed = {0}, left = {0};
+	int rc = ranges_copy(&now, &stream->taken, e);
+	if (!rc)
+		rc = ranges_add_all(&now, &stream->found, e);
+	if (!rc)
+		rc = ranges_intersect(&healed, &stream->rejected, &now, e);
 	if (!rc && healed.count)
 		rc = settle(in, rows, &healed, e);
 	if (!rc)
@@ -54,6 +58,7 @@ int ingest_settle(struct ingest *in, const struct ingest_rows *rows, struct err 
 		ranges_free(&stream->rejected);
 		stream->rejected = left;
 	}
+	ranges_free(&now);
 	ranges_free(&healed);
 	return rc;
 }

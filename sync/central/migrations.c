@@ -26,6 +26,7 @@ EMBED(migration_0016_reference_plan, FOLDER "0016_reference_plan.sql");
 EMBED(migration_0017_expired_before, FOLDER "0017_expired_before.sql");
 EMBED(migration_0018_key_used, FOLDER "0018_key_used.sql");
 EMBED(migration_0019_moved, FOLDER "0019_moved.sql");
+EMBED(migration_0020_unwritten, FOLDER "0020_unwritten.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -47,6 +48,7 @@ const struct migration migrations[] = {
 	{17, "expired_before", migration_0017_expired_before},
 	{18, "key_used", migration_0018_key_used},
 	{19, "moved", migration_0019_moved},
+	{20, "unwritten", migration_0020_unwritten},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

@@ -392,8 +392,13 @@ int pg_copy_put(struct pg *pg, const void *bytes, size_t count, struct err *e)
 	return 0;
 }
 
-int pg_copy_end(struct pg *pg, struct err *e)
+int pg_copy_end(struct pg *pg, int64_t *out_rows, struct err *e)
 {
+	PGresult *result = NULL;
 	begin_call(pg);
-	return finish_call(pg, PQputCopyEnd(pg->connection, NULL) == 1, NULL, e);
+	int rc = finish_call(pg, PQputCopyEnd(pg->connection, NULL) == 1, &result, e);
+	if (!rc)
+		*out_rows = strtoll(PQcmdTuples(result), NULL, 10);
+	PQclear(result);
+	return rc;
 }

@@ -67,6 +67,7 @@ void pg_result_free(struct pg_result *result); /* NULL is fine */
  * the end, with the errors of pg_query. */
 int pg_copy_begin(struct pg *pg, const char *sql, struct err *e);
 int pg_copy_put(struct pg *pg, const void *bytes, size_t count, struct err *e);
-int pg_copy_end(struct pg *pg, struct err *e);
+/* *out_rows: so many were written, which are fewer than were put where a trigger passes over some. */
+int pg_copy_end(struct pg *pg, int64_t *out_rows, struct err *e);
 
 #endif

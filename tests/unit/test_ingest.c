@@ -314,6 +314,9 @@ static void whoever_refuses_a_row_blocks_nothing(void **state)
 		{"CREATE CONSTRAINT TRIGGER test AFTER INSERT ON alzy.points_2026_11 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
 	     " WHEN (NEW.speed >= 1000) EXECUTE FUNCTION refuse('P0001')",
 	     "DROP TRIGGER test ON alzy.points_2026_11", "P0001"},
+		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+	     " pass_over()",
+	     "DROP TRIGGER test ON alzy.points", "unwritten"},
 	};
 	(void)state;
 	rig_do("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
@@ -321,7 +324,8 @@ static void whoever_refuses_a_row_blocks_nothing(void **state)
 	       "NEW.speed; END $$;"
 	       "CREATE FUNCTION refuse_any() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
 	       " IF EXISTS (SELECT FROM fresh WHERE speed >= 1000) THEN RAISE EXCEPTION 'too fast'; END IF; RETURN NULL; "
-	       "END $$");
+	       "END $$;"
+	       "CREATE FUNCTION pass_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$");
 	for (size_t i = 0; i < sizeof refusers / sizeof *refusers; i++) {
 		struct unit unit = rig_unit();
 		struct batch batch = rig_batch(&unit, 1, 1200);
@@ -338,8 +342,10 @@ static void whoever_refuses_a_row_blocks_nothing(void **state)
 		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 1198);
 		assert_int_equal(receipt.streams[STREAM_POINTS].rejected_count, 2);
 		const char *reason = receipt.streams[STREAM_POINTS].rejected[0].reason;
-		if (refusers[i].code[0] != '2' && strncmp(reason, "too fast", 8) &&
-		    strncmp(reason, "too    [2J  fast;  1000 (SQLSTATE", 33))
+		if (refusers[i].code[0] == 'u')
+			assert_string_equal(reason, "not written, as a trigger of the database passes over it");
+		else if (refusers[i].code[0] != '2' && strncmp(reason, "too fast", 8) &&
+		         strncmp(reason, "too    [2J  fast;  1000 (SQLSTATE", 33))
 			fail_msg("%s", reason);
 		receipt_free(&receipt);
 		snprintf(wanted, sizeof wanted, "points 500 %s, points 1200 %s", refusers[i].code, refusers[i].code);
@@ -357,7 +363,7 @@ static void whoever_refuses_a_row_blocks_nothing(void **state)
 		receipt_free(&receipt);
 		assert_string_equal(rejected_of(&unit), wanted);
 	}
-	rig_do("DROP FUNCTION refuse; DROP FUNCTION refuse_any");
+	rig_do("DROP FUNCTION refuse; DROP FUNCTION refuse_any; DROP FUNCTION pass_over");
 }
 
 /* A unit offers again what was rejected: what is good now is held, what is not stays aside with its last verdict. Another copy's row
@@ -425,11 +431,18 @@ static void a_refused_session_takes_its_rows_aside(void **state)
 		{"CREATE CONSTRAINT TRIGGER test AFTER INSERT ON public.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
 	     " WHEN (NEW.start_at = '2026-11-21 11:00') EXECUTE FUNCTION refuse('P0001')",
 	     "DROP TRIGGER test ON public.sessions", "P0001"},
+		{"CREATE TRIGGER test BEFORE INSERT ON alzy.sessions FOR EACH ROW WHEN (NEW.started_at = '2026-11-21 11:00Z')"
+	     " EXECUTE FUNCTION pass_over()",
+	     "DROP TRIGGER test ON alzy.sessions", "unwritten"},
+		{"CREATE TRIGGER test BEFORE INSERT ON public.sessions FOR EACH ROW WHEN (NEW.start_at = '2026-11-21 11:00')"
+	     " EXECUTE FUNCTION pass_over()",
+	     "DROP TRIGGER test ON public.sessions", "23503"},
 	};
 	enum { SESSIONS = 5, BAD = 2 };
 	(void)state;
 	rig_do("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-	       " RAISE EXCEPTION E'not\\r\\non a\\x01 Sunday%', repeat('ü', 200) USING ERRCODE = TG_ARGV[0]; END $$");
+	       " RAISE EXCEPTION E'not\\r\\non a\\x01 Sunday%', repeat('ü', 200) USING ERRCODE = TG_ARGV[0]; END $$;"
+	       "CREATE FUNCTION pass_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$");
 	for (size_t i = 0; i < sizeof refusers / sizeof *refusers; i++) {
 		struct unit unit = rig_unit();
 		char ids[SESSIONS][UUID_TEXT], wanted[512], named[80];
@@ -483,34 +496,109 @@ static void a_refused_session_takes_its_rows_aside(void **state)
 		}
 		assert_string_equal(points_of(&unit), "40");
 	}
-	rig_do("DROP FUNCTION refuse");
+	rig_do("DROP FUNCTION refuse; DROP FUNCTION pass_over");
 }
 
 /* A change of a session that is held: its rows are, whatever becomes of the change. Without any row, too. */
 static void a_refused_change_leaves_the_session_as_it_is(void **state)
 {
+	static const struct {
+		const char *make, *unmake, *why;
+	} refusers[] = {
+		{"ALTER TABLE public.sessions ADD CONSTRAINT test CHECK (end_at IS NULL) NOT VALID",
+	     "ALTER TABLE public.sessions DROP CONSTRAINT test", "\"test\""},
+		{"CREATE TRIGGER test BEFORE UPDATE ON alzy.sessions FOR EACH ROW EXECUTE FUNCTION pass_over()",
+	     "DROP TRIGGER test ON alzy.sessions", "passes over it"},
+		{"CREATE TRIGGER test BEFORE UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION pass_over()",
+	     "DROP TRIGGER test ON public.sessions", "passes over it"},
+	};
+	(void)state;
+	rig_do("CREATE FUNCTION pass_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$");
+	for (size_t i = 0; i < sizeof refusers / sizeof *refusers; i++) {
+		struct unit unit = rig_unit();
+		rig_do(refusers[i].make);
+		for (int step = 0; step < 4; step++) {
+			struct batch batch = rig_batch(&unit, 1 + step * 10, step < 2 ? 10 : 0);
+			if (step) {
+				batch.sessions[0].status = SESSION_ENDED;
+				batch.sessions[0].ended_at_ms = RIG_TIME_MS + 60000;
+				batch.sessions[0].revision = 2;
+			}
+			if (step == 3)
+				rig_do(refusers[i].unmake);
+			struct receipt receipt = rig_exchange(&unit, &batch);
+			assert_int_equal(receipt.sessions[0].revision, step < 3 ? 1 : 2);
+			if (step == 1 || step == 2)
+				assert_non_null(strstr(receipt.sessions[0].refused, refusers[i].why));
+			else
+				assert_string_equal(receipt.sessions[0].refused, "");
+			receipt_free(&receipt);
+			assert_string_equal(
+				rig_ask("SELECT status::text || (end_at IS NULL) FROM alzy.sessions JOIN public.sessions"
+			            " USING (session_id) WHERE session_id = $1",
+			            unit.session_id),
+				step < 3 ? "activetrue" : "endedfalse");
+		}
+		assert_string_equal(points_of(&unit), "20");
+		assert_string_equal(rejected_of(&unit), "");
+	}
+	rig_do("DROP FUNCTION pass_over");
+}
+
+/* As with points. When every event is passed over, too: a trigger that does so means it. */
+static void events_that_a_trigger_passes_over_are_refused(void **state)
+{
 	struct unit unit = rig_unit();
 	(void)state;
-	rig_do("ALTER TABLE public.sessions ADD CONSTRAINT test CHECK (end_at IS NULL) NOT VALID");
-	for (int step = 0; step < 4; step++) {
-		struct batch batch = rig_batch(&unit, 1 + step * 10, step < 2 ? 10 : 0);
-		if (step) {
-			batch.sessions[0].status = SESSION_ENDED;
-			batch.sessions[0].ended_at_ms = RIG_TIME_MS + 60000;
-			batch.sessions[0].revision = 2;
-		}
-		if (step == 3)
-			rig_do("ALTER TABLE public.sessions DROP CONSTRAINT test");
+	rig_do("CREATE FUNCTION pass_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+	       "CREATE TRIGGER test BEFORE INSERT ON public.events FOR EACH ROW WHEN (NEW.event_type = 'bad')"
+	       " EXECUTE FUNCTION pass_over()");
+	for (int step = 0; step < 2; step++) {
+		struct batch batch = rig_batch(&unit, 1, 0);
+		if (step == 0)
+			rig_add_event(&batch, 1, "good", NULL, unit.session_id);
+		rig_add_event(&batch, 2 + step, "bad", NULL, "");
 		struct receipt receipt = rig_exchange(&unit, &batch);
-		assert_int_equal(receipt.sessions[0].revision, step < 3 ? 1 : 2);
-		if (step == 1 || step == 2)
-			assert_non_null(strstr(receipt.sessions[0].refused, "\"test\""));
-		else
-			assert_string_equal(receipt.sessions[0].refused, "");
+		assert_ranges(receipt.streams[STREAM_EVENTS].accounted, step ? "1-3" : "1-2");
+		assert_int_equal(receipt.streams[STREAM_EVENTS].fresh, !step);
 		receipt_free(&receipt);
 	}
-	assert_string_equal(points_of(&unit), "20");
-	assert_string_equal(rejected_of(&unit), "");
+	rig_do("DROP TRIGGER test ON public.events; DROP FUNCTION pass_over");
+	assert_string_equal(rejected_of(&unit), "events 2 unwritten, events 3 unwritten");
+	assert_string_equal(events_of(&unit), "1");
+}
+
+/* Somebody has changed the ranges by hand, and the rows are there: those that come again as they are are held, one of other
+ * content conflicts, and a new one among them is taken. */
+static void rows_that_the_ranges_have_forgotten_are_held_again(void **state)
+{
+	(void)state;
+	for (int spoilt = 0; spoilt < 2; spoilt++) {
+		struct unit unit = rig_unit();
+		struct batch batch = rig_batch(&unit, 1, 30);
+		rig_add_event(&batch, 1, "one", NULL, "");
+		struct receipt receipt = rig_exchange(&unit, &batch);
+		receipt_free(&receipt);
+		rig_ask("UPDATE alzy.stores SET points_held = '{[1,11),[21,26)}', events_held = '{}' WHERE store_id = $1::uuid"
+		        " RETURNING 1",
+		        unit.store_id);
+		batch = rig_batch(&unit, 5, 30);
+		rig_add_event(&batch, 1, "one", NULL, "");
+		if (spoilt)
+			batch.points[10].lat_e7++;
+		receipt = rig_exchange(&unit, &batch);
+		assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-34");
+		assert_ranges(receipt.streams[STREAM_POINTS].confirmed, spoilt ? "5-14, 16-34" : "5-34");
+		assert_ranges(receipt.streams[STREAM_POINTS].conflicts, spoilt ? "15" : "none");
+		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 4);
+		assert_int_equal(receipt.streams[STREAM_POINTS].known, spoilt ? 25 : 26);
+		assert_ranges(receipt.streams[STREAM_EVENTS].confirmed, "1");
+		receipt_free(&receipt);
+		assert_string_equal(points_of(&unit), "34");
+		assert_string_equal(events_of(&unit), "1");
+		assert_string_equal(rejected_of(&unit), "");
+		assert_string_equal(stretches_of(&unit), "events 1 1, points 1 30, points 31 34");
+	}
 }
 
 /* What refuses everything is at fault itself, and no row is. */
@@ -732,17 +820,31 @@ static void what_belongs_to_others_is_refused(void **state)
 	thief = other;
 	memcpy(thief.session_id, owner.session_id, sizeof thief.session_id);
 	batch = rig_batch(&thief, 1, 5);
-	rig_refused(&thief, &batch, ERR_REFUSED, "belongs to another device");
+	batch.sessions[0].revision = 9;
+	batch.points[1].session = batch.points[3].session = 0;
+	rig_add_event(&batch, 1, "note", NULL, thief.session_id);
+	rig_add_event(&batch, 2, "note", NULL, "");
+	receipt = rig_exchange(&thief, &batch);
+	assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-5");
+	assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 2);
+	assert_int_equal(receipt.streams[STREAM_EVENTS].fresh, 1);
+	assert_int_equal(receipt.sessions[0].revision, 0);
+	assert_non_null(strstr(receipt.sessions[0].refused, "belongs to another device"));
+	receipt_free(&receipt);
 	assert_string_equal(points_of(&owner), "5");
-	assert_string_equal(rig_ask("SELECT count(*) FROM alzy.stores WHERE store_id = $1::uuid", other.store_id), "0");
+	assert_string_equal(rejected_of(&thief), "events 1 foreign, points 1 foreign, points 3 foreign, points 5 foreign");
+	assert_string_equal(rig_ask("SELECT revision FROM alzy.sessions WHERE session_id = $1", owner.session_id), "1");
 	/* A session that the batch does not bring can't be named by an event either. */
 	batch = rig_batch(&other, 1, 1);
 	rig_add_event(&batch, 1, "note", NULL, owner.session_id);
 	rig_refused(&other, &batch, ERR_INVALID, "session");
 	/* One that is in public.sessions alone came from elsewhere. */
 	rig_ask("INSERT INTO public.sessions (session_id) VALUES ($1)", other.session_id);
-	batch = rig_batch(&other, 1, 1);
-	rig_refused(&other, &batch, ERR_REFUSED, "no device");
+	batch = rig_batch(&other, 6, 1);
+	receipt = rig_exchange(&other, &batch);
+	assert_non_null(strstr(receipt.streams[STREAM_POINTS].rejected[0].reason, "of no device"));
+	assert_string_equal(receipt.streams[STREAM_POINTS].rejected[0].code, "foreign");
+	receipt_free(&receipt);
 }
 
 /* ---- senders ------------------------------------------------------------------------------------------------- */
@@ -1371,6 +1473,8 @@ int main(void)
 		cmocka_unit_test(rejected_rows_are_judged_again),
 		cmocka_unit_test(a_refused_session_takes_its_rows_aside),
 		cmocka_unit_test(a_refused_change_leaves_the_session_as_it_is),
+		cmocka_unit_test(events_that_a_trigger_passes_over_are_refused),
+		cmocka_unit_test(rows_that_the_ranges_have_forgotten_are_held_again),
 		cmocka_unit_test(a_broken_table_rejects_nothing),
 		cmocka_unit_test(a_store_in_pieces_gets_on),
 		cmocka_unit_test(a_month_gets_its_partition),
