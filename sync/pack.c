@@ -1,7 +1,6 @@
 #include "sync/pack.h"
 
-#include "hal/clock.h"
-#include "hal/list.h"
+#include "sync/gather.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,13 +8,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-enum {
-	EVENTS_AT_ONCE = 64,       /* read from the store in one go */
-	EVENTS_BYTES = 256 * 1024, /* of payload in one batch: more is left for the next, to keep memory flat */
-	PASSED_MOST = 2,           /* narrow parcels in a row, when the culprit is in one of two */
-	EVENTS_MOST = 1000,        /* of BATCH_EVENTS_MAX, for the same reason */
-	DROPS_MOST = 3000,         /* told in one run */
-};
+enum { PASSED_MOST = 2 }; /* narrow parcels in a row, when the culprit is in one of two */
 
 void parcel_empty(struct parcel *parcel)
 {
@@ -37,16 +30,6 @@ void parcel_free(struct parcel *parcel)
 		ranges_free(&parcel->sent[s]);
 }
 
-static void let_go_of_rows(struct packer *packer)
-{
-	for (size_t i = 0; i < packer->batch.event_count; i++)
-		event_free(&packer->batch.events[i]);
-	packer->batch.point_count = packer->batch.event_count = packer->batch.session_count = packer->batch.drop_count = 0;
-	packer->batch.retry = false;
-	free(packer->batch.drops);
-	packer->batch.drops = NULL;
-}
-
 int packer_start(struct packer *packer, struct store *store, const struct key_pair *keys, const uint8_t *recipient,
                  int64_t batch_points, struct err *e)
 {
@@ -56,7 +39,7 @@ int packer_start(struct packer *packer, struct store *store, const struct key_pa
 	packer_widen(packer);
 	packer_turn_to(packer, store_id(store));
 	packer->batch.points = calloc((size_t)batch_points, sizeof *packer->batch.points);
-	packer->batch.events = calloc(EVENTS_MOST, sizeof *packer->batch.events);
+	packer->batch.events = calloc(GATHER_EVENTS, sizeof *packer->batch.events);
 	if (!packer->batch.points || !packer->batch.events)
 		return err_set(e, ERR_MEMORY, "out of memory for a batch");
 	return 0;
@@ -72,7 +55,7 @@ void packer_turn_to(struct packer *packer, const char *store_id)
 
 void packer_end(struct packer *packer)
 {
-	let_go_of_rows(packer);
+	gather_let_go(packer);
 	identity_free(&packer->identity);
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		ranges_free(&packer->again[s]);
@@ -81,326 +64,6 @@ void packer_end(struct packer *packer)
 	free(packer->refused);
 	batch_free(&packer->batch);
 	buffer_free(&packer->document);
-}
-
-/* ---- gathering rows -------------------------------------------------------------------------------------- */
-
-/* What the centre does not account for, or is to be sent again, and is not on its way to it. */
-static int unsent(struct packer *packer, enum stream stream, const struct parcel *in_flight, struct ranges *out,
-                  struct err *e)
-{
-	struct ranges all = {0};
-	int rc = identity_unsent(packer->store, &packer->identity, stream, &all, e);
-	if (!rc)
-		rc = ranges_add_all(&all, &packer->again[stream], e);
-	if (!rc && in_flight)
-		rc = ranges_subtract(out, &all, &in_flight->sent[stream], e);
-	else if (!rc) {
-		*out = all;
-		return 0;
-	}
-	ranges_free(&all);
-	return rc;
-}
-
-static int add_session(struct packer *packer, const struct session *session, struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	int rc = list_grow(&batch->sessions, batch->session_count, &packer->session_room, sizeof *session, "sessions", e);
-	if (!rc)
-		batch->sessions[batch->session_count++] = *session;
-	return rc;
-}
-
-static bool is_among(const struct parcel_session *sessions, size_t count, const struct session *session)
-{
-	for (size_t i = 0; i < count; i++)
-		if (sessions[i].revision == session->revision && !strcmp(sessions[i].session_id, session->session_id))
-			return true;
-	return false;
-}
-
-/* Puts the batch's number of the point's session in its place. *out_fits is false when there is no room for one more
- * session. */
-static int place_session(struct packer *packer, struct point *point, const struct pack_limits *limits, bool *out_fits,
-                         struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	*out_fits = true;
-	if (!point->session)
-		return 0;
-	/* The session of the point before is nearly always that of this one too: so it is looked for from the end. */
-	for (size_t i = batch->session_count; i-- > 0;)
-		if (batch->sessions[i].id == point->session) {
-			point->session = (int32_t)i + 1;
-			return 0;
-		}
-	*out_fits = (int64_t)batch->session_count < limits->sessions;
-	if (!*out_fits)
-		return 0;
-	struct session session;
-	int rc = store_session_by_id(packer->store, point->session, &session, e);
-	if (!rc)
-		rc = add_session(packer, &session, e);
-	point->session = (int32_t)batch->session_count;
-	return rc;
-}
-
-/* Reads the first points of `unsent` into the batch. Rows that are no longer in the store are passed over. */
-static int read_points(struct packer *packer, struct ranges *todo, int64_t most, struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	while (todo->count && !batch->point_count && most) {
-		struct ranges take = {0}, rest = {0};
-		int rc = ranges_take(&take, todo, most, e);
-		if (!rc)
-			rc = identity_read_points(packer->store, &packer->identity, &take, batch->points, (size_t)most,
-			                          &batch->point_count, e);
-		if (!rc)
-			rc = ranges_subtract(&rest, todo, &take, e);
-		ranges_free(&take);
-		ranges_free(todo);
-		*todo = rest;
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-static int gather_points(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
-                         struct parcel *out, struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	struct ranges todo = {0};
-	int rc = unsent(packer, STREAM_POINTS, in_flight, &todo, e);
-	if (!rc)
-		rc = read_points(packer, &todo, limits->points, e);
-	out->full |= todo.count > 0;
-	ranges_free(&todo);
-	bool fits = true;
-	size_t i = 0;
-	while (!rc && i < batch->point_count) {
-		rc = place_session(packer, &batch->points[i], limits, &fits, e);
-		if (!fits)
-			break;
-		if (!rc)
-			rc = ranges_add(&out->sent[STREAM_POINTS], batch->points[i].seq, batch->points[i].seq, e);
-		i++;
-	}
-	out->full |= !fits;
-	batch->point_count = i;
-	return rc;
-}
-
-/* The session of an event goes along, so that the centre can hold the two together. */
-static int accompany(struct packer *packer, const struct event *event, const struct pack_limits *limits, bool *out_fits,
-                     struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	*out_fits = true;
-	if (!event->session_id[0])
-		return 0;
-	for (size_t i = batch->session_count; i-- > 0;)
-		if (!strcmp(batch->sessions[i].session_id, event->session_id))
-			return 0;
-	*out_fits = (int64_t)batch->session_count < limits->sessions;
-	if (!*out_fits)
-		return 0;
-	struct session session;
-	int rc = store_session_by_name(packer->store, event->session_id, &session, e);
-	return rc ? rc : add_session(packer, &session, e);
-}
-
-/* Takes over as many of the `count` events that were just read as find room; *out_room says whether all did. */
-static int take_events(struct packer *packer, size_t count, size_t *bytes, const struct pack_limits *limits,
-                       struct parcel *out, bool *out_room, struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	*out_room = true;
-	for (size_t i = 0; i < count && *out_room; i++) {
-		struct event *event = &batch->events[batch->event_count];
-		int rc = accompany(packer, event, limits, out_room, e);
-		if (!rc && *out_room)
-			rc = ranges_add(&out->sent[STREAM_EVENTS], event->seq, event->seq, e);
-		if (rc)
-			return rc;
-		if (!*out_room)
-			return 0;
-		*bytes += event->payload ? strlen(event->payload) : 0;
-		batch->event_count++;
-		*out_room = *bytes < EVENTS_BYTES || i + 1 == count;
-	}
-	return 0;
-}
-
-static int gather_events(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
-                         struct parcel *out, struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	struct ranges todo = {0};
-	size_t bytes = 0;
-	bool room = true;
-	int rc = unsent(packer, STREAM_EVENTS, in_flight, &todo, e);
-	while (!rc && todo.count && room && bytes < EVENTS_BYTES && (int64_t)batch->event_count < limits->events) {
-		struct ranges take = {0}, rest = {0};
-		int64_t most = limits->events - (int64_t)batch->event_count;
-		size_t count = 0;
-		most = most < EVENTS_AT_ONCE ? most : EVENTS_AT_ONCE;
-		rc = ranges_take(&take, &todo, most, e);
-		if (!rc)
-			rc = identity_read_events(packer->store, &packer->identity, &take, batch->events + batch->event_count,
-			                          (size_t)most, &count, e);
-		if (!rc) {
-			size_t end = batch->event_count + count;
-			rc = take_events(packer, count, &bytes, limits, out, &room, e);
-			for (size_t i = batch->event_count; i < end; i++)
-				event_free(&batch->events[i]);
-		}
-		if (!rc)
-			rc = ranges_subtract(&rest, &todo, &take, e);
-		ranges_free(&take);
-		ranges_free(&todo);
-		todo = rest;
-	}
-	out->full |= !room || todo.count > 0;
-	ranges_free(&todo);
-	return rc;
-}
-
-static const struct session *find_aboard(const struct batch *batch, const struct session *session)
-{
-	for (size_t i = batch->session_count; i-- > 0;)
-		if (batch->sessions[i].id == session->id)
-			return &batch->sessions[i];
-	return NULL;
-}
-
-/* Comes after the rows, whose sessions are aboard already: says which of them are unsent, and adds what there is room
- * for of the others. */
-static int gather_sessions(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
-                           struct parcel *out, struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	struct session *sessions = NULL;
-	size_t count = 0, flying = in_flight ? in_flight->session_count : 0;
-	size_t ask = BATCH_SESSIONS_MAX + flying + packer->refused_count;
-	int rc = store_sessions_unsent(packer->store, ask, &sessions, &count, e);
-	out->sessions = !rc && count ? malloc(count * sizeof *out->sessions) : NULL;
-	if (!rc && count && !out->sessions)
-		rc = err_set(e, ERR_MEMORY, "out of memory for sessions");
-	for (size_t i = 0; i < count && !rc; i++) {
-		if (flying && is_among(in_flight->sessions, flying, &sessions[i]))
-			continue;
-		const struct session *aboard = find_aboard(batch, &sessions[i]);
-		if (!aboard && is_among(packer->refused, packer->refused_count, &sessions[i]))
-			continue;
-		if (!aboard && (limits->bare || (int64_t)batch->session_count >= limits->sessions)) {
-			out->full = true;
-			continue;
-		}
-		if (!aboard)
-			rc = add_session(packer, &sessions[i], e);
-		struct parcel_session *sent = &out->sessions[out->session_count++];
-		memcpy(sent->session_id, sessions[i].session_id, sizeof sent->session_id);
-		/* It may have changed since it went aboard: what counts is what travels. */
-		sent->revision = aboard ? aboard->revision : sessions[i].revision;
-	}
-	free(sessions);
-	return rc;
-}
-
-static int describe_unit(struct packer *packer, struct unit_state *out, struct err *e)
-{
-	struct store_backlog backlog;
-	struct statvfs disk;
-	int rc = store_backlog(packer->store, &backlog, e);
-	if (rc)
-		return rc;
-	*out = (struct unit_state){
-		.version = ALZY_VERSION,
-		.unsent_points = backlog.points,
-		.unsent_events = backlog.events,
-		.oldest_unsent_ms = backlog.oldest_ms,
-		.free_bytes = statvfs(store_path(packer->store), &disk) ? -1 : (int64_t)disk.f_bavail * (int64_t)disk.f_frsize,
-	};
-	out->clock_ms = store_now_ms(packer->store, &out->clock_basis);
-	return 0;
-}
-
-/* The parts of a drop that are of this identity, by its seqs. */
-static int add_drop(struct packer *packer, const struct drop *drop, struct parcel *out, struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	struct ranges rows = {0}, seqs = {0};
-	int rc = ranges_add(&rows, drop->first, drop->last, e);
-	if (!rc)
-		rc = identity_seqs(&packer->identity, drop->stream, &rows, &seqs, e);
-	for (size_t i = 0; i < seqs.count && !rc; i++) {
-		if (ranges_contain(&packer->told[drop->stream], seqs.items[i].first))
-			continue;
-		out->full |= batch->drop_count == BATCH_DROPS_MAX;
-		if (batch->drop_count == BATCH_DROPS_MAX)
-			break;
-		struct drop *part = &batch->drops[batch->drop_count++];
-		*part = *drop;
-		part->first = seqs.items[i].first;
-		part->last = seqs.items[i].last;
-	}
-	ranges_free(&rows);
-	ranges_free(&seqs);
-	return rc;
-}
-
-/* Those of which the centre does not know, as far as there is room. */
-static int gather_drops(struct packer *packer, struct parcel *out, struct err *e)
-{
-	struct batch *batch = &packer->batch;
-	struct drop *untold = NULL;
-	size_t count = 0;
-	int rc = store_drop_list(packer->store, true, DROPS_MOST, &untold, &count, e);
-	batch->drops = rc || !count ? NULL : calloc(BATCH_DROPS_MAX, sizeof *batch->drops);
-	if (!rc && count && !batch->drops)
-		rc = err_set(e, ERR_MEMORY, "out of memory for what was dropped");
-	for (size_t i = 0; i < count && !rc; i++)
-		rc = add_drop(packer, &untold[i], out, e);
-	free(untold);
-	out->drops = batch->drop_count > 0;
-	return rc;
-}
-
-static int note_told(struct packer *packer, struct err *e)
-{
-	const struct batch *batch = &packer->batch;
-	int rc = 0;
-	for (size_t i = 0; i < batch->drop_count && !rc; i++)
-		rc = ranges_add(&packer->told[batch->drops[i].stream], batch->drops[i].first, batch->drops[i].last, e);
-	return rc;
-}
-
-/* Anew for each batch: rows are recorded meanwhile, and receipts and forks give rows other names. */
-static int look_at_identity(struct packer *packer, struct parcel *out, struct err *e)
-{
-	identity_free(&packer->identity);
-	memcpy(out->store_id, packer->store_id, sizeof out->store_id);
-	return identity_read(packer->store, packer->store_id, &packer->identity, e);
-}
-
-static int gather(struct packer *packer, const struct parcel *in_flight, const struct pack_limits *limits,
-                  struct parcel *out, struct err *e)
-{
-	let_go_of_rows(packer);
-	parcel_empty(out);
-	int rc = look_at_identity(packer, out, e);
-	if (!rc)
-		rc = gather_points(packer, in_flight, limits, out, e);
-	if (!rc)
-		rc = gather_events(packer, in_flight, limits, out, e);
-	if (!rc)
-		rc = gather_sessions(packer, in_flight, limits, out, e);
-	if (!rc && !limits->bare)
-		rc = gather_drops(packer, out, e);
-	out->loaded = !rc && (out->session_count || packer->batch.point_count || packer->batch.event_count || out->drops);
-	return rc;
 }
 
 /* ---- a batch of them ------------------------------------------------------------------------------------- */
@@ -420,6 +83,24 @@ static int name_unsure(struct packer *packer, const struct parcel *parcel, struc
 		ranges_free(&unsent);
 	}
 	return rc;
+}
+
+static int describe_unit(struct packer *packer, struct unit_state *out, struct err *e)
+{
+	struct store_backlog backlog;
+	struct statvfs disk;
+	int rc = store_backlog(packer->store, &backlog, e);
+	if (rc)
+		return rc;
+	*out = (struct unit_state){
+		.version = ALZY_VERSION,
+		.unsent_points = backlog.points,
+		.unsent_events = backlog.events,
+		.oldest_unsent_ms = backlog.oldest_ms,
+		.free_bytes = statvfs(store_path(packer->store), &disk) ? -1 : (int64_t)disk.f_bavail * (int64_t)disk.f_frsize,
+	};
+	out->clock_ms = store_now_ms(packer->store, &out->clock_basis);
+	return 0;
 }
 
 static int seal(struct packer *packer, struct parcel *out, struct err *e)
@@ -495,14 +176,14 @@ int packer_sent(struct packer *packer, const struct parcel *parcel, struct err *
 
 void packer_widen(struct packer *packer)
 {
-	packer->limits = (struct pack_limits){packer->batch_points, EVENTS_MOST, BATCH_SESSIONS_MAX, false};
+	packer->limits = (struct pack_limits){packer->batch_points, GATHER_EVENTS, BATCH_SESSIONS_MAX, false};
 	packer->passed = 0;
 }
 
 bool packer_is_narrow(const struct packer *packer)
 {
 	const struct pack_limits *limits = &packer->limits;
-	return limits->bare || limits->points < packer->batch_points || limits->events < EVENTS_MOST;
+	return limits->bare || limits->points < packer->batch_points || limits->events < GATHER_EVENTS;
 }
 
 bool packer_narrow(struct packer *packer, const struct parcel *refused)
@@ -538,7 +219,7 @@ void packer_passed(struct packer *packer)
 	} else if (packer_is_narrow(packer) && ++packer->passed > PASSED_MOST) {
 		packer->passed = 0;
 		limits->points = limits->points < packer->batch_points / 2 ? 2 * limits->points + 1 : packer->batch_points;
-		limits->events = limits->events < EVENTS_MOST / 2 ? 2 * limits->events + 1 : EVENTS_MOST;
+		limits->events = limits->events < GATHER_EVENTS / 2 ? 2 * limits->events + 1 : GATHER_EVENTS;
 	}
 }
 
@@ -578,6 +259,15 @@ static int forget_again(struct packer *packer, const struct parcel *parcel, stru
 	return rc;
 }
 
+static int note_told(struct packer *packer, struct err *e)
+{
+	const struct batch *batch = &packer->batch;
+	int rc = 0;
+	for (size_t i = 0; i < batch->drop_count && !rc; i++)
+		rc = ranges_add(&packer->told[batch->drops[i].stream], batch->drops[i].first, batch->drops[i].last, e);
+	return rc;
+}
+
 static int pack(struct packer *packer, const struct parcel *in_flight, struct parcel *out, struct err *e)
 {
 	struct pack_limits limits = packer->limits;
@@ -597,7 +287,7 @@ static int pack(struct packer *packer, const struct parcel *in_flight, struct pa
 	out->bare = limits.bare;
 	if (!rc)
 		rc = note_told(packer, e);
-	let_go_of_rows(packer);
+	gather_let_go(packer);
 	return rc ? rc : forget_again(packer, out, e);
 }
 
@@ -612,7 +302,7 @@ int packer_next(struct packer *packer, const struct parcel *in_flight, struct pa
 int packer_ask(struct packer *packer, struct parcel *out, struct err *e)
 {
 	parcel_empty(out);
-	int rc = look_at_identity(packer, out, e);
+	int rc = gather_identity(packer, out, e);
 	if (!rc)
 		rc = store_next_exchange(packer->store, &out->exchange, e);
 	if (!rc)
