@@ -55,6 +55,12 @@ bool era_holds(const struct era *era, int64_t time_ms)
 	return time_ms >= era->floor_ms && time_ms <= era->ceiling_ms;
 }
 
+bool era_may_be(const struct era *era, int64_t wall_ms)
+{
+	return era->none ||
+	       (era_holds(era, wall_ms) && wall_ms >= era->learnt_ms && wall_ms - era->learnt_ms <= WALL_YEARS * YEAR_MS);
+}
+
 /* Towards positive infinity. */
 static int64_t divide_up(int64_t a, int64_t b)
 {

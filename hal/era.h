@@ -31,6 +31,10 @@ void era_learn(struct era *era, int64_t time_ms, bool confirmed);
 /* Within floor and ceiling. */
 bool era_holds(const struct era *era, int64_t time_ms);
 
+/* Whether a system clock that nobody has set may be right: within the bounds, not before what was learnt, and no more than five years
+ * after it. One that starts at the end of its own range (2038) is not. Without a floor any is. */
+bool era_may_be(const struct era *era, int64_t wall_ms);
+
 /* How many times ERA_MS is to be added to time_ms. With the present time known otherwise (NULL: not), and without a
  * given floor: as many as bring it within a day of that, else 0. Else the fewest that bring it between floor and
  * ceiling; and one more when it is earlier than what was learnt, and then close behind it: a receiver that has rolled

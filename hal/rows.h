@@ -81,6 +81,7 @@ struct session {
 	enum session_status status;
 	int64_t started_at_ms;
 	int64_t ended_at_ms;     /* meaningful when status is SESSION_ENDED */
+	bool guessed;            /* these times are a guess: the unit does not know the time yet */
 	int64_t revision;        /* 1 when started, one more at every change by the unit */
 	int64_t held_revision;   /* that the centre holds, by what the unit has last heard; 0: none */
 	int64_t centre_revision; /* of the centre's own changes, the last that the unit has seen; 0: none (hal/merge.h) */

@@ -27,9 +27,10 @@ int clock_when(struct store *store, int64_t at_ms, int64_t mono_ms, struct when 
 	const struct store_clock *clock = &store->clock;
 	struct store_boot boot;
 	*out = (struct when){.at_ms = at_ms};
+	if (clock->boot)
+		out->mono_ms = mono_ms ? mono_ms : clamp(at_ms - clock->offset_ms, clock->from_mono_ms, clock->to_mono_ms);
 	if (clock->known)
 		return 0;
-	out->mono_ms = mono_ms ? mono_ms : clamp(at_ms - clock->offset_ms, clock->from_mono_ms, clock->to_mono_ms);
 	int rc = store_boot_get(store, clock->boot, &boot, e);
 	out->waits = boot.basis <= TIME_ESTIMATED;
 	if (!rc && !out->waits)
@@ -119,10 +120,12 @@ struct stretch {
 	int64_t boots, length_ms, from_ms; /* how many, how long together; INT64_MIN: nothing known before */
 };
 
-#define UNKNOWN_BOOTS                                                                                     \
-	" FROM boots AS b WHERE number < ?1 AND basis = 'none' AND EXISTS (SELECT 1 FROM waiting_events AS w" \
-	" WHERE w.boot = b.number)"
-#define BOOT_LENGTH "max(last_mono, (SELECT max(mono) FROM waiting_events AS w WHERE w.boot = b.number))"
+#define UNKNOWN_BOOTS                                                                                            \
+	" FROM boots AS b WHERE number < ?1 AND basis IN ('none', 'estimated')"                                      \
+	" AND (EXISTS (SELECT 1 FROM waiting_events AS w WHERE w.boot = b.number)"                                   \
+	" OR EXISTS (SELECT 1 FROM sessions AS s WHERE s.end_boot = b.boot_id OR (s.start_guess AND s.start_boot = " \
+	"b.boot_id)))"
+#define BOOT_LENGTH "max(last_mono, coalesce((SELECT max(mono) FROM waiting_events AS w WHERE w.boot = b.number), 0))"
 
 static int read_stretch(struct store *store, int64_t before, struct stretch *out, struct err *e)
 {
@@ -152,6 +155,23 @@ static int next_unknown(struct store *store, int64_t before, int64_t *out_number
 	return rc;
 }
 
+/* What this boot's offset tells of its events and sessions. Those of its sessions stay a guess unless it is `final`. */
+static int follow(struct store *store, int64_t number, int64_t offset_ms, bool estimated, bool final, struct err *e)
+{
+	char boot[UUID_TEXT] = "";
+	struct query q;
+	bool row = false;
+	query_start(&q, store, "SELECT boot_id FROM boots WHERE number = ?");
+	query_int(&q, number);
+	int rc = query_next(&q, &row, e);
+	if (!rc && row)
+		query_get_text(&q, 0, boot, sizeof boot);
+	query_end(&q);
+	if (!rc)
+		rc = guesses_correct(store, boot, offset_ms, final, e);
+	return rc ? rc : waiting_promote(store, number, &offset_ms, estimated, e);
+}
+
 static int estimate_before(struct store *store, int64_t number, int64_t began_ms, struct err *e)
 {
 	struct stretch stretch = {0};
@@ -163,7 +183,7 @@ static int estimate_before(struct store *store, int64_t number, int64_t began_ms
 	while (!rc && !(rc = next_unknown(store, number, &unknown, &length_ms, e)) && unknown) {
 		rc = write_known(store, unknown, TIME_ESTIMATED, at_ms, length_ms, e);
 		if (!rc)
-			rc = waiting_promote(store, unknown, &at_ms, true, e);
+			rc = follow(store, unknown, at_ms, true, true, e);
 		at_ms += length_ms + off_ms;
 	}
 	return rc;
@@ -180,7 +200,8 @@ static int learn(struct store *store, const char *boot, enum time_basis basis, i
 		rc = write_known(store, number, basis, offset_ms, mono_ms, e);
 	if (!rc)
 		rc = estimate_before(store, number, offset_ms, e);
-	return rc ? rc : waiting_promote(store, number, &offset_ms, basis == TIME_ESTIMATED, e);
+	bool estimated = basis == TIME_ESTIMATED;
+	return rc ? rc : follow(store, number, offset_ms, estimated, !estimated, e);
 }
 
 int store_boot_learn(struct store *store, const char *boot, enum time_basis basis, int64_t offset_ms, int64_t mono_ms,
@@ -249,6 +270,8 @@ int store_boot_as_said(struct store *store, const char *boot, struct err *e)
 	rc = query_one_int(&q, 0, &number, e);
 	if (!rc && number)
 		rc = waiting_promote(store, number, NULL, true, e);
+	if (!rc)
+		rc = guesses_settle(store, boot, e);
 	return change_end(store, rc, e);
 }
 

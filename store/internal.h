@@ -114,10 +114,16 @@ char *payload_with(const char *payload, const char *member);
 
 /* boots.c, inside a change: what a time that is handed in means by store->clock; mono_ms 0: at_ms tells that too. */
 struct when {
-	int64_t at_ms, mono_ms;
-	bool waits; /* at_ms is a guess */
+	int64_t at_ms, mono_ms; /* the latter 0: not known */
+	bool waits;             /* at_ms is a guess */
 };
 int clock_when(struct store *store, int64_t at_ms, int64_t mono_ms, struct when *out, struct err *e);
+/* guesses.c, inside a change: gives the sessions whose times are a guess by this boot those that its offset tells. Unless it is
+ * `final` they stay guesses, and can be corrected again. */
+int guesses_correct(struct store *store, const char *boot, int64_t offset_ms, bool final, struct err *e);
+/* They are as good as they will get. */
+int guesses_settle(struct store *store, const char *boot, struct err *e);
+
 /* The number of a boot, which is written down when it is new. */
 int boot_number(struct store *store, const char *boot, int64_t mono_ms, int64_t *out, struct err *e);
 

@@ -8,7 +8,7 @@
 
 #define SELECT_SESSION                                                                                     \
 	"SELECT id, session_id, user_id, machine_id, application_id, status, started_at, ended_at, revision, " \
-	"centre_revision, held_revision FROM sessions "
+	"centre_revision, held_revision, start_guess OR end_boot IS NOT NULL FROM sessions "
 
 /* No time that a row can have. */
 #define NO_TIME INT64_MIN
@@ -44,6 +44,7 @@ static struct session read_session(const struct query *q)
 		.revision = query_get_int(q, 8, 0),
 		.centre_revision = query_get_int(q, 9, 0),
 		.held_revision = query_get_int(q, 10, 0),
+		.guessed = query_get_int(q, 11, 0) != 0,
 	};
 	char status[16];
 	query_get_text(q, 1, s.session_id, sizeof s.session_id);
@@ -111,20 +112,24 @@ static int name_machine(struct store *store, struct session *s, struct err *e)
 	return rc;
 }
 
-static int insert_session(struct store *store, struct session *s, struct err *e)
+static int insert_session(struct store *store, struct session *s, const struct when *when, struct err *e)
 {
 	struct query q;
 	query_start(&q, store,
 	            "INSERT INTO sessions (session_id, user_id, machine_id, application_id, status, started_at,"
-	            " created_at, updated_at, device_id, account_id, first_seq)"
-	            " VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?5, ?5, (SELECT id FROM devices),"
+	            " created_at, updated_at, start_boot, start_mono, start_guess, device_id, account_id, first_seq)"
+	            " VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?5, ?5, ?6, ?7, ?8, (SELECT id FROM devices),"
 	            " (SELECT user_id FROM devices), (SELECT coalesce(max(seq), 0) + 1 FROM points))");
 	query_text(&q, s->session_id);
 	query_text(&q, s->user_id);
 	query_text(&q, s->machine_id);
 	query_int_unless(&q, s->application_id, 0);
 	query_int(&q, s->started_at_ms);
+	query_text(&q, store->clock.boot);
+	query_int_unless(&q, when->mono_ms, 0);
+	query_int(&q, when->waits);
 	int rc = query_run(&q, e);
+	s->guessed = when->waits;
 	s->id = sqlite3_last_insert_rowid(store->db);
 	return rc;
 }
@@ -144,7 +149,7 @@ static int start(struct store *store, struct session *s, enum session_cause caus
 	if (!rc)
 		rc = name_machine(store, s, e);
 	if (!rc)
-		rc = insert_session(store, s, e);
+		rc = insert_session(store, s, &when, e);
 	return rc ? rc : add_event(store, s, EVENT_SESSION_START, &when, cause, e);
 }
 
@@ -172,16 +177,45 @@ int store_session_start(struct store *store, const struct session *wanted, int64
 	return rc;
 }
 
-static int update_session(struct store *store, const struct session *s, int64_t at_ms, struct err *e)
+/* How long a session that was started in this boot has lasted by then, by the monotonic clock; 0: it was in another. */
+static int lasted(struct store *store, const struct session *s, const struct when *when, int64_t *out_ms, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "SELECT max(0, ? - start_mono) FROM sessions WHERE id = ? AND start_boot = ?");
+	query_int(&q, when->mono_ms);
+	query_int(&q, s->id);
+	query_text(&q, store->clock.boot);
+	return query_one_int(&q, 0, out_ms, e);
+}
+
+/* A clock that was set back must not end a session before it starts, nor at its start: then, and where both are a guess by the same
+ * boot, the monotonic clock says how long it has lasted. */
+static int after_start(struct store *store, const struct session *s, struct when *when, struct err *e)
+{
+	int64_t lasted_ms = 0;
+	bool before = when->at_ms < s->started_at_ms;
+	if (!before && !(when->waits && s->guessed && !store->clock.said))
+		return 0;
+	int rc = when->mono_ms ? lasted(store, s, when, &lasted_ms, e) : 0;
+	if (!rc && (before || lasted_ms))
+		when->at_ms = s->started_at_ms + lasted_ms;
+	return rc;
+}
+
+static int update_session(struct store *store, const struct session *s, const struct when *when, struct err *e)
 {
 	struct query q;
 	/* Above what the centre holds, which is more than this store has when it was restored from an older copy. */
 	query_start(&q, store,
-	            "UPDATE sessions SET status = ?, ended_at = ?, updated_at = ?, revision = max(?, held_revision + 1)"
+	            "UPDATE sessions SET status = ?, ended_at = ?, updated_at = ?, end_boot = ?, end_mono = ?,"
+	            " revision = max(?, held_revision + 1)"
 	            " WHERE id = ?");
 	query_text(&q, session_status_name(s->status));
 	query_int_unless(&q, s->status == SESSION_ENDED ? s->ended_at_ms : NO_TIME, NO_TIME);
-	query_int(&q, at_ms);
+	bool guess = when->waits && s->status == SESSION_ENDED;
+	query_int(&q, when->at_ms);
+	query_text(&q, guess ? store->clock.boot : NULL);
+	query_int_unless(&q, guess ? when->mono_ms : NO_TIME, NO_TIME);
 	query_int(&q, s->revision);
 	query_int(&q, s->id);
 	return query_run(&q, e);
@@ -207,13 +241,14 @@ static int change(struct store *store, enum session_status status, int64_t at_ms
 		return err_set(e, ERR_STATE, "no session is open");
 	if (out->status == status)
 		return err_set(e, ERR_STATE, "session %s is %s already", out->session_id, session_status_name(status));
-	/* A clock that was set back must not end a session before it starts. */
-	if (when.at_ms < out->started_at_ms)
-		when.at_ms = out->started_at_ms;
+	rc = after_start(store, out, &when, e);
+	if (rc)
+		return rc;
 	out->status = status;
 	out->ended_at_ms = status == SESSION_ENDED ? when.at_ms : 0;
 	out->revision++;
-	rc = update_session(store, out, when.at_ms, e);
+	out->guessed = out->guessed || (when.waits && status == SESSION_ENDED);
+	rc = update_session(store, out, &when, e);
 	return rc ? rc : add_event(store, out, types[status], &when, cause, e);
 }
 
@@ -327,8 +362,9 @@ int session_apply_edits(struct store *store, const char *session_id, const struc
 		return rc;
 	unsigned fields = merge_session(&s, edits, &s);
 	query_start(&q, store,
-	            "UPDATE sessions SET user_id = ?, machine_id = ?, application_id = ?, status = ?, started_at = ?,"
-	            " ended_at = ?, updated_at = ?, centre_revision = ? WHERE id = ?");
+	            "UPDATE sessions SET user_id = ?, machine_id = ?, application_id = ?, status = ?, started_at = ?5,"
+	            " start_guess = start_guess AND started_at = ?5, ended_at = ?, updated_at = ?, centre_revision = ?"
+	            " WHERE id = ?");
 	query_text(&q, s.user_id);
 	query_text(&q, s.machine_id);
 	query_int_unless(&q, s.application_id, 0);

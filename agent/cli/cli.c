@@ -138,6 +138,7 @@ cJSON *cli_session_json(const struct session *session)
 		cJSON_AddNullToObject(object, "application_id");
 	json_add_time(object, "started_at", session->started_at_ms);
 	json_add_time(object, "ended_at", session->status == SESSION_ENDED ? session->ended_at_ms : 0);
+	cJSON_AddBoolToObject(object, "time_guessed", session->guessed);
 	cJSON_AddNumberToObject(object, "revision", (double)session->revision);
 	return object;
 }

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LIST_DEFAULT = 20, LIST_MAX = 100000 };
 
@@ -19,6 +20,15 @@ static int64_t duration_ms(const struct session *session, int64_t now_ms)
 {
 	int64_t end_ms = session->status == SESSION_ENDED ? session->ended_at_ms : now_ms;
 	return end_ms > session->started_at_ms ? end_ms - session->started_at_ms : 0;
+}
+
+/* "2038-01-19 03:14:21 UTC ?" while that is a guess. */
+static const char *time_text(const struct session *session, int64_t at_ms, char out[SHORT_TEXT])
+{
+	text_time(at_ms, out);
+	if (session->guessed)
+		strncat(out, " ?", SHORT_TEXT - strlen(out) - 1);
+	return out;
 }
 
 static const char *application_text(const struct session *session, char out[SHORT_TEXT])
@@ -190,7 +200,7 @@ static int print_list_table(const struct session *sessions, const double *distan
 			snprintf(distance, sizeof distance, "%.1f km", distances_m[i] / 1000);
 		const char *cells[] = {s->session_id,
 		                       session_status_name(s->status),
-		                       text_time(s->started_at_ms, started),
+		                       time_text(s, s->started_at_ms, started),
 		                       text_duration(duration_ms(s, now_ms), duration),
 		                       distance,
 		                       s->user_id,
@@ -200,6 +210,11 @@ static int print_list_table(const struct session *sessions, const double *distan
 	}
 	if (!rc)
 		rc = table_print(table, e);
+	bool guessed = false;
+	for (size_t i = 0; i < count; i++)
+		guessed |= sessions[i].guessed;
+	if (!rc && guessed)
+		puts("? is a guess, by a clock that nobody has set: it is corrected once the time is known (alzy status)");
 	table_free(table);
 	return rc;
 }
@@ -316,9 +331,11 @@ static void print_show_text(const struct shown *shown)
 	char a[SHORT_TEXT], b[SHORT_TEXT];
 	printf("Session      %s\n", s->session_id);
 	printf("Status       %s\n", session_status_name(s->status));
-	printf("Started      %s, %s\n", text_time(s->started_at_ms, a), text_age(s->started_at_ms, shown->now_ms, b));
+	printf("Started      %s, %s\n", time_text(s, s->started_at_ms, a), text_age(s->started_at_ms, shown->now_ms, b));
 	if (s->status == SESSION_ENDED)
-		printf("Ended        %s, %s\n", text_time(s->ended_at_ms, a), text_age(s->ended_at_ms, shown->now_ms, b));
+		printf("Ended        %s, %s\n", time_text(s, s->ended_at_ms, a), text_age(s->ended_at_ms, shown->now_ms, b));
+	if (s->guessed)
+		puts("             ? is a guess, by a clock that nobody has set: it is corrected once the time is known");
 	printf("Duration     %s\n", text_duration(duration_ms(s, shown->now_ms), a));
 	printf("User         %s\n", or_none(s->user_id));
 	printf("Machine      %s\n", or_none(s->machine_id));

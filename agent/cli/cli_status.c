@@ -430,6 +430,8 @@ static void print_session_line(const struct status *s)
 	}
 	printf("Session   %s, started %s", session_status_name(session->status),
 	       text_age(session->started_at_ms, s->now_ms, age));
+	if (session->guessed)
+		printf(" (a guess, until the time is known)");
 	if (*session->user_id)
 		printf(", user %s", session->user_id);
 	if (*session->machine_id)

@@ -51,8 +51,8 @@ static void put_names(FILE *out, const struct session *session)
 		fputs("<name>Outside any session</name>\n", out);
 		return;
 	}
-	fprintf(out, "<name>Session %s</name><cmt>%s</cmt>", text_time(session->started_at_ms, started),
-	        session->session_id);
+	fprintf(out, "<name>Session %s%s</name><cmt>%s</cmt>", text_time(session->started_at_ms, started),
+	        session->guessed ? " (a guess)" : "", session->session_id);
 	if (*session->user_id || *session->machine_id) {
 		fputs("<desc>", out);
 		export_xml(out, session->machine_id);

@@ -84,8 +84,7 @@ static int guess_time(struct cli *cli, int64_t *out_waiting, struct err *e)
 		rc = store_era_learn(cli->store, &era, e);
 	if (!rc)
 		rc = store_waiting_count(cli->store, out_waiting, e);
-	bool can_be = era.none || (era_holds(&era, now.now_ms) && now.now_ms >= era.learnt_ms);
-	if (rc || !*out_waiting || !can_be)
+	if (rc || !*out_waiting || !era_may_be(&era, now.now_ms))
 		return rc;
 	rc = store_boot_learn(cli->store, boot_id(), era.none ? TIME_SYSTEM : TIME_ESTIMATED, now.now_ms - now.mono_ms,
 	                      now.mono_ms, e);

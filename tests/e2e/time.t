@@ -309,6 +309,37 @@ ok "rows for a stick" on stick sync --to "$SCRATCH/usb"
 is "$(lite stick "SELECT payload ->> 'time_estimated' FROM events WHERE event_type = 'bell'")" 1 \
 	"the system clock is taken when it can be right, and marked"
 near "$(event_at stick bell)" "$(now_ms)" 10000 "… as it is"
+
+# ---- sessions whose times are a guess, and what becomes of them on a stick
+# One clock can't be right, another could: the session of either is corrected once the time is known, on both sides.
+for name in guess38 guess28; do
+	unit $name clock.floor=auto
+	pair $name
+	start_at $name 20${name#guess}-01-19
+	clocked $name "$BUILD/alzy" session start --user ada >/dev/null 2>&1 || diag "no session"
+done
+session_ms=$(now_ms)
+like "$(clocked guess38 "$BUILD/alzy" session show)" '^Started +2038-.* \?, ' "session show marks a guess"
+like "$(clocked guess38 "$BUILD/alzy" session list)" '2038-01-19 .* UTC \? ' "… so does session list"
+like "$(clocked guess38 "$BUILD/alzy" session list)" 'a guess, by a clock that nobody has set' "… and says what that means"
+is "$(clocked guess38 "$BUILD/alzy" session show --json | json time_guessed)" true "… and JSON"
+like "$(clocked guess38 "$BUILD/alzy" status)" '^Session +active, started .* \(a guess, until the time is known\)' "… and status"
+like "$(clocked guess38 "$BUILD/alzy" sync --to "$SCRATCH/usb")" "1 event waits for the time" "no event goes on a stick by a clock that stands in 2038"
+is "$(lite guess38 'SELECT count(*) FROM events')" 0 "… it waits"
+ok "by one that could be right it does" clocked guess28 "$BUILD/alzy" sync --to "$SCRATCH/usb"
+is "$(lite guess28 "SELECT payload ->> 'time_estimated' FROM events WHERE event_type = 'session_start'")" 1 "… marked"
+ok "the centre takes the stick" central import "$SCRATCH/usb"
+for name in guess38 guess28; do
+	is "$(sql "SELECT extract(year FROM s.started_at) FROM alzy.sessions s WHERE s.session_id = '$(lite $name 'SELECT session_id FROM sessions')'")" \
+		"20${name#guess}" "$name: the centre has the guess"
+	ok "$name: a sync by network" clocked $name "$BUILD/alzy" sync
+	near "$(lite $name 'SELECT started_at FROM sessions')" "$session_ms" 5000 "$name: the unit has corrected it"
+	near "$(sql "SELECT round(extract(epoch FROM s.started_at) * 1000)::bigint FROM alzy.sessions s WHERE s.session_id = '$(lite $name 'SELECT session_id FROM sessions')'")" \
+		"$session_ms" 5000 "$name: … and the centre"
+	is "$(sql "SELECT p.start_at = s.started_at AT TIME ZONE 'UTC' FROM alzy.sessions s JOIN public.sessions p USING (session_id) WHERE s.session_id = '$(lite $name 'SELECT session_id FROM sessions')'")" \
+		t "$name: … in both its tables"
+	is "$(clocked $name "$BUILD/alzy" session show --json | json time_guessed)" false "$name: it is no guess any more"
+done
 set_clock lost -800000000
 clocked lost "$BUILD/alzy" event bell >/dev/null
 like "$(clocked lost "$BUILD/alzy" sync --to "$SCRATCH/usb")" "1 event waits for the time" "and not when it can't be"

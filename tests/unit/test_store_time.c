@@ -97,6 +97,78 @@ static void a_session_is_corrected(void **state)
 	assert_true(found && last.to == SESSION_ENDED && last.by_person && last.at_ms == T0 - 80000);
 }
 
+static struct session session_of(const struct rig *rig, const struct session *wanted)
+{
+	struct session s;
+	OK(store_session_by_id(rig->store, wanted->id, &s, &e));
+	return s;
+}
+
+/* A stick carries its events away with the time of a clock that was wrong: the session, which is no fact, is corrected all the same. */
+static void a_session_that_a_stick_has_carried_is_corrected(void **state)
+{
+	struct rig *rig = *state;
+	struct session s;
+	unknown(rig->store, BOOT_A);
+	OK(store_session_start(rig->store, &(struct session){0}, 900000, SESSION_BY_PERSON, &s, &e));
+	assert_true(s.guessed);
+	OK(store_boot_learn(rig->store, BOOT_A, TIME_ESTIMATED, OFFSET_A + HOUR, 910000, &e));
+	s = session_of(rig, &s);
+	assert_true(s.guessed && s.started_at_ms == T0 - 100000 + HOUR);
+	assert_int_equal(s.revision, 2);
+	OK(store_session_change(rig->store, SESSION_ENDED, 920000, SESSION_BY_PERSON, &s, &e));
+	assert_true(s.guessed && s.ended_at_ms == s.started_at_ms + 20000);
+	OK(store_boot_learn(rig->store, BOOT_A, TIME_GNSS, OFFSET_A, 1000000, &e));
+	s = session_of(rig, &s);
+	assert_true(!s.guessed && s.started_at_ms == T0 - 100000 && s.ended_at_ms == T0 - 80000);
+	int64_t revision = s.revision;
+	OK(store_boot_learn(rig->store, BOOT_A, TIME_NTP, OFFSET_A + 5000, 1000000, &e));
+	s = session_of(rig, &s);
+	assert_true(s.started_at_ms == T0 - 100000); /* it was a fact */
+	assert_int_equal(s.revision, revision);
+	assert_string_equal(events(rig), "session_start+3500000! session_end-80000");
+}
+
+/* … also when the boot ends before it knows the time: the next one does. */
+static void a_session_of_a_boot_that_never_knew_is_corrected(void **state)
+{
+	struct rig *rig = *state;
+	struct session s;
+	known(rig->store);
+	struct event event = {.event_at_ms = T0, .event_type = "first"};
+	OK(store_append_event(rig->store, &event, &e));
+	unknown(rig->store, BOOT_A);
+	OK(store_session_start(rig->store, &(struct session){0}, HOUR, SESSION_BY_PERSON, &s, &e));
+	OK(store_boot_learn(rig->store, BOOT_A, TIME_ESTIMATED, T0 + 100000 * HOUR, HOUR, &e));
+	assert_int_equal(waiting(rig->store), 0);
+	OK(store_boot_learn(rig->store, BOOT_B, TIME_GNSS, T0 + 5 * HOUR, 10, &e));
+	s = session_of(rig, &s);
+	assert_true(!s.guessed);
+	/* Four hours it was off, half of them before it. */
+	assert_true(s.started_at_ms == T0 + 3 * HOUR);
+}
+
+static void a_clock_that_is_set_back_ends_no_session_at_its_start(void **state)
+{
+	struct rig *rig = *state;
+	struct session s;
+	struct store_clock clock = {.known = true, .boot = BOOT_A, .offset_ms = OFFSET_A, .to_mono_ms = INT64_MAX / 2};
+	store_set_clock(rig->store, &clock);
+	OK(store_session_start(rig->store, &(struct session){0}, T0, SESSION_BY_PERSON, &s, &e));
+	clock.offset_ms -= 5 * HOUR;
+	store_set_clock(rig->store, &clock);
+	OK(store_session_change(rig->store, SESSION_PAUSED, T0 - 4 * HOUR, SESSION_BY_PERSON, &s, &e));
+	OK(store_session_change(rig->store, SESSION_ENDED, T0 - 3 * HOUR, SESSION_BY_PERSON, &s, &e));
+	assert_true(s.ended_at_ms == T0 + 2 * HOUR);
+	assert_string_equal(events(rig), "session_start+0 session_pause+3600000 session_end+7200000");
+	/* Another boot knows nothing of how long that was. */
+	OK(store_session_start(rig->store, &(struct session){0}, T0, SESSION_BY_PERSON, &s, &e));
+	clock.boot = BOOT_B;
+	store_set_clock(rig->store, &clock);
+	OK(store_session_change(rig->store, SESSION_ENDED, T0 - HOUR, SESSION_BY_PERSON, &s, &e));
+	assert_true(s.ended_at_ms == T0);
+}
+
 /* Known, off, two boots that never knew, off, known: 1 h, 2 h and 3 h of monotonic time, and 10 h in all. */
 static void boots_are_estimated_between_their_neighbours(void **state)
 {
@@ -371,6 +443,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_event_waits_and_gets_its_time),
 		TEST(a_session_is_corrected),
+		TEST(a_session_that_a_stick_has_carried_is_corrected),
+		TEST(a_session_of_a_boot_that_never_knew_is_corrected),
+		TEST(a_clock_that_is_set_back_ends_no_session_at_its_start),
 		TEST(boots_are_estimated_between_their_neighbours),
 		TEST(what_has_no_neighbour_before_is_put_behind),
 		TEST(a_guess_of_the_system_clock_is_marked),
