@@ -7,11 +7,7 @@ postgres_start --durable
 proxy=$(free_port)
 central_init "public_url = http://127.0.0.1:$proxy"
 central_start || die "no centre: $(log_of central)"
-mkdir "$SCRATCH/kept"
-mode() { echo "$1" >"$SCRATCH/mode"; }
-mode pass
-start proxy perl "$RIG/centre.pl" "$proxy" "$CENTRAL_PORT" "$SCRATCH/mode" "$SCRATCH/kept"
-await log_has proxy listening || die "no proxy"
+proxy_start "$proxy"
 for name in car van lorry; do unit "$name" sync.batch_points=300 sync.timeout=2s gnss.source="replay:$SCRATCH/drive.json"; done
 perl -e 'for (0 .. 999) { printf qq({"class":"TPV","device":"d","mode":3,"time":"2024-05-01T10:%02d:%02d.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n), $_ / 60, $_ % 60, 50 + $_ / 1e5, $_ / 100 }' \
 	>"$SCRATCH/drive.json"

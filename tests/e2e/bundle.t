@@ -14,7 +14,6 @@ record() { # NAME COUNT: so many points more, one a second, and the events and s
 	clock=$((clock + $2 + 100))
 }
 held() { sql "SELECT count(*) FROM alzy.points WHERE id >> 40 = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid "$1")')"; }
-unsent() { on "$1" status --json | json points.unsent; }
 files() { ls "$1" | grep -c "\\.${2:-batch}\$"; } # FOLDER [batch|receipt]
 to() { on "$1" sync --to "$2" --json | json "$3"; }
 

@@ -3,8 +3,6 @@
 # goes, and a network that comes is used soon.
 . "$(dirname "$0")/../lib/rig.sh"
 
-unsent() { on car status --json | json "$1.unsent"; }
-nothing_unsent() { [ "$(unsent points) $(unsent events)" = "0 0" ]; }
 
 # ---- alzy-syncd waits for everything, in whatever order it comes
 unit car sync.interval=1s sync.timeout=2s store.commit_interval=200ms
@@ -16,7 +14,7 @@ link=$(pair_link car)
 refuses "pairing while the centre is off" 15 . on car pair "$link"
 central_start || die "no centre: $(log_of central)"
 ok "pairing beside the daemon" on car pair "$link"
-ok "syncd finds out, and sends the event" await nothing_unsent
+ok "syncd finds out, and sends the event" await nothing_unsent car
 is "$(sql 'SELECT count(*) FROM public.events')" 1 "… which is held"
 
 # ---- the centre goes and comes
@@ -25,7 +23,7 @@ ok "an event while the centre is off" on car event second
 ok "syncd says so" await log_has syncd-car '^<4>.*(refused|connect|reach)'
 ok "… and lives on" alive syncd-car
 central_start || die "no centre: $(log_of central)"
-AWAIT_SECONDS=60 await nothing_unsent # its backoff is seconds by now
+AWAIT_SECONDS=60 await nothing_unsent car # its backoff is seconds by now
 tap $? "the centre is back: syncd sends"
 is "$(sql "SELECT string_agg(event_type, ' ' ORDER BY event_id) FROM public.events")" "first second" "once each"
 
@@ -35,7 +33,7 @@ ok "an event while Postgres is off" on car event third
 ok "the gateway lives on" alive central
 is "$(curl -s -m 5 -o "$SCRATCH/body" -w '%{http_code}' "$CENTRAL_URL/healthz")" 503 "… and says that it can't serve"
 postgres_again
-AWAIT_SECONDS=60 await nothing_unsent
+AWAIT_SECONDS=60 await nothing_unsent car
 tap $? "Postgres is back: syncd sends"
 
 # ---- recording and sending at once
@@ -76,7 +74,7 @@ sed -i 's/^commit_interval = .*/commit_interval = 1s/' "$SCRATCH/car/alzy.conf"
 # ---- SIGTERM
 ok "SIGTERM ends the agent within a second" within_a_second agent-car
 ok "systemd is told that it stops" grep -q '^STOPPING=1' "$SCRATCH/agent-car-notify.log"
-AWAIT_SECONDS=60 await nothing_unsent
+AWAIT_SECONDS=60 await nothing_unsent car
 tap $? "syncd sends what was left"
 ok "SIGTERM ends syncd within a second" within_a_second syncd-car
 same_rows car "two recordings"

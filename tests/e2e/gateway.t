@@ -30,12 +30,6 @@ not_listening() { ! listening "$1"; }
 locked_out() { # COUNT: so many connections wait for a lock
 	[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")" -ge "$1" ]
 }
-ask() { # PATH [CURL OPTION…]: STATUS and what else the headers say, then the body
-	curl -sS -m 20 -o "$SCRATCH/body" -D "$SCRATCH/head" -w '%{http_code}' "${@:2}" "$CENTRAL_URL$1" || echo " (curl: $?)"
-}
-post() { # PATH FILE [CURL OPTION…]
-	ask "$1" --data-binary "@$2" -H 'Content-Type: application/octet-stream' "${@:3}"
-}
 error() { json error <"$SCRATCH/body"; }
 gives() { # STATUS ERROR DESCRIPTION COMMAND…: the command is answered so
 	is "$("${@:4}") $(error)" "$1 $2" "$3"

@@ -6,8 +6,6 @@ postgres_start
 central_init 'workers = 2'
 ALZY_TEST_DSN=$DSN ALZY_TEST_KEY=$SCRATCH/central/central.key ALZY_TEST_OUT=$SCRATCH "$BUILD/tests/test_ingest" \
 	>"$SCRATCH/envelopes.log" 2>&1 || die "no envelopes: $(log_of envelopes)"
-ask() { curl -sS -m 20 -o "$SCRATCH/body" -D "$SCRATCH/head" -w '%{http_code}' "${@:2}" "$CENTRAL_URL$1" || echo " (curl: $?)"; }
-post() { ask "$1" --data-binary "@$2" -H 'Content-Type: application/octet-stream' "${@:3}"; }
 restart() { # LINES of [server]…
 	central_conf 'workers = 2' "$@"
 	central_stop

@@ -16,7 +16,6 @@ ip link set alzy0 up
 ip link set alzy1 up
 network_comes() { ip addr add $HERE/24 dev alzy0; }
 network_goes() { ip addr del $HERE/24 dev alzy0; }
-nothing_unsent() { [ "$(on car status --json | json points.unsent) $(on car status --json | json events.unsent)" = "0 0" ]; }
 
 network_comes
 postgres_start
@@ -34,7 +33,7 @@ kill -STOP "$(pid_of syncd-car)"
 network_goes
 network_comes
 kill -CONT "$(pid_of syncd-car)"
-AWAIT_SECONDS=20 await nothing_unsent
+AWAIT_SECONDS=20 await nothing_unsent car
 tap $? "it is sent when a network comes, hours before the interval is over"
 
 # ---- no network for a while
@@ -48,7 +47,7 @@ AWAIT_SECONDS=60 await tries 3
 tap $? "… and tries again"
 is "$(log_of syncd-car | grep -c '^<4>')" 1 "… and does not say it again"
 network_comes
-AWAIT_SECONDS=20 await nothing_unsent
+AWAIT_SECONDS=20 await nothing_unsent car
 tap $? "the network is back: it is sent"
 
 # ---- a centre that refuses
@@ -58,7 +57,7 @@ ok "syncd says so" await log_has syncd-car '^<4>.*deactivated'
 sql "UPDATE alzy.devices SET is_active = true"
 ok "when it is again, alzy sync sends" on car sync
 ok "another event" on car event again
-AWAIT_SECONDS=20 await nothing_unsent
+AWAIT_SECONDS=20 await nothing_unsent car
 tap $? "syncd has seen that, and goes on without waiting for an hour"
 
 # ---- SIGTERM in the middle of an exchange

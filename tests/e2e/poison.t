@@ -130,10 +130,7 @@ ok "the rows are offered once more" on car queue retry
 refuses "to a centre that has a fault in whatever it does" 16 'HTTP status 500' on car sync
 is "$(unsent) $(on car queue --rejected --json)" "2 []" "… no row is guilty of that"
 sql "ALTER TABLE alzy.stores DROP CONSTRAINT broken"
-mkdir "$SCRATCH/kept"
-mode() { echo "$1" >"$SCRATCH/mode"; }
-start proxy perl "$RIG/centre.pl" "$proxy" "$CENTRAL_PORT" "$SCRATCH/mode" "$SCRATCH/kept"
-await log_has proxy listening || die "no proxy"
+proxy_start "$proxy"
 sqlite3 "$SCRATCH/car/store.db" "UPDATE centre SET url = 'http://127.0.0.1:$proxy'"
 for answer in 'refuse 400 VERSION' 'refuse 400 INVALID' 'refuse 413 LIMIT' 500 nothing; do
 	mode "$answer"

@@ -15,7 +15,6 @@ whole() { # NAME DESCRIPTION
 	ok "… and alzy-central check" central check
 }
 held() { sql "SELECT count(*) FROM alzy.points p JOIN alzy.devices d ON d.id = p.device_id WHERE d.name = '$1'"; } # NAME
-unsent() { on "$1" status --json | json points.unsent; }
 
 dump empty # of before any unit
 for name in car van; do

@@ -30,11 +30,7 @@ for statement in 'DROP TABLE alzy.points' 'ALTER TABLE alzy.devices ADD x int' '
 	'DELETE FROM alzy.rejected' 'DELETE FROM alzy.migrations' 'INSERT INTO alzy.migrations VALUES (99, 1)' 'CREATE TABLE alzy.x (x int)' 'CREATE TABLE public.x (x int)'; do
 	may_not "$statement"
 done
-mkdir "$SCRATCH/kept"
-mode() { echo "$1" >"$SCRATCH/mode"; }
-mode pass
-start proxy perl "$RIG/centre.pl" "$proxy" "$CENTRAL_PORT" "$SCRATCH/mode" "$SCRATCH/kept"
-await log_has proxy listening || die "no proxy"
+proxy_start "$proxy"
 
 seen=0
 drive() { # NAME: so many more points

@@ -256,6 +256,16 @@ central_start() {
 	start_ready central env ALZY_CONFIG="$SCRATCH/serve.conf" "$BUILD/alzy-central" serve
 }
 central_stop() { stop central; }
+# PATH [CURL OPTION…]: STATUS and what else -w says; head and body are in $SCRATCH/head and $SCRATCH/body.
+ask() { curl -sS -m 20 -o "$SCRATCH/body" -D "$SCRATCH/head" -w '%{http_code}' "${@:2}" "$CENTRAL_URL$1" || echo " (curl: $?)"; }
+post() { ask "$1" --data-binary "@$2" -H 'Content-Type: application/octet-stream' "${@:3}"; } # PATH FILE [CURL OPTION…]
+proxy_start() { # PORT: what stands there before the centre, and misbehaves as mode says: see centre.pl
+	mkdir "$SCRATCH/kept"
+	mode pass
+	start proxy perl "$RIG/centre.pl" "$1" "$CENTRAL_PORT" "$SCRATCH/mode" "$SCRATCH/kept"
+	await log_has proxy listening || die "no proxy"
+}
+mode() { echo "$1" >"$SCRATCH/mode"; }
 healthy() { curl -fsS -m 5 "${@:2}" "${1:-$CENTRAL_URL}/healthz"; } # [URL [CURL OPTIONS…]]
 
 # ---- units: each with its own configuration and store ---------------------------------------------------------
@@ -387,6 +397,8 @@ store_sessions() { # NAME
 			coalesce('|' || machine_id, '') || '|' || revision
 		FROM sessions ORDER BY session_id"
 }
+unsent() { on "$1" status --json | json "${2:-points}.unsent"; } # NAME [points|events|sessions]
+nothing_unsent() { [ "$(unsent "$1") $(unsent "$1" events)" = "0 0" ]; } # NAME
 store_uuid() { on "$1" status --json | json store_id; }
 gpsd_rows() { perl "$RIG/epochs.pl" "$SCRATCH/witness.log"; } # the epochs that gpsd reported, by the raw values
 same_rows() { # NAME DESCRIPTION: Postgres, the store, and what gpsd reported are the same, row for row
