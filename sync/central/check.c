@@ -4,6 +4,7 @@
 
 #include "hal/args.h"
 #include "hal/json.h"
+#include "hal/text.h"
 #include "sync/central/central_common.h"
 #include "sync/central/store_rows.h"
 
@@ -20,16 +21,17 @@ static const struct {
 	const char *name, *text;
 	bool fault;
 } findings[FINDINGS] = {
-	[LOST] = {"lost", "are said to be held, and are in no table", true},
-	[UNKNOWN] = {"unknown", "are in the table, and nothing says that they are held", true},
-	[TWICE] = {"twice", "are in the table more than once", true},
-	[ALTERED] = {"altered", "are not, or not all, what was received", true},
-	[ASIDE_LOST] = {"rejected_lost", "are said to be rejected, and are not in alzy.rejected", true},
-	[ASIDE_UNKNOWN] = {"rejected_unknown", "are in alzy.rejected, and nothing says that they are rejected", true},
-	[CONFLICT] = {"conflict", "are held with other content than a unit has sent since, which is in alzy.rejected",
-                  false},
-	[UNPROVEN] = {"unproven", "have no digest of what was received", false},
+	[LOST] = {"lost", "said to be held, and in no table", true},
+	[UNKNOWN] = {"unknown", "in the table, and not said to be held", true},
+	[TWICE] = {"twice", "in the table more than once", true},
+	[ALTERED] = {"altered", "not, or not all, what was received", true},
+	[ASIDE_LOST] = {"rejected_lost", "said to be rejected, and not in alzy.rejected", true},
+	[ASIDE_UNKNOWN] = {"rejected_unknown", "in alzy.rejected, and not said to be rejected", true},
+	[CONFLICT] = {"conflict", "held with other content than a unit has sent since, which is in alzy.rejected", false},
+	[UNPROVEN] = {"unproven", "without a digest of what was received", false},
 };
+
+static const char *const row_names[STREAM_COUNT] = {[STREAM_POINTS] = "point", [STREAM_EVENTS] = "event"};
 
 /* A time as RFC 3339. */
 #define UTC(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
@@ -38,7 +40,10 @@ struct check {
 	struct pg *pg;
 	bool json;
 	cJSON *stores, *stray, *proofs; /* proofs: only of one device, else NULL */
-	int64_t store_count, faults, rows[STREAM_COUNT];
+	int64_t store_count, rows[STREAM_COUNT];
+	int64_t faults;  /* in the tables */
+	int64_t differs; /* stores of which their units say that rows are not as they were recorded */
+	int64_t unproven[STREAM_COUNT];
 };
 
 /* One stream of the store that is looked at. */
@@ -150,23 +155,25 @@ static int judge_stretches(struct look *look, const struct pg_result *found, con
 	return rc;
 }
 
-/* *after moves on; it stays where it is when there are no more. */
+/* *after moves on; it stays where it is when there are no more. Stretches may overlap, where rows were deleted by hand and came again:
+ * each is looked at for itself. */
 static int check_some_stretches(struct look *look, struct verify_block *blocks, struct range *after, struct err *e)
 {
 	struct table_source table = table_source(look->check->pg, look->sets, look->stream, false);
 	struct pg_result *found = NULL;
 	int rc = read_stretches(look, after, &found, e);
-	size_t count = rc ? 0 : pg_rows(found);
+	size_t count = rc ? 0 : pg_rows(found), from = 0;
 	for (size_t i = 0; i < count && !rc; i++) {
 		struct range stretch = {pg_int(found, i, 0), pg_int(found, i, 1)};
-		if (stretch.first <= after->last)
-			rc = err_set(e, ERR_DIFFERS, "alzy.stretches of store number %" PRId64 " overlap at %s %" PRId64,
-			             look->sets->number, stream_name(look->stream), stretch.first);
 		blocks[i] = (struct verify_block){.first = stretch.first, .last = stretch.last};
+		if (i > from && stretch.first <= blocks[i - 1].last) {
+			rc = verify_digest_blocks(&table.source, blocks + from, i - from, e);
+			from = i;
+		}
 		*after = stretch;
 	}
 	if (!rc)
-		rc = verify_digest_blocks(&table.source, blocks, count, e);
+		rc = verify_digest_blocks(&table.source, blocks + from, count - from, e);
 	if (!rc)
 		rc = judge_stretches(look, found, blocks, e);
 	pg_result_free(found);
@@ -176,11 +183,10 @@ static int check_some_stretches(struct look *look, struct verify_block *blocks, 
 static int check_stretches(struct look *look, struct err *e)
 {
 	struct verify_block *blocks = calloc(STRETCHES_AT_ONCE, sizeof *blocks);
-	struct range after = {0, 0};
-	int64_t before = -1;
+	struct range after = {0, 0}, before = {-1, -1};
 	int rc = blocks ? 0 : err_set(e, ERR_MEMORY, "out of memory for stretches");
-	while (!rc && after.last != before) {
-		before = after.last;
+	while (!rc && (after.first != before.first || after.last != before.last)) {
+		before = after;
 		rc = check_some_stretches(look, blocks, &after, e);
 	}
 	free(blocks);
@@ -194,14 +200,16 @@ static void tell(struct look *look, const char *store_id, const char *device, cJ
 	cJSON *one = cJSON_AddObjectToObject(object, stream_name(look->stream));
 	cJSON_AddNumberToObject(one, "rows", (double)ranges_total(&look->present));
 	look->check->rows[look->stream] += ranges_total(&look->present);
+	look->check->unproven[look->stream] += ranges_total(&look->found[UNPROVEN]);
 	for (int i = 0; i < FINDINGS; i++) {
-		char ranges[256];
+		char ranges[256], rows[SHORT_TEXT];
 		json_add_ranges(one, findings[i].name, &look->found[i]);
 		if (!look->found[i].count)
 			continue;
 		look->check->faults += findings[i].fault;
 		if (!look->check->json)
-			printf("store %s, device %s: %s %s %s\n", store_id, device, stream_name(look->stream),
+			printf("store %s, device %s: %s (%s): %s\n", store_id, device,
+			       text_counted(ranges_total(&look->found[i]), row_names[look->stream], rows),
 			       ranges_format(&look->found[i], ranges, sizeof ranges), findings[i].text);
 	}
 }
@@ -270,7 +278,7 @@ static int check_stray(struct check *check, struct err *e)
 {
 	static const char *const sql[STREAM_COUNT] = {STRAY_SQL("id", "alzy.points"),
 	                                              STRAY_SQL("event_id", "public.events")};
-	char most[NUMBER_TEXT];
+	char most[NUMBER_TEXT], rows[SHORT_TEXT];
 	const char *value = most;
 	int rc = 0;
 	snprintf(most, sizeof most, "%d", NAMED_MOST);
@@ -284,9 +292,9 @@ static int check_stray(struct check *check, struct err *e)
 		if (!rc && pg_rows(found)) {
 			check->faults++;
 			if (!check->json)
-				printf("%zu%s %s have an id that is of no store, the first one %s\n", pg_rows(found),
-				       pg_rows(found) == NAMED_MOST ? " or more" : "", stream_name((enum stream)s),
-				       pg_text(found, 0, 0));
+				printf("%s%s: with an id that is of no store, the first one %s\n",
+				       text_counted((int64_t)pg_rows(found), row_names[s], rows),
+				       pg_rows(found) == NAMED_MOST ? " or more" : "", pg_text(found, 0, 0));
 		}
 		pg_result_free(found);
 	}
@@ -317,23 +325,35 @@ static int check_stores(struct check *check, const char *device, struct err *e)
 	return rc;
 }
 
+/* Without a fault. */
+static void praise(const struct check *check)
+{
+	char points[SHORT_TEXT], events[SHORT_TEXT], stores[SHORT_TEXT];
+	const int64_t *rows = check->rows, *unproven = check->unproven;
+	printf("every range of %s is true; %s and %s are what was received\n",
+	       text_counted(check->store_count, "store", stores),
+	       text_counted(rows[STREAM_POINTS] - unproven[STREAM_POINTS], "point", points),
+	       text_counted(rows[STREAM_EVENTS] - unproven[STREAM_EVENTS], "event", events));
+}
+
 static int conclude(struct check *check, struct err *e)
 {
 	if (check->json) {
 		cJSON *object = cJSON_CreateObject();
-		cJSON_AddBoolToObject(object, "whole", !check->faults);
+		cJSON_AddBoolToObject(object, "whole", !check->faults && !check->differs);
 		cJSON_AddItemToObject(object, "stores", cJSON_Duplicate(check->stores, true));
 		cJSON_AddItemToObject(object, "stray", cJSON_Duplicate(check->stray, true));
 		if (check->proofs)
 			cJSON_AddItemToObject(object, "proofs", cJSON_Duplicate(check->proofs, true));
 		central_print_json(object);
 	} else if (!check->faults) {
-		printf("the %" PRId64 " points and %" PRId64 " events of %" PRId64 " store%s are those that were received, and"
-		       " every range is true\n",
-		       check->rows[STREAM_POINTS], check->rows[STREAM_EVENTS], check->store_count,
-		       check->store_count == 1 ? "" : "s");
+		praise(check);
 	}
-	return check->faults ? err_set(e, ERR_DIFFERS, "the tables are not what was received") : 0;
+	if (check->faults)
+		return err_set(e, ERR_DIFFERS, "the tables are not what was received");
+	return check->differs
+	           ? err_set(e, ERR_DIFFERS, "the tables are what was received, and not what a unit has recorded")
+	           : 0;
 }
 
 /* ---- asking the units ------------------------------------------------------------------------------------------- */
@@ -379,7 +399,7 @@ static int tell_proofs(struct check *check, const char *device, struct err *e)
 	                  1, &device);
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
 		tell_proof(check, found, i);
-		check->faults += !strcmp(pg_text(found, i, 3), "differs");
+		check->differs += !strcmp(pg_text(found, i, 3), "differs");
 	}
 	pg_result_free(found);
 	return rc;

@@ -180,9 +180,23 @@ agrees "added"
 check
 is "$? $(finds points unknown) $(finds points twice) $(finds events unknown)" "23 20000-20000 55-55 500-500" "check finds them"
 is "$(json stray.points.0 <"$SCRATCH/check")" "$((base * 8))" "… and the one that is of no store"
+central check >"$SCRATCH/check.text" 2>&1
+like "$(cat "$SCRATCH/check.text")" '^store [-0-9a-f]{36}, device 1 car: 1 point \(20000\): in the table, and not said to be held$' "… in words"
+like "$(cat "$SCRATCH/check.text")" "^1 point: with an id that is of no store, the first one $((base * 8))\$" "… each of them"
 sql "DELETE FROM alzy.points WHERE id >= $base AND lat = 1 AND lng = 1; DELETE FROM public.events WHERE event_type = 'more'"
 verify
 is $? 0 "all as it was"
+
+# ---- stretches that overlap: rows were taken out of table and ranges by hand, and came again with others
+sql "UPDATE alzy.stores SET points_held = points_held - '{[7,9)}'; DELETE FROM alzy.points WHERE id - $base IN (7, 8)"
+ok "rows that the centre has let go of by hand come again" on car sync
+is "$(sql "SELECT count(*) FROM alzy.stretches a JOIN alzy.stretches b USING (store_number, stream) WHERE stream = 'points'
+	AND a.first_seq < b.first_seq AND a.last_seq >= b.first_seq")" 1 "… as a stretch within another"
+like "$(central check)" '^every range of 1 store is true; [0-9]+ points and [0-9]+ events are what was received$' "check looks at each for itself"
+sql "UPDATE alzy.points SET lat = lat + 1 WHERE id = $base + 8"
+check
+is "$? $(finds points altered | grep -c .)" "23 1" "… and finds what is altered in both"
+sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = $base + 8"
 
 # ---- rejected rows: a rule of somebody's own
 sql "ALTER TABLE alzy.points ADD CONSTRAINT not_there CHECK (lat <> 3) NOT VALID;
