@@ -201,7 +201,7 @@ static void test_copies_give_the_same_names(void **state)
 {
 	struct rig copy = {.store = NULL}, *rigs[2] = {*state, &copy};
 	static const struct range conflicts[2][3] = {{{2, 3}, {7, 8}, {5, 5}}, {{5, 8}, {2, 2}, {3, 3}}};
-	char command[300], moved[2][300];
+	char command[300], moved[2][512];
 	rig_append(rigs[0], 10, 0);
 	store_close(rigs[0]->store);
 	snprintf(rigs[1]->path, sizeof rigs[1]->path, "%s/copy.db", rigs[0]->folder);
