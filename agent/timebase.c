@@ -52,15 +52,31 @@ void timebase_start(struct timebase *t, const struct era *era, int64_t mono_ms, 
 	*t = (struct timebase){.era = *era, .offset_ms = wall_ms - mono_ms, .since_mono_ms = mono_ms};
 	t->basis = era->none ? TIME_SYSTEM : TIME_NONE;
 	t->wall = (struct timebase_way){true, t->offset_ms, mono_ms};
+	struct timebase_ration full = {(int64_t)TIMEBASE_TOLD * TIMEBASE_TOLD_MS, mono_ms};
+	t->step_ration = t->repair_ration = t->doubt_ration = full;
+}
+
+static bool may_tell(struct timebase_ration *ration, int64_t mono_ms)
+{
+	int64_t most_ms = (int64_t)TIMEBASE_TOLD * TIMEBASE_TOLD_MS,
+			credit_ms = ration->credit_ms + mono_ms - ration->mono_ms;
+	ration->credit_ms = credit_ms < most_ms ? credit_ms : most_ms;
+	ration->mono_ms = mono_ms;
+	bool may = ration->credit_ms >= TIMEBASE_TOLD_MS;
+	ration->credit_ms -= may ? TIMEBASE_TOLD_MS : 0;
+	return may;
 }
 
 void timebase_look(struct timebase *t, int64_t mono_ms, int64_t wall_ms, bool synchronized, struct timebase_news *news)
 {
 	int64_t offset_ms = wall_ms - mono_ms;
-	if (!close_to(offset_ms, t->wall.offset_ms, TIMEBASE_STEP_MS)) {
-		news->stepped = true;
-		news->step_from_ms = mono_ms + t->wall.offset_ms;
+	if (!close_to(offset_ms, t->wall.offset_ms, TIMEBASE_STEP_MS) && !t->steps++)
+		t->step_from_offset_ms = t->wall.offset_ms;
+	if (t->steps && may_tell(&t->step_ration, mono_ms)) {
+		news->steps = t->steps;
+		news->step_from_ms = mono_ms + t->step_from_offset_ms;
 		news->step_to_ms = wall_ms;
+		t->steps = 0;
 	}
 	t->wall = (struct timebase_way){true, offset_ms, mono_ms};
 	if (t->era.none)
@@ -156,8 +172,11 @@ void timebase_fix(struct timebase *t, int64_t mono_ms, int64_t *fix_ms, struct t
 	news->strays = count_strays(t, mono_ms, *fix_ms);
 	if (news->strays == 0 || news->strays >= TIMEBASE_STRAYS) {
 		bool doubtful = contradicts(known, offset_ms, mono_ms) || !era_holds(&t->era, *fix_ms);
-		news->repaired |= shift != t->shift;
-		news->doubted |= doubtful && !t->doubtful;
+		if (shift != t->shift_told && may_tell(&t->repair_ration, mono_ms)) {
+			news->repaired = true;
+			t->shift_told = shift;
+		}
+		news->doubted |= doubtful && !t->doubtful && may_tell(&t->doubt_ration, mono_ms);
 		t->shift = shift;
 		t->doubtful = doubtful;
 	}

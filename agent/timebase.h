@@ -24,6 +24,9 @@ enum {
 	/* A fix that is further than that from what is known counts only with others that go on from it, by no more than this: a recording
 	 * that is fed to gpsd may be sparse. */
 	TIMEBASE_STRAYS = 3,
+	/* Of each kind of news so many are told at once, and then one in so long: a clock that steps to and fro must not fill the store. */
+	TIMEBASE_TOLD = 4,
+	TIMEBASE_TOLD_MS = 600000,
 	TIMEBASE_AGREE_MS = 3600000,
 };
 
@@ -32,6 +35,11 @@ struct timebase_way {
 	bool there;
 	int64_t offset_ms;
 	int64_t mono_ms; /* as of when */
+};
+
+/* What may still be told of one kind of news. */
+struct timebase_ration {
+	int64_t credit_ms, mono_ms;
 };
 
 struct timebase {
@@ -53,17 +61,22 @@ struct timebase {
 	int stray_count;
 	int64_t stray_ms, stray_mono_ms; /* the last of them */
 	int shift;                       /* of the last fix, in 1024 weeks */
-	bool doubtful;                   /* the last fix contradicts what is known otherwise, or is outside the bounds */
-	bool outside;                    /* so was the last that kept up with the monotonic clock: it is not believed */
+	int shift_told;
+	/* Steps of the system clock that are not told yet, and by what it went before the first of them. */
+	int steps;
+	int64_t step_from_offset_ms;
+	struct timebase_ration step_ration, repair_ration, doubt_ration;
+	bool doubtful; /* the last fix contradicts what is known otherwise, or is outside the bounds */
+	bool outside;  /* so was the last that kept up with the monotonic clock: it is not believed */
 };
 
 /* What a look or a fix has brought. */
 struct timebase_news {
 	bool changed;  /* what is known: to be written down */
-	bool repaired; /* the shift is another than before */
+	bool repaired; /* the shift is another than was told last */
 	bool doubted;  /* the fix contradicts what is known, and the one before did not */
 	int strays; /* the fix is far from what is known, the so-manieth in a row: below TIMEBASE_STRAYS it stands alone */
-	bool stepped; /* the system clock, from … to */
+	int steps;  /* of the system clock since that was told last, from … to */
 	int64_t step_from_ms, step_to_ms;
 };
 

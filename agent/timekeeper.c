@@ -37,6 +37,8 @@ static void tell_step(const struct timekeeper *k, int64_t mono_ms, const struct 
 	cJSON *payload = cJSON_CreateObject();
 	json_add_time(payload, "from", news->step_from_ms);
 	json_add_time(payload, "to", news->step_to_ms);
+	if (news->steps > 1)
+		cJSON_AddNumberToObject(payload, "count", news->steps);
 	pending_event(pending, EVENT_CLOCK_STEP, timekeeper_at(k, mono_ms), true, payload);
 }
 
@@ -50,7 +52,7 @@ void timekeeper_look(struct timekeeper *k, struct pending *pending)
 		return;
 	timebase_look(&k->base, mono_ms, wall_ms, clock_synchronized(), &news);
 	k->unwritten |= news.changed;
-	if (news.stepped)
+	if (news.steps)
 		tell_step(k, mono_ms, &news, pending);
 }
 

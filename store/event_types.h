@@ -32,7 +32,7 @@
 	X(OVERRUN, "overrun", "reports were lost because the store was too slow for too long; payload: reports, for_s") \
 	X(TIME_REPAIRED, "time_repaired", "times of fixes are moved from here on; payload: weeks")                      \
 	X(TIME_DOUBTFUL, "time_doubtful", "the receiver's time contradicts what is known; payload: said, basis")        \
-	X(CLOCK_STEP, "clock_step", "the system clock was set; payload: from, to")                                      \
+	X(CLOCK_STEP, "clock_step", "the system clock was set; payload: from, to, count")                               \
 	X(MARK, "mark", "a person marked this place; payload: seq of the point, note")
 
 enum event_type {

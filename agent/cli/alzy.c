@@ -26,7 +26,7 @@ static const struct verb verbs[] = {
 	{"gaps", cli_gaps, "list when nothing was recorded, and why"},
 	{"export", cli_export, "write points as GPX, GeoJSON, CSV or an SVG picture"},
 	{"config check", cli_config_check, "read the configuration and say whether it is right"},
-	{"config show", cli_config_show, "show every setting as it is in force"},
+	{"config show", cli_config_show, "show every setting, as the file and the defaults have it"},
 };
 
 int main(int argc, char **argv)

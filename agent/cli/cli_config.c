@@ -1,4 +1,4 @@
-/* The configuration: is it right, can it work here, and what is in force. */
+/* The configuration: is it right, can it work here, and what does it say with the defaults. */
 #include "agent/cli/advice.h"
 #include "agent/cli/cli.h"
 #include "hal/args.h"
@@ -93,8 +93,8 @@ int cli_config_show(int argc, char **argv, struct err *e)
 	struct conf_unit conf;
 	const char *path = NULL;
 	bool json = false, help;
-	int rc = read_config(argc, argv, "alzy config show", "Shows every setting as it is in force.", &json, &help, &path,
-	                     &conf, e);
+	int rc = read_config(argc, argv, "alzy config show", "Shows every setting, as the file and the defaults have it.",
+	                     &json, &help, &path, &conf, e);
 	if (rc || help)
 		return rc;
 	if (json)

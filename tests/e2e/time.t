@@ -310,6 +310,16 @@ is "$(lite stick "SELECT payload ->> 'time_estimated' FROM events WHERE event_ty
 	"the system clock is taken when it can be right, and marked"
 near "$(event_at stick bell)" "$(now_ms)" 10000 "… as it is"
 
+# ---- a clock that is believed as it is, and is set back during a session
+unit back
+set_clock back +0
+clocked back "$BUILD/alzy" session start >/dev/null 2>&1 || diag "no session"
+began_ms=$(now_ms)
+set_clock back -7200
+clocked back "$BUILD/alzy" session end >/dev/null || diag "no end"
+lasted=$(lite back 'SELECT ended_at - started_at FROM sessions')
+ok "a session across a step back lasts as long as it has lasted: $lasted ms" test "$lasted" -ge $(($(now_ms) - began_ms - 1500)) -a "$lasted" -gt 0
+
 # ---- sessions whose times are a guess, and what becomes of them on a stick
 # One clock can't be right, another could: the session of either is corrected once the time is known, on both sides.
 for name in guess38 guess28; do

@@ -302,7 +302,7 @@ static void a_clock_that_nobody_has_set_is_not_believed(void **state)
 		assert_true(time_parse(clocks[i], &wall));
 		start("auto", wall);
 		look(10000, wall + 10000, false);
-		assert_false(timebase_known(&tb) || news.changed || news.stepped);
+		assert_false(timebase_known(&tb) || news.changed || news.steps);
 		assert_true(timebase_at(&tb, 20000) == wall + 20000); /* the best guess */
 		fixes(30000, 1000, 5, 0);
 		assert_true(timebase_known(&tb) && timebase_at(&tb, 0) == boot_ms);
@@ -319,17 +319,42 @@ static void steps_are_told(void **state)
 	start("auto", boot_ms);
 	look(10000, boot_ms + 10000, true);
 	look(20000, boot_ms + 21500, true); /* slewed */
-	assert_false(news.stepped);
+	assert_int_equal(news.steps, 0);
 	look(30000, boot_ms + 30000 - HOUR, true);
-	assert_true(news.stepped);
+	assert_int_equal(news.steps, 1);
 	assert_true(news.step_from_ms == boot_ms + 31500 && news.step_to_ms == boot_ms + 30000 - HOUR);
 	assert_true(news.changed); /* NTP says that it was wrong */
 	look(40000, boot_ms + 40000 - HOUR, false);
-	assert_false(news.stepped || news.changed);
+	assert_false(news.steps || news.changed);
 	look(50000, boot_ms + 9 * YEAR, false);
-	assert_true(news.stepped);
+	assert_int_equal(news.steps, 1);
 	assert_false(news.changed);
 	assert_true(timebase_at(&tb, 50000) == boot_ms + 50000 - HOUR);
+}
+
+/* A clock that steps to and fro every second for a day, and a receiver that is a rollover off every other second. */
+static void what_goes_on_for_ever_is_rationed(void **state)
+{
+	(void)state;
+	int told = 0, steps = 0, repaired = 0, doubted = 0;
+	start("auto", boot_ms);
+	look(0, boot_ms, true);
+	for (int64_t at_ms = 1000; at_ms <= DAY; at_ms += 1000) {
+		bool odd = at_ms / 1000 % 2;
+		look(at_ms, boot_ms + at_ms + (odd ? HOUR : 0), false);
+		told += news.steps > 0;
+		steps += news.steps;
+		if (news.steps)
+			assert_true(news.step_to_ms == boot_ms + at_ms + (odd ? HOUR : 0));
+		fix(at_ms, odd ? ERA_MS : 0);
+		repaired += news.repaired;
+		fixes(at_ms, 100, 3, odd ? 3 * YEAR : 0);
+		doubted += news.doubted;
+	}
+	assert_in_range(told, DAY / TIMEBASE_TOLD_MS, TIMEBASE_TOLD + DAY / TIMEBASE_TOLD_MS);
+	assert_true(steps > 86400 - 600 && steps <= 86400);
+	assert_in_range(repaired, TIMEBASE_TOLD, TIMEBASE_TOLD + DAY / TIMEBASE_TOLD_MS);
+	assert_in_range(doubted, TIMEBASE_TOLD, TIMEBASE_TOLD + DAY / TIMEBASE_TOLD_MS);
 }
 
 /* ---- without a floor -------------------------------------------------------------------------------------------- */
@@ -342,7 +367,7 @@ static void without_a_floor_any_fix_is_the_clock(void **state)
 	assert_int_equal(tb.basis, TIME_SYSTEM);
 	assert_true(timebase_at(&tb, 10) == 5010);
 	look(1000, boot_ms, true);
-	assert_true(news.stepped);
+	assert_int_equal(news.steps, 1);
 	assert_false(news.changed);
 	assert_true(fix(2000, -20 * YEAR) == boot_ms + 2000 - 20 * YEAR);
 	assert_true(timebase_at(&tb, 2500) == boot_ms + 2500 - 20 * YEAR);
@@ -417,6 +442,7 @@ int main(void)
 		TEST(a_receiver_that_lied_is_found_out_by_the_centre),
 		TEST(a_clock_that_nobody_has_set_is_not_believed),
 		TEST(steps_are_told),
+		TEST(what_goes_on_for_ever_is_rationed),
 		TEST(without_a_floor_any_fix_is_the_clock),
 		TEST(what_stays_outside_the_bounds_is_not_believed),
 		TEST(whatever_happens_what_is_known_is_right),
