@@ -150,6 +150,16 @@ like "$(on car status --json | json satellites.0.name)" '^G' "alzy status --json
 like "$(timeout 3 bash -c "ALZY_CONFIG=$SCRATCH/car/alzy.conf $BUILD/alzy status --watch --json | head -n 2" | tail -n 1 | json agent.gnss)" 3d \
 	"--watch without a terminal repeats plain lines"
 
+# ---- another receiver, another patience: the file alone changes nothing, and a reload says what is missing
+conf=$SCRATCH/car/alzy.conf
+sed -i "s|^device = .*|device = $(device b)|; s|^fix_timeout = .*|fix_timeout = 7s|; s|^commit_interval = .*|commit_interval = 300ms|" "$conf"
+kill -HUP "$(pid_of agent-car)"
+ok "a reload names the keys that need a restart" await log_has agent-car 'a restart is needed for: gnss.device, gnss.fix_timeout$'
+does a silent
+ok "… which are as they were until then" await last_event_is 'gnss_silent {"cause":"receiver"}'
+does a fix
+await follows a || die "not back"
+
 stop agent-car
 is $? 0 "the agent ends cleanly"
 is "$(lite car 'SELECT count(*) FROM (SELECT recorded_at FROM points GROUP BY 1 HAVING count(*) > 1)')" 0 "no moment has two places"
