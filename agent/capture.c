@@ -321,7 +321,7 @@ static int commit(struct capture *c, int64_t now_mono_ms, struct err *e)
 /* What may be the first fixes of a journey is not written before it is known of which. */
 static bool undecided(const struct capture *c)
 {
-	return c->trips.state == TRIPS_NONE && c->sampler.motion.state != MOTION_MOVING && c->sampler.motion.run_count;
+	return c->trips.state == TRIPS_NONE && c->sampler.motion.state != MOTION_MOVING && c->sampler.motion.run.count;
 }
 
 static int64_t commit_deadline(const struct capture *c)

@@ -4,16 +4,23 @@
 #include "hal/summary.h"
 
 enum {
-	QUIET_MS = 10000,  /* slow for so long: it stands */
-	STAY_MS = 60000,   /* within the radius for so long: it stands, whatever its speeds say */
-	SPARSE_MS = 60000, /* over so long a speed says nothing about the way between */
-	DRIFT_MS = 20000,  /* outside for so long, and not moving: it stands there */
-	BACK_MS = 10000,   /* a longer step back in time is a real one */
-	FEW = 3,           /* fixes in a row are believed when they span FEW_MS … */
-	FEW_MS = 1500,     /* … */
-	PAIR_MS = 10000,   /* … or two that span this */
-	WIDEST = 5,        /* times the radius */
+	QUIET_MS = 10000,    /* slow for so long: it stands */
+	STAY_MS = 60000,     /* within the radius for so long: it stands, whatever its speeds say */
+	SPARSE_MS = 60000,   /* over so long a speed says nothing about the way between */
+	DRIFT_MS = 20000,    /* outside for so long, and not moving: it stands there … */
+	RESTLESS_MS = 90000, /* … which takes longer when speeds don't say so */
+	BACK_MS = 10000,     /* a longer step back in time is a real one */
+	FEW = 3,             /* fixes in a row are believed when they span FEW_MS … */
+	FEW_MS = 1500,       /* … */
+	PAIR_MS = 10000,     /* … or two that span this */
+	WIDEST = 5,          /* times the radius */
+	ASTRAY = 4,          /* times the radius on a way that leads nowhere is no departure */
+	MEAN = 30,           /* fixes at rest tell the place */
+	NOISE_M = 5,         /* so far a fix may be off … */
+	PULL_MPS2 = 4,       /* … and so much faster a vehicle becomes */
 };
+/* Of the way of a departure: how far at least it leads, and of that, how much at most in one step. */
+static const double STRAIGHT = 0.4, LEAP = 0.6;
 
 double motion_distance_m(const struct point *a, const struct point *b)
 {
@@ -34,96 +41,144 @@ static double radius_of(double radius_m, const struct point *fix)
 	return accuracy_m < radius_m ? radius_m : accuracy_m < most_m ? accuracy_m : most_m;
 }
 
-static bool believable(const struct point *first, const struct point *fix, int count)
+static bool believable(const struct motion_row *row, const struct point *fix)
 {
-	int64_t span_ms = between_ms(first, fix);
-	return (count >= FEW && span_ms >= FEW_MS) || (count >= 2 && span_ms >= PAIR_MS);
+	int64_t span_ms = between_ms(&row->first, fix);
+	return (row->count >= FEW && span_ms >= FEW_MS) || (row->count >= 2 && span_ms >= PAIR_MS);
+}
+
+/* How it has come here from the last fix. */
+struct step {
+	bool speaks; /* there are speeds, and they say something of the way between */
+	bool jump;   /* it can't have */
+	bool sparse; /* after so long it may have gone anywhere in between */
+	double straight_m, way_m;
+};
+
+static void count(struct motion_row *row, const struct step *step, const struct point *fix)
+{
+	if (!row->count++) {
+		*row = (struct motion_row){.first = *fix, .count = 1};
+		return;
+	}
+	row->way_m += step->way_m;
+	if (!step->sparse && step->straight_m > row->longest_m)
+		row->longest_m = step->straight_m;
+}
+
+static void place(struct motion *m, const struct point *anchor)
+{
+	m->anchor = *anchor;
+	m->anchor_count = 1;
+	m->outside.count = 0;
 }
 
 static void change(struct motion *m, enum motion_state state, const struct point *since)
 {
 	m->state = state;
 	m->since_ms = since->recorded_at_ms;
-	m->anchor = *since;
 	m->arrival.recorded_at_ms = 0;
-	m->outside_count = m->run_count = 0;
+	m->run.count = m->loud.count = 0;
+	m->restless = false;
+	place(m, since);
 }
 
-/* Fixes outside the anchor's radius, in a row. */
-static void count_outside(struct motion *m, double radius_m, const struct point *fix)
+static void count_outside(struct motion *m, double radius_m, const struct step *step, const struct point *fix)
 {
 	if (motion_distance_m(&m->anchor, fix) <= radius_m)
-		m->outside_count = 0;
-	else if (!m->outside_count++)
-		m->outside = *fix;
+		m->outside.count = 0;
+	else
+		count(&m->outside, step, fix);
 }
 
-/* How far it can have come since the last fix: by the speeds, or where they say nothing, as far as it has. */
-static double reach_m(const struct motion *m, bool speaks, const struct point *fix)
+static struct step step_to(const struct motion *m, double radius_m, const struct point *fix)
 {
-	if (!speaks || m->last.speed_cmps == ROW_ABSENT)
-		return motion_distance_m(&m->last, fix);
-	int32_t speed_cmps = m->last.speed_cmps > fix->speed_cmps ? m->last.speed_cmps : fix->speed_cmps;
-	return speed_cmps / 100.0 * (double)between_ms(&m->last, fix) / 1000;
+	double seconds = (double)between_ms(&m->last, fix) / 1000, straight_m = motion_distance_m(&m->last, fix);
+	bool sparse = seconds * 1000 > SPARSE_MS, spoke = m->last.speed_cmps != ROW_ABSENT;
+	struct step step = {.speaks = !sparse && fix->speed_cmps != ROW_ABSENT,
+	                    .sparse = sparse,
+	                    .straight_m = straight_m,
+	                    .way_m = straight_m};
+	double before_mps = spoke ? m->last.speed_cmps / 100.0 : m->pace_mps;
+	step.jump = !sparse && straight_m > 2 * (before_mps + PULL_MPS2 * seconds) * seconds + NOISE_M;
+	if (step.speaks && spoke) {
+		int32_t speed_cmps = m->last.speed_cmps > fix->speed_cmps ? m->last.speed_cmps : fix->speed_cmps;
+		step.way_m = speed_cmps / 100.0 * seconds;
+		step.jump = step.jump || straight_m > 2 * step.way_m + radius_m;
+	}
+	return step;
 }
 
-static bool jumped(const struct motion *m, double radius_m, double reach_m, const struct point *fix)
+/* Fixes in a row that say that it moves. A jump begins the row anew, and so does a way that leads nowhere. */
+static void count_run(struct motion *m, double radius_m, const struct step *step, const struct point *fix)
 {
-	return motion_distance_m(&m->last, fix) > 2 * reach_m + radius_m;
-}
-
-/* Fixes in a row that say that it moves. One that has jumped begins the row anew. */
-static void count_run(struct motion *m, double radius_m, bool speaks, const struct point *fix)
-{
-	if (!(speaks ? fix->speed_cmps >= SUMMARY_MOVING_CMPS : m->outside_count > 0)) {
-		m->run_count = 0;
+	if (!(step->speaks ? fix->speed_cmps >= SUMMARY_MOVING_CMPS : m->outside.count > 0)) {
+		m->run.count = 0;
 		return;
 	}
-	double step_m = reach_m(m, speaks, fix);
-	if (m->run_count && jumped(m, radius_m, step_m, fix))
-		m->run_count = 0;
-	if (!m->run_count++) {
-		m->run = *fix;
-		m->run_m = 0;
-	} else {
-		m->run_m += step_m;
-	}
+	bool astray = m->run.count && m->run.way_m > ASTRAY * radius_m &&
+	              motion_distance_m(&m->run.first, fix) < STRAIGHT * m->run.way_m;
+	if (step->jump || astray)
+		m->run.count = 0;
+	/* Who gives no speed has left before he is outside. */
+	if (!m->run.count && !step->speaks && !step->jump && !step->sparse)
+		count(&m->run, step, &m->last);
+	count(&m->run, step, fix);
 }
 
-static bool departs(const struct motion *m, double radius_m, const struct point *fix)
+static bool departs(const struct motion *m, double radius_m, const struct step *step, const struct point *fix)
 {
-	if (!m->run_count || !believable(&m->run, fix, m->run_count))
+	bool outside = m->restless && !step->sparse ? believable(&m->outside, fix) : m->outside.count > 0;
+	if (!outside || !believable(&m->run, fix))
 		return false;
-	double covered_m = motion_distance_m(&m->run, fix);
-	return covered_m >= radius_m && m->run_m >= covered_m / 2;
+	double covered_m = motion_distance_m(&m->run.first, fix);
+	bool steady = m->run.count < FEW || m->run.longest_m <= LEAP * covered_m;
+	return covered_m >= radius_m && m->run.way_m >= covered_m / 2 && covered_m >= STRAIGHT * m->run.way_m && steady;
+}
+
+/* The mean of the last fixes at rest tells better than one where that is. Across the antimeridian it stays on its side. */
+static void settle(struct motion *m, const struct point *fix)
+{
+	int64_t east_e7 = (int64_t)fix->lng_e7 - m->anchor.lng_e7;
+	m->anchor_count += m->anchor_count < MEAN;
+	if (east_e7 > LNG_E7_MAX || east_e7 < -LNG_E7_MAX)
+		return;
+	m->anchor.lat_e7 += (fix->lat_e7 - m->anchor.lat_e7) / m->anchor_count;
+	m->anchor.lng_e7 += (int32_t)(east_e7 / m->anchor_count);
 }
 
 /* Standing, or not known yet. */
-static void while_standing(struct motion *m, double radius_m, bool speaks, const struct point *fix)
+static void while_standing(struct motion *m, double radius_m, const struct step *step, const struct point *fix)
 {
-	count_outside(m, radius_m, fix);
-	count_run(m, radius_m, speaks, fix);
-	if (departs(m, radius_m, fix)) {
-		struct point run = m->run;
-		change(m, MOTION_MOVING, &run);
-		m->anchor = *fix;
-	} else if (m->outside_count && believable(&m->outside, fix, m->outside_count) &&
-	           between_ms(&m->outside, fix) >= DRIFT_MS) {
+	count_outside(m, radius_m, step, fix);
+	count_run(m, radius_m, step, fix);
+	if (departs(m, radius_m, step, fix)) {
+		struct point first = m->run.first;
+		change(m, MOTION_MOVING, &first);
+		place(m, fix);
+	} else if (!m->outside.count && m->restless) {
+		settle(m, fix);
+	} else if (believable(&m->outside, fix) &&
+	           between_ms(&m->outside.first, fix) >= (m->restless ? RESTLESS_MS : DRIFT_MS)) {
 		m->drifted = m->state == MOTION_STANDING;
-		m->anchor = *fix;
-		m->outside_count = 0;
+		place(m, fix);
 	}
 }
 
-/* The place and time of what may become a rest. Single fixes that say that it moves don't end it, and a jump takes it along. */
-static void arrive(struct motion *m, double radius_m, bool speaks, const struct point *fix)
+/* The place and time of what may become a rest. Fixes that say that it moves don't end it, unless they lead somewhere, and a
+ * jump takes it along. */
+static void arrive(struct motion *m, double radius_m, const struct step *step, const struct point *fix)
 {
-	bool slow = speaks && fix->speed_cmps < SUMMARY_MOVING_CMPS;
-	m->loud = slow ? 0 : m->loud + 1;
-	if (m->loud >= FEW || !speaks)
+	bool slow = step->speaks && fix->speed_cmps < SUMMARY_MOVING_CMPS;
+	if (slow)
+		m->loud.count = 0;
+	else
+		count(&m->loud, step, fix);
+	bool goes = m->loud.count >= FEW && motion_distance_m(&m->loud.first, fix) >= m->loud.way_m / 2;
+	if (goes || !step->speaks)
 		m->arrival.recorded_at_ms = 0;
 	bool begins = !m->arrival.recorded_at_ms;
-	if (!begins && jumped(m, radius_m, reach_m(m, speaks, fix), fix)) {
+	if (!begins && step->jump) {
 		m->arrival.lat_e7 = fix->lat_e7;
 		m->arrival.lng_e7 = fix->lng_e7;
 	}
@@ -138,26 +193,25 @@ static void arrive(struct motion *m, double radius_m, bool speaks, const struct 
 }
 
 /* Moving, or not known yet: has it come to rest? */
-static void while_moving(struct motion *m, double radius_m, bool speaks, const struct point *fix)
+static void while_moving(struct motion *m, double radius_m, const struct step *step, const struct point *fix)
 {
-	arrive(m, radius_m, speaks, fix);
-	if (m->arrival.recorded_at_ms && !m->loud && fix->recorded_at_ms - m->quiet_ms >= QUIET_MS) {
+	arrive(m, radius_m, step, fix);
+	if (m->arrival.recorded_at_ms && !m->loud.count && fix->recorded_at_ms - m->quiet_ms >= QUIET_MS) {
 		struct point arrival = m->arrival;
 		change(m, MOTION_STANDING, &arrival);
-	} else if (m->outside_count == 0 && between_ms(&m->anchor, fix) >= STAY_MS) {
+	} else if (m->outside.count == 0 && between_ms(&m->anchor, fix) >= STAY_MS) {
 		struct point here = m->arrival.recorded_at_ms ? m->arrival : m->anchor;
 		change(m, MOTION_STANDING, &here);
+		m->restless = true;
 	}
 }
 
 /* One fix outside may be an outlier; two are the way. */
-static void follow(struct motion *m, double radius_m, const struct point *fix)
+static void follow(struct motion *m, double radius_m, const struct step *step, const struct point *fix)
 {
-	count_outside(m, radius_m, fix);
-	if (m->outside_count < 2)
-		return;
-	m->anchor = *fix;
-	m->outside_count = 0;
+	count_outside(m, radius_m, step, fix);
+	if (m->outside.count >= 2)
+		place(m, fix);
 }
 
 /* After a long silence what moved still does only when it is far from where it was last seen. */
@@ -179,14 +233,15 @@ void motion_feed(struct motion *m, double radius_m, const struct point *fix)
 	}
 	radius_m = radius_of(radius_m, fix);
 	m->drifted = false;
-	bool sparse = step_ms > SPARSE_MS, speaks = !sparse && fix->speed_cmps != ROW_ABSENT;
-	if (sparse && m->state == MOTION_MOVING)
+	struct step step = step_to(m, radius_m, fix);
+	if (step_ms > SPARSE_MS && m->state == MOTION_MOVING)
 		after_silence(m, radius_m, fix);
 	else if (m->state == MOTION_MOVING)
-		follow(m, radius_m, fix);
+		follow(m, radius_m, &step, fix);
 	else
-		while_standing(m, radius_m, speaks, fix);
+		while_standing(m, radius_m, &step, fix);
 	if (m->state != MOTION_STANDING)
-		while_moving(m, radius_m, speaks, fix);
+		while_moving(m, radius_m, &step, fix);
+	m->pace_mps = step_ms > 0 ? step.straight_m * 1000 / (double)step_ms : 0;
 	m->last = *fix;
 }

@@ -174,7 +174,8 @@ static enum verdict due_standing(const struct sampler *m, const struct sampling 
 {
 	if (!s->heartbeat_ms)
 		return VERDICT_KEPT_ALL;
-	int64_t heartbeat_ms = fix->speed_cmps < SUMMARY_MOVING_CMPS ? s->heartbeat_ms : 2 * s->heartbeat_ms;
+	bool loud = fix->speed_cmps >= SUMMARY_MOVING_CMPS, astray = m->motion.outside.count;
+	int64_t heartbeat_ms = s->heartbeat_ms * (loud ? 8 : astray ? 7 : 4) / 4;
 	if (passed(heartbeat_ms, m->early_ms, &m->kept, fix))
 		return VERDICT_KEPT_HEARTBEAT;
 	bool drifted = m->motion.drifted && fix->speed_cmps < SUMMARY_MOVING_CMPS;
@@ -227,7 +228,7 @@ enum verdict sampler_feed(struct sampler *m, const struct sampling *s, const str
 		m->recalled_count = m->held_count;
 	if (verdict_kept(verdict))
 		note_kept(m, s, verdict, fix);
-	if (verdict == VERDICT_THINNED && m->motion.state == MOTION_STANDING && m->motion.run_count)
+	if (verdict == VERDICT_THINNED && m->motion.state == MOTION_STANDING && m->motion.run.count)
 		hold(m, s, fix);
 	else
 		m->held_count = 0;

@@ -1,6 +1,6 @@
 /* A vehicle that is driven and parked, and what a receiver says of it: truth and noise, second by second, the same in
- * each run of a seed. The noise wanders (it is correlated over minutes, as that of real receivers), it jumps while parked, and
- * tunnels are silent. */
+ * each run of a seed. The noise wanders (it is correlated over minutes, as that of real receivers), it jumps while parked, single fixes are
+ * wrong, and tunnels are silent. */
 #ifndef ALZY_TESTS_WORLD_H
 #define ALZY_TESTS_WORLD_H
 
@@ -11,16 +11,33 @@
 #include <math.h>
 #include <stdbool.h>
 
+enum world_speeds {
+	WORLD_DOPPLER,   /* good while moving, quiet at rest, and now and then neither */
+	WORLD_POSITIONS, /* from fix to fix, with all their noise */
+	WORLD_NONE,
+};
+
+/* Zero is the best. */
+struct world_receiver {
+	double wander_m, wander_min; /* noise that goes on, and for how long; 0: 3 minutes */
+	double white_m;              /* noise of each fix by itself; 0: 0.3 */
+	double jumps;                /* a second at rest begins one with this chance, … */
+	int jump_s;                  /* … for so long at most; 0: a minute */
+	double wrong;                /* a fix is, with this chance */
+	enum world_speeds speeds;
+};
+
 struct world {
 	int64_t now_ms;
 	double lat, lng; /* degrees, true */
 	double course;   /* radians, clockwise from north */
 	double speed;    /* m/s */
 	double covered_m;
-	double wander_m[2], wander_sigma_m; /* noise of the position, east and north, and how much */
+	struct world_receiver receiver;
+	double wander_m[2]; /* noise of the position, east and north */
 	double jump_m[2];
 	int jump_s;                     /* what is left of a jump */
-	double jumps;                   /* a second begins one with this chance */
+	struct point seen;              /* the last fix; recorded_at_ms 0: there was none */
 	bool silent;                    /* in a tunnel */
 	int64_t started_ms, stopped_ms; /* of the last drive */
 };
@@ -47,18 +64,25 @@ static inline struct point world_true(const struct world *w)
 		.recorded_at_ms = w->now_ms, .lat_e7 = (int32_t)lround(w->lat * 1e7), .lng_e7 = (int32_t)lround(w->lng * 1e7)};
 }
 
+/* So far in any direction. */
+static inline void world_leap(double out_m[2])
+{
+	double angle = world_between(0, 2 * M_PI), far_m = world_between(20, 150);
+	out_m[0] = far_m * sin(angle);
+	out_m[1] = far_m * cos(angle);
+}
+
 static inline void world_noise(struct world *w)
 {
-	const double minutes = 3, keeps = exp(-1 / (60 * minutes));
+	const struct world_receiver *r = &w->receiver;
+	double minutes = r->wander_min > 0 ? r->wander_min : 3, keeps = exp(-1 / (60 * minutes));
 	for (int i = 0; i < 2; i++)
-		w->wander_m[i] = keeps * w->wander_m[i] + sqrt(1 - keeps * keeps) * w->wander_sigma_m * world_normal();
+		w->wander_m[i] = keeps * w->wander_m[i] + sqrt(1 - keeps * keeps) * r->wander_m * world_normal();
 	if (w->jump_s > 0)
 		w->jump_s--;
-	else if (w->speed < 0.1 && world_uniform() < w->jumps) {
-		w->jump_s = (int)random_in(1, 60);
-		double angle = world_between(0, 2 * M_PI), far_m = world_between(20, 150);
-		w->jump_m[0] = far_m * sin(angle);
-		w->jump_m[1] = far_m * cos(angle);
+	else if (w->speed < 0.1 && world_uniform() < r->jumps) {
+		w->jump_s = (int)random_in(1, r->jump_s ? r->jump_s : 60);
+		world_leap(w->jump_m);
 	}
 }
 
@@ -76,28 +100,44 @@ static inline void world_second(struct world *w)
 	world_noise(w);
 }
 
-/* What the receiver says; false: nothing. */
-static inline bool world_fix(struct world *w, struct point *out)
+/* What the receiver takes for the speed at this place. */
+static inline double world_speed(struct world *w, const struct point *here)
 {
-	double east_m = w->wander_m[0] + 0.3 * world_normal(), north_m = w->wander_m[1] + 0.3 * world_normal();
+	const struct point *seen = &w->seen;
 	bool parked = w->speed < 0.05;
-	if (w->jump_s > 0) {
-		east_m += w->jump_m[0];
-		north_m += w->jump_m[1];
-	}
-	/* Doppler is good while moving, quiet at rest, and now and then neither. */
 	double speed = w->speed + (parked ? fabs(0.08 * world_normal()) : 0.15 * world_normal());
 	if (parked && world_uniform() < (w->jump_s > 0 ? 0.3 : 0.003))
 		speed = world_between(0.3, 3);
+	if (w->receiver.speeds == WORLD_POSITIONS && seen->recorded_at_ms)
+		speed = geodesy_distance_m(seen->lat_e7, seen->lng_e7, here->lat_e7, here->lng_e7) * 1000 /
+		        (double)(w->now_ms - seen->recorded_at_ms);
+	return speed > 0 ? speed : 0;
+}
+
+/* What the receiver says; false: nothing. */
+static inline bool world_fix(struct world *w, struct point *out)
+{
+	const double degrees[2] = {1 / (111320 * cos(w->lat * M_PI / 180)), 1.0 / 111200};
+	double white_m = w->receiver.white_m > 0 ? w->receiver.white_m : 0.3, at[2] = {w->lng, w->lat}, leap_m[2];
+	bool wrong = w->receiver.wrong > 0 && world_uniform() < w->receiver.wrong;
+	if (wrong)
+		world_leap(leap_m);
+	for (int i = 0; i < 2; i++) {
+		double noise_m = w->wander_m[i] + white_m * world_normal();
+		at[i] += degrees[i] * (noise_m + (w->jump_s > 0 ? w->jump_m[i] : 0) + (wrong ? leap_m[i] : 0));
+	}
 	*out = (struct point){
 		.recorded_at_ms = w->now_ms,
-		.lat_e7 = (int32_t)lround((w->lat + north_m / 111200) * 1e7),
-		.lng_e7 = (int32_t)lround((w->lng + east_m / (111320 * cos(w->lat * M_PI / 180))) * 1e7),
-		.accuracy_dm = (int32_t)lround(10 * (4 + 2 * w->wander_sigma_m * world_between(0.7, 1.3))),
-		.speed_cmps = (int32_t)lround(100 * (speed > 0 ? speed : 0)),
+		.lat_e7 = (int32_t)lround(at[1] * 1e7),
+		.lng_e7 = (int32_t)lround(at[0] * 1e7),
+		.accuracy_dm = (int32_t)lround(10 * (4 + 2 * w->receiver.wander_m * world_between(0.7, 1.3))),
 		.heading_ddeg = (int32_t)lround(fmod(w->course + 0.02 * world_normal() + 20 * M_PI, 2 * M_PI) * 1800 / M_PI),
 		.altitude_dm = 1200,
 	};
+	double speed = world_speed(w, out);
+	out->speed_cmps = w->receiver.speeds == WORLD_NONE ? ROW_ABSENT : (int32_t)lround(100 * speed);
+	if (!w->silent)
+		w->seen = *out;
 	return !w->silent;
 }
 
