@@ -298,13 +298,8 @@ static int commit(struct capture *c, int64_t now_mono_ms, struct err *e)
 {
 	struct journey before = c->journey;
 	int rc = store_begin(c->store, e);
-	if (!rc) {
-		rc = write_rows(c, now_mono_ms, e);
-		if (rc)
-			store_rollback(c->store);
-		else
-			rc = store_commit(c->store, e);
-	}
+	if (!rc)
+		rc = store_end(c->store, write_rows(c, now_mono_ms, e), e);
 	c->failing = rc != 0;
 	if (!rc) {
 		c->patience_ms = 0;

@@ -25,7 +25,7 @@ struct store {
 	sqlite3 *db;
 	char *path;
 	char id[UUID_TEXT];
-	bool in_transaction; /* between store_begin and store_commit */
+	bool in_transaction; /* between store_begin and store_end */
 	int depth;           /* of changes within each other */
 	int64_t data_version;
 	bool frozen;

@@ -257,24 +257,21 @@ int store_begin(struct store *store, struct err *e)
 	return rc;
 }
 
-int store_commit(struct store *store, struct err *e)
+static int commit(struct store *store, struct err *e)
 {
-	if (!store->in_transaction || sqlite3_get_autocommit(store->db)) {
-		store->in_transaction = false;
+	if (!store->in_transaction || sqlite3_get_autocommit(store->db))
 		return err_set(e, ERR_STATE, "the store %s: an earlier failure has ended this transaction", store->path);
-	}
-	int rc = sql_bracket(store, KEPT_COMMIT, e);
-	if (rc)
-		store_rollback(store);
-	store->in_transaction = false;
-	return rc;
+	return sql_bracket(store, KEPT_COMMIT, e);
 }
 
-void store_rollback(struct store *store)
+int store_end(struct store *store, int rc, struct err *e)
 {
-	if (!sqlite3_get_autocommit(store->db))
+	if (!rc)
+		rc = commit(store, e);
+	if (rc && !sqlite3_get_autocommit(store->db))
 		sql_run(store, "ROLLBACK", NULL);
 	store->in_transaction = false;
+	return rc;
 }
 
 int store_changed(struct store *store, bool *out_changed, struct err *e)

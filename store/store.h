@@ -2,7 +2,7 @@
  * has receipted it. Nothing outside this folder knows SQL or includes sqlite3.h.
  *
  * Every function that changes the store is a transaction of its own, begun with BEGIN IMMEDIATE and durable
- * (synchronous=FULL in WAL) when it returns 0; between store_begin and store_commit all calls are one transaction.
+ * (synchronous=FULL in WAL) when it returns 0; between store_begin and store_end all calls are one transaction.
  * A seq is taken inside it, so that several processes can write. After a failure nothing of the call has happened.
  *
  * Rows that break a rule of the tables (ranges of values, references, seq) are ERR_INVALID, with the rule in words.
@@ -48,8 +48,9 @@ void store_set_patience(struct store *store, int patience_ms);
 
 /* One transaction around several calls. ERR_INTERNAL within one already. */
 int store_begin(struct store *store, struct err *e);
-int store_commit(struct store *store, struct err *e); /* after a failure the transaction is rolled back */
-void store_rollback(struct store *store);
+/* Its end: when rc is 0 all of it lasts, else nothing of it has happened. Returns rc, or what failed now: ERR_STATE without one, or
+ * when an earlier failure has ended it. */
+int store_end(struct store *store, int rc, struct err *e);
 
 /* Whether another connection has changed the store since the last call (PRAGMA data_version: 2 µs). */
 int store_changed(struct store *store, bool *out_changed, struct err *e);

@@ -121,11 +121,7 @@ static int remember_centre(struct store *store, const struct pairing_link *link,
 		rc = store_centre_refused(store, "", e);
 	if (!rc && another)
 		rc = choose_rows(store, send, centre.paired_at_ms, e);
-	if (rc) {
-		store_rollback(store);
-		return rc;
-	}
-	rc = store_commit(store, e);
+	rc = store_end(store, rc, e);
 	return rc ? rc : store_centre_get(store, out, &paired, e);
 }
 

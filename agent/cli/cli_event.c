@@ -57,11 +57,7 @@ static int append_event(struct store *store, struct event *event, struct err *e)
 		strcpy(event->session_id, session.session_id);
 	if (!rc)
 		rc = store_append_event(store, event, e);
-	if (rc) {
-		store_rollback(store);
-		return rc;
-	}
-	return store_commit(store, e);
+	return store_end(store, rc, e);
 }
 
 static void print_json(const struct event *event)

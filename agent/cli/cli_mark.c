@@ -84,11 +84,7 @@ static int record(struct store *store, struct mark *mark, struct err *e)
 		strcpy(mark->event.event_type, event_type_text(EVENT_MARK));
 		rc = store_append_mark(store, &mark->point, mark->own_time, &mark->event, e);
 	}
-	if (rc) {
-		store_rollback(store);
-		return rc;
-	}
-	return store_commit(store, e);
+	return store_end(store, rc, e);
 }
 
 static void print_mark(const struct mark *mark, bool json)

@@ -63,10 +63,7 @@ static int drop(struct store *store, const struct dropping *d, struct err *e)
 		return rc;
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = store_drop(store, (enum stream)s, &d->asked[s], d->reason, now_ms, e);
-	if (!rc)
-		return store_commit(store, e);
-	store_rollback(store);
-	return rc;
+	return store_end(store, rc, e);
 }
 
 static void report(const struct dropping *d)

@@ -103,7 +103,7 @@ static void person(struct day *day, enum session_status to)
 	assert_true(found);
 	OK(store_begin(store, &e));
 	OK(store_session_change(store, to, DAY + day->second * 1000, SESSION_BY_PERSON, &session, &e));
-	OK(store_commit(store, &e));
+	OK(store_end(store, 0, &e));
 	store_close(store);
 	capture_notice(day->capture);
 }

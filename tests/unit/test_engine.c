@@ -533,7 +533,7 @@ static void test_more_sessions_than_a_batch_holds(void **state)
 		record(u, 1, (int32_t)start_session(u, "u").id);
 		end_session(u);
 	}
-	assert_int_equal(store_commit(u->store, &e), 0);
+	assert_int_equal(store_end(u->store, 0, &e), 0);
 	assert_int_equal(run_with(u, 5000, &report, &e), 0);
 	assert_int_equal(report.sessions, 2500);
 	assert_in_range(there->sessions_came, 2500, 5000); /* with their points, and again with events that came later */

@@ -323,7 +323,7 @@ static void test_a_transaction_is_all_or_nothing(void **state)
 	OK(store_begin(rig->store, &e));
 	rig_append(rig, 3, 0);
 	rig_event(rig, "mark", NULL);
-	store_rollback(rig->store);
+	assert_int_equal(store_end(rig->store, -ERR_IO, NULL), -ERR_IO);
 	assert_int_equal(rig_last(rig, STREAM_POINTS), 0);
 	assert_int_equal(rig_last(rig, STREAM_EVENTS), 0);
 	OK(store_begin(rig->store, &e));
@@ -333,9 +333,9 @@ static void test_a_transaction_is_all_or_nothing(void **state)
 	FAILS(ERR_INVALID, store_append_points(rig->store, half_bad, 2, &e)); /* undoes itself, not the rest */
 	rig_event(rig, "mark", NULL);
 	assert_string_equal(rig_ask(rig, "SELECT count(*) FROM points"), "0");
-	OK(store_commit(rig->store, &e));
+	OK(store_end(rig->store, 0, &e));
 	assert_string_equal(rig_ask(rig, "SELECT count(*) FROM points"), "3");
-	FAILS(ERR_STATE, store_commit(rig->store, &e));
+	FAILS(ERR_STATE, store_end(rig->store, 0, &e));
 	OK(store_begin(rig->store, &e));
 	rig_append(rig, 1, 0);
 	rig_reopen(rig); /* closing rolls back */
@@ -353,7 +353,7 @@ static void test_busy(void **state)
 	FAILS(ERR_BUSY, store_append_points(rig->store, &point, 1, &e));
 	assert_in_range(clock_mono_ms() - since_ms, 4000, 20000);
 	assert_int_equal(rig_last(rig, STREAM_POINTS), 0); /* readers don't wait */
-	OK(store_commit(other, &e));
+	OK(store_end(other, 0, &e));
 	OK(store_append_points(rig->store, &point, 1, &e));
 	store_close(other);
 }

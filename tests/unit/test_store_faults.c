@@ -180,10 +180,7 @@ static void fill(struct store *store)
 	assert_int_equal(after, before);
 	struct point one = rig_point(1);
 	assert_int_equal(store_begin(store, &e), 0);
-	rc = store_append_points(store, &one, 1, &e);
-	if (!rc)
-		rc = store_commit(store, &e);
-	store_rollback(store);
+	rc = store_end(store, store_append_points(store, &one, 1, &e), &e);
 	assert_true(rc == 0 || rc == -ERR_IO); /* the last gap of a page may still take it */
 }
 
@@ -270,7 +267,7 @@ static void test_each_change_is_synced_before_it_returns(void **state)
 	rig_append(rig, 20, 0);
 	rig_event(rig, "mark", NULL);
 	assert_int_equal(syncs, 0);
-	OK(store_commit(rig->store, &e));
+	OK(store_end(rig->store, 0, &e));
 	assert_int_equal(syncs, 1);
 }
 

@@ -139,7 +139,7 @@ static void test_session_and_event_are_one_transaction(void **state)
 	OK(store_begin(rig->store, &e));
 	rig_append(rig, 1, s.id);
 	FAILS(ERR_INVALID, store_session_change(rig->store, SESSION_ENDED, T0, SESSION_BY_PERSON, &out, &e));
-	OK(store_commit(rig->store, &e));
+	OK(store_end(rig->store, 0, &e));
 	assert_int_equal(rig_last(rig, STREAM_POINTS), 1);
 	assert_string_equal(rig_ask(rig, "SELECT status FROM sessions"), "active");
 }
