@@ -83,10 +83,17 @@ static int check_same_centre(struct store *store, const struct store_centre *cen
 static int put_device(struct store *store, const struct store_centre *centre, struct err *e)
 {
 	struct query q;
-	/* Paired anew as another device of the same centre: the references follow (ON UPDATE CASCADE). */
-	query_start(&q, store, "UPDATE devices SET id = ?");
+	/* As another device of the same centre: what that one has not taken of sessions, this one may. */
+	query_start(&q, store,
+	            "UPDATE sessions SET held_revision = 0 WHERE held_revision <> 0 AND (SELECT id FROM devices) <> ?");
 	query_int(&q, centre->device_id);
 	int rc = query_run(&q, e);
+	if (rc)
+		return rc;
+	/* The references follow (ON UPDATE CASCADE). */
+	query_start(&q, store, "UPDATE devices SET id = ?");
+	query_int(&q, centre->device_id);
+	rc = query_run(&q, e);
 	if (rc)
 		return rc;
 	query_start(&q, store,

@@ -318,8 +318,8 @@ static int run_batches(struct run *run, struct err *e)
 
 /* ---- identities ------------------------------------------------------------------------------------------- */
 
-/* Whether there are rows to send, or drops to tell. */
-static int has_news(struct run *run, const struct identity *identity, bool *out, struct err *e)
+/* Whether there are drops to tell. */
+static int has_drops(struct run *run, const struct identity *identity, bool *out, struct err *e)
 {
 	struct drop *drops = NULL;
 	size_t count = 0;
@@ -329,6 +329,13 @@ static int has_news(struct run *run, const struct identity *identity, bool *out,
 		*out = identity_seq(identity, drops[i].stream, drops[i].first) ||
 		       identity_seq(identity, drops[i].stream, drops[i].last);
 	free(drops);
+	return rc;
+}
+
+static int has_rows(struct run *run, const struct identity *identity, bool *out, struct err *e)
+{
+	int rc = 0;
+	*out = false;
 	for (int s = 0; s < STREAM_COUNT && !rc && !*out; s++) {
 		struct ranges unsent = {0};
 		rc = identity_unsent(run->store, identity, (enum stream)s, &unsent, e);
@@ -345,9 +352,9 @@ struct turns {
 	int64_t newest; /* number when the run began */
 };
 
-/* The next identity that has something to send (*out_news), or, in a run that asks, rows of which the centre may have forgotten
- * some; in the end the present one. */
-static int next_identity(struct run *run, struct turns *done, struct identity *out, bool *out_news, struct err *e)
+/* The next identity that has something to send (*out_rows: not drops alone), or, in a run that asks, rows of which the centre may
+ * have forgotten some; in the end the present one. */
+static int next_identity(struct run *run, struct turns *done, struct identity *out, bool *out_rows, struct err *e)
 {
 	struct identity *all;
 	size_t count;
@@ -364,8 +371,11 @@ static int next_identity(struct run *run, struct turns *done, struct identity *o
 		if (run->options->store_id)
 			take = !strcmp(all[i].store_id, run->options->store_id);
 		else if (!take) {
-			rc = has_news(run, &all[i], out_news, e);
-			take = *out_news ||
+			bool drops = false;
+			rc = has_drops(run, &all[i], &drops, e);
+			if (!rc)
+				rc = has_rows(run, &all[i], out_rows, e);
+			take = drops || *out_rows ||
 			       (run->options->ask && (all[i].streams[STREAM_POINTS].last || all[i].streams[STREAM_EVENTS].last));
 		}
 		if (!rc && take) {
@@ -400,13 +410,13 @@ static int run_identities(struct run *run, struct err *e)
 	int rc = 0, forks = 0;
 	while (!rc && forks <= FORKS_MOST) {
 		struct identity identity = {0};
-		bool news = true;
-		rc = next_identity(run, &done, &identity, &news, e);
+		bool rows = true;
+		rc = next_identity(run, &done, &identity, &rows, e);
 		if (rc || !identity.number)
 			break;
 		rc = run_identity(run, &identity, e);
 		if (rc == -ERR_REFUSED && !identity.present && !run->centre.standing[0]) {
-			if (news)
+			if (rows)
 				refused = *e;
 			rc = 0;
 		}

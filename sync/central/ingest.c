@@ -15,10 +15,12 @@
 static int read_store(struct ingest *in, const struct pg_result *found, struct err *e)
 {
 	if (pg_int(found, 0, 1) != in->device_id)
-		return err_set(e, ERR_REFUSED,
-		               "store %s belongs to another device (%" PRId64
-		               "): pair this unit as that one, or begin a new store",
-		               in->batch->store_id, pg_int(found, 0, 1));
+		return err_set(
+			e, ERR_REFUSED,
+			"store %s belongs to another device (%s): to send its rows pair this unit as that one (alzy-central"
+			" device pair --again %s), else let go of them (alzy queue drop); what is recorded after alzy store"
+			" fork is this device's",
+			in->batch->store_id, pg_text(found, 0, 1), pg_text(found, 0, 1));
 	in->store_number = pg_int(found, 0, 0);
 	in->now_ms = pg_int(found, 0, 2);
 	in->erased_ms = pg_is_null(found, 0, 13) ? TIME_MS_MIN : pg_int(found, 0, 13);

@@ -171,10 +171,10 @@ static void say_foreign(struct ingest *in, struct ingest_session *session, const
 {
 	snprintf(session->code, sizeof session->code, "foreign");
 	if (*device)
-		snprintf(session->why, sizeof session->why, "session %s belongs to another device (%s)",
+		snprintf(session->why, sizeof session->why, "session %s: it belongs to another device (%s)",
 		         session->said.session_id, device);
 	else
-		snprintf(session->why, sizeof session->why, "session %s is here already, and of no device",
+		snprintf(session->why, sizeof session->why, "session %s: it is here already, and of no device",
 		         session->said.session_id);
 	in->sessions_refused++;
 }
@@ -530,6 +530,26 @@ static void list_unseen(struct ingest *in)
 	}
 }
 
+static bool has_rows(const struct batch *batch, size_t index)
+{
+	for (size_t i = 0; i < batch->point_count; i++)
+		if (batch->points[i].session == (int32_t)index + 1)
+			return true;
+	for (size_t i = 0; i < batch->event_count; i++)
+		if (!strcmp(batch->events[i].session_id, batch->sessions[index].session_id))
+			return true;
+	return false;
+}
+
+/* Of a session that is another device's, and has no row here, this unit has nothing to say: nothing more is to come of it. */
+static void pass_over_foreign(const struct ingest *in, size_t index, struct receipt_session *said)
+{
+	if (strcmp(in->sessions[index].code, "foreign") != 0 || has_rows(in->batch, index))
+		return;
+	said->revision = in->batch->sessions[index].revision;
+	said->refused[0] = '\0';
+}
+
 int ingest_sessions_say(struct ingest *in, struct err *e)
 {
 	size_t count = in->batch->session_count;
@@ -541,6 +561,7 @@ int ingest_sessions_say(struct ingest *in, struct err *e)
 		*said = in->sessions[i].said;
 		memcpy(said->refused, in->sessions[i].why, sizeof said->refused);
 		said->differs = differs(in, i);
+		pass_over_foreign(in, i, said);
 	}
 	in->receipt->session_count = count;
 	list_unseen(in);

@@ -142,4 +142,29 @@ drive car 1000
 ok "through a proxy that is too narrow for large batches" on car sync
 is "$(held) $(unsent) $(on car queue --rejected --json)" "3160 0 []" "all gets through, in small ones"
 ok "alzy verify proves it" on car verify
+
+# ---- a card that becomes another device
+unit lorry
+pair lorry
+on lorry session start >"$SCRATCH/said"
+ok "a card of one device" on lorry sync
+on lorry event mine >"$SCRATCH/said"
+ok "… becomes that of another" on lorry pair --new-key "$(pair_link truck)"
+number() { sql "SELECT id FROM alzy.devices WHERE name = '$1'"; }
+refuses "what it has of before is refused, and how to go on is said" 17 "device pair --again $(number lorry)\).*queue drop.*store fork" on lorry sync
+ok "it forks" on lorry store fork
+on lorry event theirs >"$SCRATCH/said"
+refuses "what is new is sent" 17 'belongs to another device' on lorry sync
+is "$(on lorry queue --rejected --json | json 0.code) $(on lorry queue --rejected --json | json 0.seq)" "foreign 3" "… but what is in a journey of the other one is kept aside at once"
+ok "the journey ends" on lorry session end
+is "$(on lorry queue --json | json events.ranges.0.0)" 2 "what is left of before is named"
+ok "… and let go of" on lorry queue drop events:2 --reason "not ours" --yes
+refuses "the end of the other one's journey is no row of this one's" 21 "the centre refuses session .*: it belongs to another device" on lorry sync
+ok "… and nobody minds any more" on lorry sync
+is "$(on lorry status --json | json events.unsent)" 0 "nothing is unsent"
+is "$(on lorry sync --json | json remaining)" 0 "… nor a session"
+ok "as the first device again" on lorry pair --new-key "$(central device pair --again "$(number lorry)" --json | json link)"
+on lorry sync >"$SCRATCH/said" 2>&1
+session=$(lite lorry 'SELECT session_id FROM sessions')
+is "$(sql "SELECT status FROM alzy.sessions WHERE session_id = '$session'")" ended "… its journey ends there, too"
 done_testing
