@@ -147,38 +147,46 @@ static cJSON *unit_state(const struct unit_state *state)
 	return object;
 }
 
-/* Everything small at once: the store's ranges, its stretches, the device's last position and sign of life. The state
- * of the unit is that of its newest batch, whichever comes last. */
+/* The device's sign of life, and the state of the unit, which is that of its newest batch, whichever comes last. */
+#define DEVICE_SEEN                                                                                       \
+	"device AS ("                                                                                         \
+	" UPDATE alzy.devices SET last_seen_at = now(), centre_key = coalesce(decode($7, 'hex'), centre_key)" \
+	" WHERE id = $2::int RETURNING name, color, is_active)"
+#define STORE_SEEN                                                                                                 \
+	" UPDATE alzy.stores SET exchange = greatest(exchange, $3::bigint), last_batch_at = now(),"                    \
+	" unit_state = CASE WHEN $3::bigint >= exchange THEN $4::jsonb ELSE unit_state END, points_last = $5::bigint," \
+	" events_last = $6::bigint"
+#define STORE_SAYS                                                                               \
+	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active," \
+	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"                    \
+	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved),"               \
+	" alzy.members(points_copied) + alzy.members(events_copied), floor(extract(epoch FROM copied_at) * 1000)::bigint"
+
+/* Everything small at once: besides that, the store's ranges and stretches, and the device's last position. */
 static const char finish_sql[] =
 	"WITH stretches AS ("
 	" INSERT INTO alzy.stretches (store_number, stream, first_seq, last_seq, digest)"
-	" SELECT $1::int, g.stream, g.first_seq, g.last_seq, decode(g.digest, 'hex') FROM jsonb_to_recordset($3::jsonb)"
+	" SELECT $1::int, g.stream, g.first_seq, g.last_seq, decode(g.digest, 'hex') FROM jsonb_to_recordset($8::jsonb)"
 	"  AS g(stream text, first_seq bigint, last_seq bigint, digest text)"
 	"), position AS ("
 	" INSERT INTO alzy.last_positions AS l (device_id, point_id, recorded_at, lat, lng, accuracy, speed, heading,"
 	"  altitude)"
 	" SELECT $2::int, $1::bigint << 40 | g.seq, g.recorded_at, g.lat, g.lng, g.accuracy, g.speed, g.heading, g.altitude"
-	"  FROM jsonb_to_recordset($4::jsonb) AS g(seq bigint, recorded_at timestamptz, lat numeric, lng numeric,"
+	"  FROM jsonb_to_recordset($9::jsonb) AS g(seq bigint, recorded_at timestamptz, lat numeric, lng numeric,"
 	"  accuracy float8, speed float8, heading float8, altitude float8)"
 	" ON CONFLICT (device_id) DO UPDATE SET point_id = excluded.point_id, recorded_at = excluded.recorded_at,"
 	"  lat = excluded.lat, lng = excluded.lng, accuracy = excluded.accuracy, speed = excluded.speed,"
 	"  heading = excluded.heading, altitude = excluded.altitude, received_at = excluded.received_at"
 	"  WHERE l.recorded_at <= excluded.recorded_at"
-	"), device AS ("
-	" UPDATE alzy.devices SET last_seen_at = now(), centre_key = coalesce(decode($20, 'hex'), centre_key)"
-	" WHERE id = $2::int RETURNING name, color, is_active"
-	") UPDATE alzy.stores SET points_held = $5::int8multirange, points_rejected = $6::int8multirange,"
-	" points_last = $7::bigint, events_held = $8::int8multirange, events_rejected = $9::int8multirange,"
-	" events_last = $10::bigint, exchange = greatest(exchange, $11::bigint),"
-	" points_dropped = $13::int8multirange, points_expired = $14::int8multirange,"
-	" events_dropped = $15::int8multirange, events_expired = $16::int8multirange,"
-	" unit_state = CASE WHEN $11::bigint >= exchange THEN $12::jsonb ELSE unit_state END, last_batch_at = now(),"
-	" points_copied = points_copied + $17::int8multirange, events_copied = events_copied + $18::int8multirange,"
-	" copied_at = CASE WHEN $19::bool THEN coalesce(copied_at, now()) ELSE copied_at END"
-	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"
-	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"
-	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved),"
-	" alzy.members(points_copied) + alzy.members(events_copied), floor(extract(epoch FROM copied_at) * 1000)::bigint";
+	"), " DEVICE_SEEN STORE_SEEN ", points_held = $10::int8multirange, points_rejected = $11::int8multirange,"
+	" events_held = $12::int8multirange, events_rejected = $13::int8multirange,"
+	" points_dropped = $14::int8multirange, points_expired = $15::int8multirange,"
+	" events_dropped = $16::int8multirange, events_expired = $17::int8multirange,"
+	" points_copied = points_copied + $18::int8multirange, events_copied = events_copied + $19::int8multirange,"
+	" copied_at = CASE WHEN $20::bool THEN coalesce(copied_at, now()) ELSE copied_at END" STORE_SAYS;
+/* … of a batch that brings nothing. */
+static const char seen_sql[] =
+	"WITH " DEVICE_SEEN STORE_SEEN STORE_SAYS ", set_config('synchronous_commit', 'off', true)";
 
 static int read_device(struct ingest *in, const struct pg_result *found, struct err *e)
 {
@@ -195,7 +203,7 @@ static int read_device(struct ingest *in, const struct pg_result *found, struct 
 	return 0;
 }
 
-enum { JSON_STRETCHES, JSON_POSITION, JSON_STATE, JSON_COUNT, FINISH_VALUES = 20 };
+enum { SEEN_VALUES = 7, FINISH_VALUES = 20 };
 
 /* A batch of what is held already, from a unit whose receipt got lost: what its receipt says was made durable by those
  * who brought it, so that there is no disk to wait for. What else such a batch changes is only for people to look at. */
@@ -207,31 +215,28 @@ static bool brings_nothing(const struct ingest *in)
 	return !any;
 }
 
-/* Runs finish_sql with these values; when nothing is waited for, commits in the same breath. */
-static int finish_with(struct ingest *in, const char *const values[FINISH_VALUES], struct err *e)
+static int finish_again(struct ingest *in, const char *const values[SEEN_VALUES], struct err *e)
 {
-	enum { FINISH, UNSYNCED, COMMIT, CALLS };
+	enum { SEEN, COMMIT, CALLS };
 	struct pg_call calls[CALLS] = {
-		[FINISH] = {.sql = finish_sql, .count = FINISH_VALUES, .values = values},
-		[UNSYNCED] = {.sql = "SELECT set_config('synchronous_commit', 'off', true)"},
+		[SEEN] = {.sql = seen_sql, .count = SEEN_VALUES, .values = values},
 		[COMMIT] = {.sql = "COMMIT"},
 	};
-	in->committed = brings_nothing(in);
-	int rc = pg_queries(in->pg, calls, in->committed ? CALLS : FINISH + 1, e);
+	int rc = pg_queries(in->pg, calls, CALLS, e);
 	if (!rc)
-		rc = read_device(in, calls[FINISH].result, e);
+		rc = read_device(in, calls[SEEN].result, e);
+	in->committed = true;
 	for (int i = 0; i < CALLS; i++)
 		pg_result_free(calls[i].result);
 	return rc;
 }
 
-static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct err *e)
+/* values[] from SEEN_VALUES on are filled here. */
+static int finish_new(struct ingest *in, const char *values[FINISH_VALUES], bool copied, struct err *e)
 {
 	const struct ingest_stream *s = in->streams;
 	const struct ranges none = {0};
-	/* A unit that asks for a comparison asks about a table that somebody has changed: that tells of no copy. */
-	bool copied = !in->batch->compare && (s[0].conflicts.count || s[1].conflicts.count);
-	enum { SETS = 10 };
+	enum { SETS = 10, AT_SETS = SEEN_VALUES + 2 };
 	struct buffer sets[SETS] = {{0}};
 	const struct ranges *of[SETS] = {&s[0].held,
 	                                 &s[0].rejected,
@@ -243,10 +248,36 @@ static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct er
 	                                 &s[1].expired,
 	                                 copied ? &s[0].conflicts : &none,
 	                                 copied ? &s[1].conflicts : &none};
-	char number[24], device[24], last[STREAM_COUNT][24], exchange[24], recipient[2 * KEY_PUBLIC + 1];
-	int rc = 0;
-	for (size_t i = 0; i < SETS && !rc; i++)
+	cJSON *position = last_position(in);
+	char *stretches = json_print(in->stretches), *json = json_print(position);
+	struct pg_result *found = NULL;
+	int rc = stretches && json ? 0 : err_set(e, ERR_MEMORY, "out of memory for a batch");
+	values[SEEN_VALUES] = stretches;
+	values[SEEN_VALUES + 1] = json;
+	for (size_t i = 0; i < SETS && !rc; i++) {
 		rc = seq_ranges_format(of[i], &sets[i], e);
+		values[AT_SETS + i] = (const char *)sets[i].bytes;
+	}
+	values[AT_SETS + SETS] = copied ? "t" : "f";
+	if (!rc)
+		rc = pg_query(in->pg, &found, e, finish_sql, FINISH_VALUES, values);
+	if (!rc)
+		rc = read_device(in, found, e);
+	pg_result_free(found);
+	for (size_t i = 0; i < SETS; i++)
+		buffer_free(&sets[i]);
+	free(stretches);
+	free(json);
+	cJSON_Delete(position);
+	return rc;
+}
+
+static int finish_with(struct ingest *in, const char *state, struct err *e)
+{
+	const struct ingest_stream *s = in->streams;
+	/* A unit that asks for a comparison asks about a table that somebody has changed: that tells of no copy. */
+	bool copied = !in->batch->compare && (s[0].conflicts.count || s[1].conflicts.count);
+	char number[24], device[24], last[STREAM_COUNT][24], exchange[24], recipient[2 * KEY_PUBLIC + 1];
 	in->changed |= copied;
 	snprintf(number, sizeof number, "%" PRId64, in->store_number);
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
@@ -255,42 +286,17 @@ static int run_finish(struct ingest *in, char *const json[JSON_COUNT], struct er
 		snprintf(recipient + 2 * i, 3, "%02x", in->envelope->recipient[i]);
 	for (int i = 0; i < STREAM_COUNT; i++)
 		snprintf(last[i], sizeof last[i], "%" PRId64, s[i].last);
-	const char *const values[FINISH_VALUES] = {number,
-	                                           device,
-	                                           json[JSON_STRETCHES],
-	                                           json[JSON_POSITION],
-	                                           (char *)sets[0].bytes,
-	                                           (char *)sets[1].bytes,
-	                                           last[0],
-	                                           (char *)sets[2].bytes,
-	                                           (char *)sets[3].bytes,
-	                                           last[1],
-	                                           exchange,
-	                                           json[JSON_STATE],
-	                                           (char *)sets[4].bytes,
-	                                           (char *)sets[5].bytes,
-	                                           (char *)sets[6].bytes,
-	                                           (char *)sets[7].bytes,
-	                                           (char *)sets[8].bytes,
-	                                           (char *)sets[9].bytes,
-	                                           copied ? "t" : "f",
-	                                           in->newest ? recipient : NULL};
-	if (!rc)
-		rc = finish_with(in, values, e);
-	for (size_t i = 0; i < SETS; i++)
-		buffer_free(&sets[i]);
-	return rc;
+	const char *values[FINISH_VALUES] = {
+		number, device, exchange, state, last[STREAM_POINTS], last[STREAM_EVENTS], in->newest ? recipient : NULL};
+	return brings_nothing(in) ? finish_again(in, values, e) : finish_new(in, values, copied, e);
 }
 
 static int finish(struct ingest *in, struct err *e)
 {
-	cJSON *position = last_position(in), *state = unit_state(&in->batch->state);
-	char *json[JSON_COUNT] = {json_print(in->stretches), json_print(position), json_print(state)};
-	int rc =
-		json[0] && json[1] && json[2] ? run_finish(in, json, e) : err_set(e, ERR_MEMORY, "out of memory for a batch");
-	for (int i = 0; i < JSON_COUNT; i++)
-		free(json[i]);
-	cJSON_Delete(position);
+	cJSON *state = unit_state(&in->batch->state);
+	char *json = json_print(state);
+	int rc = json ? finish_with(in, json, e) : err_set(e, ERR_MEMORY, "out of memory for a batch");
+	free(json);
 	cJSON_Delete(state);
 	return rc;
 }
