@@ -456,15 +456,29 @@ static int get_points(const uint8_t *block, size_t length, struct batch *out, st
 	int64_t count = ranges_total(&out->point_ranges);
 	if (count > BATCH_POINTS_MAX)
 		return err_set(e, ERR_LIMIT, "a batch of %" PRId64 " points; %d is the most", count, BATCH_POINTS_MAX);
-	out->points = calloc(count ? (size_t)count : 1, sizeof *out->points);
-	if (!out->points)
-		return err_set(e, ERR_MEMORY, "out of memory for %" PRId64 " points", count);
 	out->point_count = (size_t)count;
-	int rc = columns_decode(block, length, out->point_count, (int32_t)out->session_count, out->points, e);
+	out->packed = block;
+	out->packed_length = length;
+	return 0;
+}
+
+int batch_unpack(struct batch *batch, struct err *e)
+{
+	if (batch->points || !batch->packed)
+		return 0;
+	struct point *points = calloc(batch->point_count + 1, sizeof *points);
+	if (!points)
+		return err_set(e, ERR_MEMORY, "out of memory for %zu points", batch->point_count);
+	int rc = columns_decode(batch->packed, batch->packed_length, batch->point_count, (int32_t)batch->session_count,
+	                        points, e);
 	size_t i = 0;
-	for (size_t r = 0; r < out->point_ranges.count && !rc; r++)
-		for (int64_t seq = out->point_ranges.items[r].first; seq <= out->point_ranges.items[r].last; seq++)
-			out->points[i++].seq = seq;
+	for (size_t r = 0; r < batch->point_ranges.count && !rc; r++)
+		for (int64_t seq = batch->point_ranges.items[r].first; seq <= batch->point_ranges.items[r].last; seq++)
+			points[i++].seq = seq;
+	if (rc)
+		free(points);
+	else
+		batch->points = points;
 	return rc;
 }
 
@@ -500,7 +514,7 @@ static int split(const uint8_t *document, size_t length, size_t *out_json_length
 	return 0;
 }
 
-int batch_decode(const void *document, size_t length, struct batch *out, struct err *e)
+int batch_open(const void *document, size_t length, struct batch *out, struct err *e)
 {
 	const uint8_t *bytes = document;
 	size_t json_length = 0;
@@ -516,6 +530,22 @@ int batch_decode(const void *document, size_t length, struct batch *out, struct 
 	size_t before = LENGTH_BYTES + json_length;
 	rc = get_all(root, bytes + before, length - before, &batch, e);
 	cJSON_Delete(root);
+	if (rc)
+		batch_free(&batch);
+	else
+		*out = batch;
+	return rc;
+}
+
+int batch_decode(const void *document, size_t length, struct batch *out, struct err *e)
+{
+	struct batch batch;
+	int rc = batch_open(document, length, &batch, e);
+	if (rc)
+		return rc;
+	rc = batch_unpack(&batch, e);
+	batch.packed = NULL;
+	batch.packed_length = 0;
 	if (rc)
 		batch_free(&batch);
 	else

@@ -44,8 +44,10 @@ struct batch {
 	int64_t exchange;
 	int64_t last_seq[STREAM_COUNT]; /* the highest that the store has given out */
 	struct ranges point_ranges;     /* the seqs of `points`, in order */
-	struct point *points;           /* point.session: 0, or 1 + index into sessions */
+	struct point *points;           /* point.session: 0, or 1 + index into sessions; NULL: packed, see batch_open */
 	size_t point_count;
+	const void *packed; /* their block, borrowed from the document; NULL: none */
+	size_t packed_length;
 	struct event *events; /* in order of seq */
 	size_t event_count;
 	struct session *sessions; /* changed ones, and all that points and events refer to; id is 0 */
@@ -70,6 +72,11 @@ int batch_encode(const struct batch *batch, struct buffer *out, struct err *e);
 /* Reads a document from outside: every count, range, length and value is checked (latitude, longitude, times within
  * TIME_MS_MIN..MAX, UUIDs, session indexes, seqs strictly rising and below 2^40). ERR_INVALID, ERR_LIMIT. */
 int batch_decode(const void *document, size_t length, struct batch *out, struct err *e);
+
+/* The same in two steps. batch_open reads all but the points, which stay packed in `document`; that must stay as long as *out is
+ * packed. batch_unpack does the rest, and nothing when that is done. */
+int batch_open(const void *document, size_t length, struct batch *out, struct err *e);
+int batch_unpack(struct batch *batch, struct err *e);
 
 /* The document as one JSON object for people, points included (degrees, metres, RFC 3339); free() it. */
 char *batch_to_json(const struct batch *batch);

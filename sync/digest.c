@@ -143,3 +143,30 @@ void digest_events(const struct event *events, size_t count, uint8_t out[ROWS_DI
 	digest_more_events(&digest, events, count);
 	digest_end(&digest, out);
 }
+
+/* Counts stand in front of what they count, so that no two blocks with their seqs and sessions give the same bytes. */
+void digest_packed(const void *block, size_t length, const struct ranges *seqs, const struct session *sessions,
+                   size_t session_count, uint8_t out[ROWS_DIGEST])
+{
+	static const char name[] = "alzy-packed-v1";
+	crypto_generichash_state state;
+	struct row row = {.length = 0};
+	crypto_generichash_init(&state, NULL, 0, ROWS_DIGEST);
+	crypto_generichash_update(&state, (const uint8_t *)name, sizeof name);
+	put_int(&row, (int64_t)seqs->count, 8);
+	put_int(&row, (int64_t)session_count, 8);
+	crypto_generichash_update(&state, row.bytes, row.length);
+	for (size_t i = 0; i < seqs->count; i++) {
+		row.length = 0;
+		put_int(&row, seqs->items[i].first, 8);
+		put_int(&row, seqs->items[i].last, 8);
+		crypto_generichash_update(&state, row.bytes, row.length);
+	}
+	for (size_t i = 0; i < session_count; i++) {
+		uint8_t session[SESSION_BYTES];
+		session_bytes(sessions[i].session_id, session);
+		crypto_generichash_update(&state, session, sizeof session);
+	}
+	crypto_generichash_update(&state, block, length);
+	crypto_generichash_final(&state, out, ROWS_DIGEST);
+}

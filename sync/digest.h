@@ -3,6 +3,7 @@
 #ifndef ALZY_SYNC_DIGEST_H
 #define ALZY_SYNC_DIGEST_H
 
+#include "hal/ranges.h"
 #include "hal/rows.h"
 
 #include <stddef.h>
@@ -14,7 +15,12 @@ enum { ROWS_DIGEST = 32 };
 void digest_points(const struct point *points, size_t count, const struct session *sessions, uint8_t out[ROWS_DIGEST]);
 void digest_events(const struct event *events, size_t count, uint8_t out[ROWS_DIGEST]);
 
-/* The same in pieces: begin, more rows any number of times, end. Nothing is to be freed. */
+/* Of points that are still packed as in a batch (columns.h): where the digest of two such blocks is the same, so are the rows, with
+ * their seqs and sessions. The same rows can be packed in other ways, though, as with more sessions beside them. */
+void digest_packed(const void *block, size_t length, const struct ranges *seqs, const struct session *sessions,
+                   size_t session_count, uint8_t out[ROWS_DIGEST]);
+
+/* Of rows in pieces: begin, more rows any number of times, end. Nothing is to be freed. */
 struct digest {
 	_Alignas(64) unsigned char state[384];
 };

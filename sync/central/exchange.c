@@ -48,15 +48,14 @@ static void tell_standing(const struct exchange_sender *sender, const struct bat
 	memcpy(out->device_name, sender->name, sizeof out->device_name);
 }
 
+/* The points stay packed in *document. */
 static int open_batch(const struct identity *centre, const void *bytes, size_t count, const uint8_t sender[KEY_PUBLIC],
-                      struct batch *out, size_t *out_key, struct err *e)
+                      struct buffer *document, struct batch *out, size_t *out_key, struct err *e)
 {
-	struct buffer document = {0};
 	struct batch batch = {0};
-	int rc = identity_open(centre, bytes, count, ENVELOPE_BATCH, sender, &document, out_key, e);
+	int rc = identity_open(centre, bytes, count, ENVELOPE_BATCH, sender, document, out_key, e);
 	if (!rc)
-		rc = batch_decode(document.bytes, document.length, &batch, e);
-	buffer_free(&document);
+		rc = batch_open(document->bytes, document->length, &batch, e);
 	if (!rc && memcmp(batch.sender, sender, KEY_PUBLIC)) {
 		batch_free(&batch);
 		rc = err_set(e, ERR_FORGED, "the envelope is signed by another than the batch inside names as its sender");
@@ -90,6 +89,7 @@ int exchange_batch(struct pg *pg, const struct identity *centre, const void *byt
                    struct receipt *out_receipt, struct err *e)
 {
 	struct envelope_head head;
+	struct buffer document = {0};
 	struct batch batch = {0};
 	struct receipt receipt = {0};
 	struct ingest_envelope envelope;
@@ -101,9 +101,11 @@ int exchange_batch(struct pg *pg, const struct identity *centre, const void *byt
 	if (!rc)
 		rc = exchange_find_sender(pg, head.sender, &sender, e);
 	if (!rc)
-		rc = open_batch(centre, bytes, count, head.sender, &batch, &key, e);
-	if (rc)
+		rc = open_batch(centre, bytes, count, head.sender, &document, &batch, &key, e);
+	if (rc) {
+		buffer_free(&document);
 		return rc;
+	}
 	envelope_digest(bytes, count, envelope.digest);
 	memcpy(envelope.recipient, centre->keys[key].public_key, sizeof envelope.recipient);
 	if (sender.standing)
@@ -111,6 +113,7 @@ int exchange_batch(struct pg *pg, const struct identity *centre, const void *byt
 	else
 		rc = ingest_batch(pg, sender.device_id, &batch, &envelope, &receipt, e);
 	batch_free(&batch);
+	buffer_free(&document);
 	if (!rc)
 		announce(centre, key, &receipt);
 	/* Committed: only now is there something to sign. */

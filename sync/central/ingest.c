@@ -75,7 +75,7 @@ static int add_store(struct ingest *in, struct err *e)
 	return rc;
 }
 
-/* Begins the transaction and locks the store's row: from here on nobody else changes what the centre has of this store.
+/* Begins the transaction and locks the store's row, when there is one: from here on nobody else changes what the centre has of this store.
  * In the same breath asks for all that a batch of what is held needs to know. A lock is never waited for long: a worker
  * that waits serves nobody. alzy.ingest tells triggers that what is written is the unit's, and no change by the centre. */
 static int begin(struct ingest *in, struct err *e)
@@ -98,7 +98,7 @@ static int begin(struct ingest *in, struct err *e)
 	if (!rc)
 		rc = pg_queries(in->pg, calls, CALLS, e);
 	if (!rc)
-		rc = pg_rows(calls[STORE].result) ? read_store(in, calls[STORE].result, e) : add_store(in, e);
+		rc = pg_rows(calls[STORE].result) ? read_store(in, calls[STORE].result, e) : 0;
 	for (int i = BEGIN; i <= STORE; i++)
 		pg_result_free(calls[i].result);
 	in->sessions_found = calls[SESSIONS].result;
@@ -156,18 +156,19 @@ static cJSON *unit_state(const struct unit_state *state)
 	" UPDATE alzy.stores SET exchange = greatest(exchange, $3::bigint), last_batch_at = now(),"                    \
 	" unit_state = CASE WHEN $3::bigint >= exchange THEN $4::jsonb ELSE unit_state END, points_last = $5::bigint," \
 	" events_last = $6::bigint"
-#define STORE_SAYS                                                                               \
-	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active," \
-	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"                    \
-	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved),"               \
+#define STORE_SAYS                                                                                 \
+	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"   \
+	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"                      \
+	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved)," \
 	" alzy.members(points_copied) + alzy.members(events_copied), floor(extract(epoch FROM copied_at) * 1000)::bigint"
 
 /* Everything small at once: besides that, the store's ranges and stretches, and the device's last position. */
 static const char finish_sql[] =
 	"WITH stretches AS ("
-	" INSERT INTO alzy.stretches (store_number, stream, first_seq, last_seq, digest)"
-	" SELECT $1::int, g.stream, g.first_seq, g.last_seq, decode(g.digest, 'hex') FROM jsonb_to_recordset($8::jsonb)"
-	"  AS g(stream text, first_seq bigint, last_seq bigint, digest text)"
+	" INSERT INTO alzy.stretches (store_number, stream, first_seq, last_seq, digest, packed)"
+	" SELECT $1::int, g.stream, g.first_seq, g.last_seq, decode(g.digest, 'hex'), decode(g.packed, 'hex')"
+	"  FROM jsonb_to_recordset($8::jsonb) AS g(stream text, first_seq bigint, last_seq bigint, digest text, packed "
+	"text)"
 	"), position AS ("
 	" INSERT INTO alzy.last_positions AS l (device_id, point_id, recorded_at, lat, lng, accuracy, speed, heading,"
 	"  altitude)"
@@ -303,9 +304,24 @@ static int finish(struct ingest *in, struct err *e)
 
 /* ---- the transaction ------------------------------------------------------------------------------------------ */
 
+/* From here on the points can be looked at, unless they are known ones. Making a partition for them must not wait in here. */
+static int unpack(struct ingest *in, struct err *e)
+{
+	in->points_known = ingest_points_known(in);
+	int rc = in->points_known ? 0 : batch_unpack(in->batch, e);
+	if (rc || in->points_known || in->partitioned || ingest_partitions_known(in->pg, in->batch))
+		return rc;
+	in->unpartitioned = true;
+	return err_set(e, ERR_BUSY, "a month of the batch may have no partition yet");
+}
+
 static int work(struct ingest *in, struct err *e)
 {
 	int rc = begin(in, e);
+	if (!rc)
+		rc = unpack(in, e);
+	if (!rc && !in->store_number)
+		rc = add_store(in, e);
 	if (!rc)
 		rc = ingest_sessions(in, e);
 	if (!rc)
@@ -357,30 +373,45 @@ static void ingest_free(struct ingest *in)
 	free(in->sessions);
 }
 
-int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch, const struct ingest_envelope *envelope,
+/* One try. *in says how it went, and is freed. */
+static int try_batch(struct ingest *in, const struct receipt *empty, struct err *e)
+{
+	*in->receipt = *empty;
+	int rc = run(in, e);
+	ingest_free(in);
+	if (rc)
+		receipt_free(in->receipt);
+	return rc;
+}
+
+int ingest_batch(struct pg *pg, int64_t device_id, struct batch *batch, const struct ingest_envelope *envelope,
                  struct receipt *out, struct err *e)
 {
 	struct err local = {0};
 	struct receipt empty = {.exchange = batch->exchange, .device_id = device_id}, receipt;
+	bool careful = false, partitioned = false, again = true;
+	int rc = 0;
 	memcpy(empty.store_id, batch->store_id, sizeof empty.store_id);
 	memcpy(empty.batch_digest, envelope->digest, sizeof empty.batch_digest);
-	int rc = ingest_partitions(pg, batch, &local);
-	/* A partition that can't be made while somebody reads for long can wait; the default one takes the rows until then. */
-	bool go = !rc || rc == -ERR_BUSY;
-	for (int careful = 0; careful < 2 && go; careful++) {
-		receipt = empty;
+	while (again) {
 		struct ingest in = {.pg = pg,
 		                    .device_id = device_id,
 		                    .batch = batch,
 		                    .careful = careful,
+		                    .partitioned = partitioned,
 		                    .envelope = envelope,
 		                    .receipt = &receipt};
-		rc = run(&in, &local);
-		ingest_free(&in);
-		if (rc)
-			receipt_free(&receipt);
+		rc = try_batch(&in, &empty, &local);
+		if (rc && in.unpartitioned) {
+			rc = ingest_partitions(pg, batch, &local);
+			/* One that can't be made while somebody reads for long can wait; the default one takes the rows until then. */
+			again = !rc || rc == -ERR_BUSY;
+			partitioned = true;
+			continue;
+		}
 		/* Rows are rejected one by one where they are written: so it came at COMMIT. */
-		go = rc == -ERR_DATA;
+		again = rc == -ERR_DATA && !careful;
+		careful = true;
 	}
 	if (rc) {
 		if (e)

@@ -16,8 +16,9 @@ struct ingest_envelope {
 };
 
 /* Takes the rows of `batch` for the device, commits with synchronous_commit=on, and fills *out as the receipt to sign
- * (exchange, digest and times included). ERR_REFUSED when the store belongs to another device. */
-int ingest_batch(struct pg *pg, int64_t device_id, const struct batch *batch, const struct ingest_envelope *envelope,
+ * (exchange, digest and times included). A batch that is still packed is unpacked only when its points are no known ones.
+ * ERR_REFUSED when the store belongs to another device. */
+int ingest_batch(struct pg *pg, int64_t device_id, struct batch *batch, const struct ingest_envelope *envelope,
                  struct receipt *out, struct err *e);
 
 #endif

@@ -18,6 +18,21 @@ static int64_t seq_of(const struct batch *batch, size_t row)
 	return batch->events[row].seq;
 }
 
+/* Runs are found before they are added: rows of a batch are mostly one behind the other. */
+static int given(const struct batch *batch, struct ranges *out, struct err *e)
+{
+	int rc = 0;
+	for (size_t i = 0; i < batch->event_count && !rc; i++) {
+		int64_t first = seq_of(batch, i), last = first;
+		while (i + 1 < batch->event_count && seq_of(batch, i + 1) == last + 1) {
+			last++;
+			i++;
+		}
+		rc = ranges_add(out, first, last, e);
+	}
+	return rc;
+}
+
 static int64_t time_of(const struct batch *batch, size_t row)
 {
 	return batch->events[row].event_at_ms;
@@ -118,6 +133,7 @@ const struct ingest_rows ingest_events = {
 	.stream = STREAM_EVENTS,
 	.count = count_events,
 	.seq = seq_of,
+	.given = given,
 	.time_ms = time_of,
 	.session = session_row,
 	.copy = copy,

@@ -45,6 +45,16 @@ static void list_months(const struct batch *batch, struct months *out)
 	}
 }
 
+bool ingest_partitions_known(const struct pg *pg, const struct batch *batch)
+{
+	struct months months = {.count = 0};
+	size_t known = 0;
+	list_months(batch, &months);
+	while (known < months.count && pg_noted(pg, months.names[known]))
+		known++;
+	return known == months.count;
+}
+
 int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e)
 {
 	struct months months = {.count = 0};

@@ -48,10 +48,14 @@ enum { REFERENCE_VALUES = 5 };
 struct ingest {
 	struct pg *pg;
 	int64_t device_id;
-	const struct batch *batch;
+	struct batch *batch;
 	const struct ingest_envelope *envelope;
 	int64_t store_number;
-	bool newest;        /* the batch is none of before one that was answered already */
+	bool partitioned;            /* ingest_partitions was asked */
+	bool unpartitioned;          /* … and should have been: nothing was done */
+	bool points_known;           /* all of them, and so they are still packed */
+	uint8_t packed[ROWS_DIGEST]; /* digest of them, when there are any */
+	bool newest;                 /* the batch is none of before one that was answered already */
 	bool careful;       /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
 	int64_t now_ms;     /* of Postgres, at the start of the transaction */
 	int64_t verify_ms;  /* since when a proof is asked for; 0: none is */
@@ -85,6 +89,8 @@ struct ingest_rows {
 	enum stream stream;
 	size_t (*count)(const struct batch *batch);
 	int64_t (*seq)(const struct batch *batch, size_t row);
+	/* All of them, also while they are packed. */
+	int (*given)(const struct batch *batch, struct ranges *out, struct err *e);
 	int64_t (*time_ms)(const struct batch *batch, size_t row);
 	const struct ingest_session *(*session)(const struct ingest *in, size_t row); /* NULL: of none */
 	/* COPY of rows[0..count) as one statement, behind a savepoint "rows". 1: not all of them were written. */
@@ -102,6 +108,8 @@ extern const struct ingest_rows ingest_points, ingest_events;
 
 /* Months of the batch that have no partition yet get one. Before the transaction: making one must not wait in it. */
 int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
+/* Whether there is nothing to be done for that. */
+bool ingest_partitions_known(const struct pg *pg, const struct batch *batch);
 
 /* What there is of the batch's sessions. */
 int ingest_sessions_ask(struct ingest *in, struct pg_call *out, struct err *e);
@@ -120,6 +128,8 @@ int ingest_reference(struct ingest *in, struct err *e);
 
 /* The stretches of the store that lie inside the batch's rows. */
 int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct pg_call *out, struct err *e);
+/* Whether all points of the batch came packed just like this before, and are held since. */
+bool ingest_points_known(struct ingest *in);
 /* All of one stream: subtracts what is accounted for, compares what overlaps, takes the rest. */
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);
 /* Index in the batch of the row with this seq, which must be there. */

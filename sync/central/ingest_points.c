@@ -18,6 +18,11 @@ static int64_t seq_of(const struct batch *batch, size_t row)
 	return batch->points[row].seq;
 }
 
+static int given(const struct batch *batch, struct ranges *out, struct err *e)
+{
+	return ranges_copy(out, &batch->point_ranges, e);
+}
+
 static int64_t time_of(const struct batch *batch, size_t row)
 {
 	return batch->points[row].recorded_at_ms;
@@ -149,6 +154,7 @@ const struct ingest_rows ingest_points = {
 	.stream = STREAM_POINTS,
 	.count = count_points,
 	.seq = seq_of,
+	.given = given,
 	.time_ms = time_of,
 	.session = session_row,
 	.copy = copy,

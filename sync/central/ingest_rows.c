@@ -265,6 +265,9 @@ static int note_stretches(struct ingest *in, const struct ingest_rows *rows, str
 		cJSON_AddNumberToObject(stretch, "first_seq", (double)run.first);
 		cJSON_AddNumberToObject(stretch, "last_seq", (double)run.last);
 		json_add_hex(stretch, "digest", digest, sizeof digest);
+		if (rows == &ingest_points && in->batch->packed && taken->count == 1 &&
+		    ranges_equal(taken, &in->streams[rows->stream].given))
+			json_add_hex(stretch, "packed", in->packed, sizeof in->packed);
 		cJSON_AddItemToArray(in->stretches, stretch);
 	}
 	return 0;
@@ -273,20 +276,25 @@ static int note_stretches(struct ingest *in, const struct ingest_rows *rows, str
 /* ---- rows that are held already ----------------------------------------------------------------------------- */
 
 static const char stretches_sql[] =
-	"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex') FROM alzy.stores t"
+	"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex'), encode(s.packed, 'hex') FROM alzy.stores t"
 	" CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last) JOIN alzy.stretches s"
 	" ON s.store_number = t.number AND s.stream = $2 AND s.first_seq BETWEEN r.first AND r.last"
 	" AND s.last_seq <= r.last WHERE t.store_id = $1::uuid ORDER BY s.first_seq LIMIT 25000";
+
+static bool is_hex_of(const uint8_t digest[ROWS_DIGEST], const char *hex)
+{
+	char text[2 * ROWS_DIGEST + 1];
+	for (size_t k = 0; k < ROWS_DIGEST; k++)
+		snprintf(text + 2 * k, 3, "%02x", digest[k]);
+	return !strcmp(text, hex);
+}
 
 static bool has_digest(const struct ingest *in, const struct ingest_rows *rows, int64_t first, int64_t last,
                        const char *hex)
 {
 	uint8_t digest[ROWS_DIGEST];
-	char text[2 * ROWS_DIGEST + 1];
 	rows->digest(in->batch, ingest_find(rows, in->batch, first), (size_t)(last - first + 1), digest);
-	for (size_t k = 0; k < sizeof digest; k++)
-		snprintf(text + 2 * k, 3, "%02x", digest[k]);
-	return !strcmp(text, hex);
+	return is_hex_of(digest, hex);
 }
 
 /* Of the stretches inside the batch's rows, those whose digest is that of the rows: they need no further look. */
@@ -459,27 +467,11 @@ static int check_expired(struct ingest *in, const struct ingest_rows *rows, stru
 	return rc;
 }
 
-/* Runs are found before they are added: rows of a batch are mostly one behind the other. */
-static int find_given(const struct ingest_rows *rows, const struct batch *batch, struct ranges *out, struct err *e)
-{
-	size_t count = rows->count(batch);
-	int rc = 0;
-	for (size_t i = 0; i < count && !rc; i++) {
-		int64_t first = rows->seq(batch, i), last = first;
-		while (i + 1 < count && rows->seq(batch, i + 1) == last + 1) {
-			last++;
-			i++;
-		}
-		rc = ranges_add(out, first, last, e);
-	}
-	return rc;
-}
-
 int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct pg_call *out, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges about = {0};
-	int rc = find_given(rows, in->batch, &stream->given, e);
+	int rc = rows->given(in->batch, &stream->given, e);
 	if (!rc)
 		rc = ranges_copy(&about, &stream->given, e);
 	if (!rc)
@@ -495,7 +487,38 @@ int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct 
 	return rc;
 }
 
-int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+/* Whether the seqs from the first to the last are in no other set than `held`. */
+static bool is_only_held(const struct ingest_stream *stream, int64_t first, int64_t last)
+{
+	const struct ranges *others[] = {&stream->rejected, &stream->dropped, &stream->expired};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		size_t at = ranges_find(others[i], first);
+		if (at < others[i]->count && others[i]->items[at].first <= last)
+			return false;
+	}
+	return ranges_cover(&stream->held, first, last);
+}
+
+bool ingest_points_known(struct ingest *in)
+{
+	const struct batch *batch = in->batch;
+	const struct ingest_stream *stream = &in->streams[STREAM_POINTS];
+	const struct pg_result *found = stream->stretches_found;
+	if (!batch->packed || !stream->given.count)
+		return false;
+	digest_packed(batch->packed, batch->packed_length, &stream->given, batch->sessions, batch->session_count,
+	              in->packed);
+	/* What is to be compared, or judged again, is looked at row by row. */
+	if (batch->compare || batch->retry || stream->given.count > 1)
+		return false;
+	struct range all = stream->given.items[0];
+	for (size_t i = 0; i < pg_rows(found); i++)
+		if (pg_int(found, i, 0) == all.first && pg_int(found, i, 1) == all.last)
+			return is_hex_of(in->packed, pg_text(found, i, 3)) && is_only_held(stream, all.first, all.last);
+	return false;
+}
+
+static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges fresh = {0}, fitting = {0};
@@ -525,12 +548,28 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 	if (!rc)
 		rc = ranges_add_all(&stream->rejected, &stream->refused, e);
 	stream->known = ranges_total(&stream->given) - ranges_total(&fresh) + ranges_total(&stream->found);
+	ranges_free(&fresh);
+	ranges_free(&fitting);
+	return rc;
+}
+
+/* They are still packed: nothing of them is looked at. */
+static int pass_over_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+{
+	struct ingest_stream *stream = &in->streams[rows->stream];
+	stream->known = ranges_total(&stream->given);
+	stream->room = room_of(stream);
+	return add_proofs(in, rows, e);
+}
+
+int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+{
+	struct ingest_stream *stream = &in->streams[rows->stream];
+	bool known = rows->stream == STREAM_POINTS && in->points_known;
 	int64_t last = in->batch->last_seq[rows->stream];
 	if (ranges_highest(&stream->given) > last)
 		last = ranges_highest(&stream->given);
 	if (last > stream->last)
 		stream->last = last;
-	ranges_free(&fresh);
-	ranges_free(&fitting);
-	return rc;
+	return known ? pass_over_stream(in, rows, e) : take_stream(in, rows, e);
 }
