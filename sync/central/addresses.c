@@ -79,7 +79,7 @@ static bool in_range(const struct address_range *range, const uint8_t address[AD
 	       (!bits || (range->first[bytes] ^ address[bytes]) >> (8 - bits) == 0);
 }
 
-static bool contains(const struct addresses *list, const uint8_t address[ADDRESS])
+bool addresses_contain(const struct addresses *list, const uint8_t address[ADDRESS])
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (in_range(&list->ranges[i], address))
@@ -92,7 +92,7 @@ void address_of_client(const struct addresses *trusted, const uint8_t peer[ADDRE
 {
 	size_t length = forwarded ? strlen(forwarded) : 0;
 	memcpy(out, peer, ADDRESS);
-	while (length && contains(trusted, out)) {
+	while (length && addresses_contain(trusted, out)) {
 		const char *comma = memrchr(forwarded, ',', length);
 		const char *from = comma ? comma + 1 : forwarded;
 		uint8_t named[ADDRESS];
@@ -103,9 +103,14 @@ void address_of_client(const struct addresses *trusted, const uint8_t peer[ADDRE
 	}
 }
 
+bool address_is_v4(const uint8_t address[ADDRESS])
+{
+	return !memcmp(address, mapped, MAPPED);
+}
+
 const char *address_format(const uint8_t address[ADDRESS], char out[ADDRESS_TEXT])
 {
-	bool v4 = !memcmp(address, mapped, MAPPED);
+	bool v4 = address_is_v4(address);
 	if (!inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address + MAPPED : address, out, ADDRESS_TEXT))
 		snprintf(out, ADDRESS_TEXT, "?");
 	return out;

@@ -28,6 +28,9 @@ bool address_parse(const char *text, size_t length, uint8_t out[ADDRESS]);
 void address_of_client(const struct addresses *trusted, const uint8_t peer[ADDRESS], const char *forwarded,
                        uint8_t out[ADDRESS]);
 
+bool address_is_v4(const uint8_t address[ADDRESS]);
+bool addresses_contain(const struct addresses *list, const uint8_t address[ADDRESS]);
+
 /* As people write it, IPv4 with dots. Returns out. */
 const char *address_format(const uint8_t address[ADDRESS], char out[ADDRESS_TEXT]);
 

@@ -25,7 +25,6 @@ enum {
 	REQUESTS_PER_WORKER = 16,      /* complete and waiting; their bodies, and those on the way, have this much memory */
 	HEALTH_QUEUE = 64,
 	RETRY_AFTER_S = 5,
-	ANSWER_MS = 60000,
 	STOP_MS = 20000,
 };
 
@@ -38,8 +37,7 @@ struct gateway {
 	pthread_cond_t fewer;     /* requests */
 	struct identity identity; /* as it is now: gateway_renew */
 	struct peers peers;
-	size_t requests;                    /* under way */
-	size_t body_bytes, body_bytes_most; /* of all of them, in memory: what was announced costs nothing until it comes */
+	size_t requests; /* under way */
 	struct addresses proxies;
 	struct limits by_address, by_device;
 	struct request *at_work; /* batches that workers have: at most one of each device */
@@ -53,7 +51,6 @@ struct request {
 	struct peer *peer;
 	const struct route *route;
 	struct buffer body, answer;
-	size_t room;      /* what the gateway counts for the body */
 	bool crowded;     /* there was none for the rest of it, which is not kept */
 	unsigned status;  /* 0: not answered yet */
 	int64_t retry_ms; /* when to come again, for 429 */
@@ -298,9 +295,9 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
 {
 	struct gateway *gateway = user;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		*context = peers_began(&gateway->peers,
-		                       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-		                       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+		*context = peers_began(
+			&gateway->peers, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, &gateway->proxies);
 	else
 		peers_ended(&gateway->peers, *context);
 }
@@ -362,7 +359,7 @@ static enum MHD_Result keep_last(void *user, enum MHD_ValueKind kind, const char
 }
 
 /* Counts a request from this client; a network of IPv6 counts as one. 0: it may come; else how long to wait. */
-static int64_t count_client(struct gateway *gateway, struct MHD_Connection *connection, const struct peer *peer,
+static int64_t count_client(struct gateway *gateway, struct MHD_Connection *connection, struct peer *peer,
                             char client[ADDRESS_TEXT])
 {
 	uint8_t key[LIMITS_KEY] = {0};
@@ -370,6 +367,7 @@ static int64_t count_client(struct gateway *gateway, struct MHD_Connection *conn
 	MHD_get_connection_values(connection, MHD_HEADER_KIND, keep_last, &forwarded);
 	address_of_client(&gateway->proxies, peer->address, forwarded, key);
 	address_format(key, client);
+	memcpy(peer->client, key, sizeof peer->client);
 	if (strchr(client, ':'))
 		memset(key + ADDRESS / 2, 0, ADDRESS / 2);
 	pthread_mutex_lock(&gateway->mutex);
@@ -387,11 +385,10 @@ static bool enter(struct gateway *gateway)
 	return open;
 }
 
-static void leave(struct gateway *gateway, size_t room)
+static void leave(struct gateway *gateway)
 {
 	pthread_mutex_lock(&gateway->mutex);
 	gateway->requests--;
-	gateway->body_bytes -= room;
 	pthread_cond_broadcast(&gateway->fewer);
 	pthread_mutex_unlock(&gateway->mutex);
 }
@@ -430,7 +427,7 @@ static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *con
 	                            .route = route,
 	                            .began_ms = clock_mono_ms()};
 	memcpy(request->client, client, sizeof client);
-	peers_asks(&gateway->peers, peer, gateway->options->body_timeout_ms);
+	peers_turn_to(&gateway->peers, peer, PEER_BODY);
 	*out = request;
 	return MHD_YES;
 }
@@ -441,20 +438,8 @@ static enum MHD_Result answer(struct request *request)
 	const char *type =
 		request->status == MHD_HTTP_OK && request->route->envelope ? "application/octet-stream" : "application/json";
 	request->answer = (struct buffer){0};
-	peers_asks(&request->gateway->peers, request->peer, ANSWER_MS);
+	peers_turn_to(&request->gateway->peers, request->peer, PEER_ANSWER);
 	return send_answer(request->connection, request->status, type, given.bytes, given.length, request->retry_ms, NULL);
-}
-
-/* Room for so many bytes more of the body. */
-static bool take_room(struct request *request, size_t count)
-{
-	struct gateway *gateway = request->gateway;
-	pthread_mutex_lock(&gateway->mutex);
-	size_t room = count <= gateway->body_bytes_most - gateway->body_bytes ? count : 0;
-	gateway->body_bytes += room;
-	request->room += room;
-	pthread_mutex_unlock(&gateway->mutex);
-	return room == count;
 }
 
 /* Keeps a piece of the body. When there is no room for it, the rest is read and let go of, so that the answer is. */
@@ -462,7 +447,7 @@ static enum MHD_Result keep(struct request *request, const char *bytes, size_t c
 {
 	if (!request->route->envelope || request->body.length + count > ENVELOPE_MAX)
 		return MHD_NO; /* more than was announced: no answer could be read */
-	request->crowded = request->crowded || !take_room(request, count);
+	request->crowded = request->crowded || !peers_take_room(&request->gateway->peers, request->peer, count);
 	return request->crowded || !buffer_append(&request->body, bytes, count, NULL) ? MHD_YES : MHD_NO;
 }
 
@@ -470,7 +455,7 @@ static enum MHD_Result keep(struct request *request, const char *bytes, size_t c
 static enum MHD_Result hand_over(struct request *request)
 {
 	struct gateway *gateway = request->gateway;
-	peers_asks(&gateway->peers, request->peer, INT64_MAX);
+	peers_turn_to(&gateway->peers, request->peer, PEER_WORK);
 	MHD_suspend_connection(request->connection);
 	struct workers *workers = request->route->envelope ? gateway->workers : gateway->health;
 	struct err e = {0};
@@ -513,13 +498,12 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
 	(void)how;
 	if (!request)
 		return;
-	peers_waits(&request->gateway->peers, request->peer);
-	size_t room = request->room;
+	peers_turn_to(&request->gateway->peers, request->peer, PEER_HEAD);
 	buffer_free(&request->body);
 	buffer_free(&request->answer);
 	free(request);
 	*context = NULL;
-	leave(user, room);
+	leave(user);
 }
 
 /* ---- start and stop --------------------------------------------------------------------------------------------- */
@@ -547,7 +531,7 @@ static int start_daemon(struct gateway *gateway, int fd, struct err *e)
 		flags | (options->certificate ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, gateway,
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, gateway, MHD_OPTION_NOTIFY_COMPLETED, on_completed, gateway, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)PEERS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		(unsigned)CROWD_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->certificate ? tls : none, MHD_OPTION_END);
 	if (gateway->daemon)
 		return 0;
@@ -582,12 +566,11 @@ int gateway_start(struct gateway **out, const struct gateway_options *options, s
 	gateway->options = options;
 	gateway->identity = *options->identity;
 	size_t waiting_most = options->workers * REQUESTS_PER_WORKER;
-	gateway->body_bytes_most = waiting_most * ENVELOPE_MAX;
 	gateway->by_device.per_minute = options->requests_per_device;
 	gateway->by_address.per_minute = options->requests_per_address;
 	pthread_mutex_init(&gateway->mutex, NULL);
 	pthread_cond_init(&gateway->fewer, NULL);
-	peers_start(&gateway->peers);
+	peers_start(&gateway->peers, options->body_timeout_ms, waiting_most * ENVELOPE_MAX);
 	int rc = addresses_parse(options->trusted_proxies, &gateway->proxies, e);
 	if (!rc)
 		rc = workers_start(&gateway->workers, options->workers, waiting_most, options->dsn, e);

@@ -7,15 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	MANY = PEERS_MAX / 4 * 3,
-	HEAD_MS = 30000,
-	HEAD_CROWDED_MS = 3000,
-};
-
-void peers_start(struct peers *peers)
+void peers_start(struct peers *peers, int64_t body_ms, size_t room)
 {
-	*peers = (struct peers){0};
+	*peers = (struct peers){.crowd = {.body_ms = body_ms, .room_most = room}};
 	pthread_mutex_init(&peers->mutex, NULL);
 }
 
@@ -24,7 +18,16 @@ void peers_free(struct peers *peers)
 	pthread_mutex_destroy(&peers->mutex);
 }
 
-struct peer *peers_began(struct peers *peers, const struct sockaddr *address, int fd)
+/* NULL is fine. */
+static void shut(struct peers *peers, struct peer *peer)
+{
+	if (!peer)
+		return;
+	shutdown(peer->fd, SHUT_RDWR);
+	crowd_close(&peers->crowd, peer);
+}
+
+struct peer *peers_began(struct peers *peers, const struct sockaddr *address, int fd, const struct addresses *proxies)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 	if (!peer)
@@ -34,14 +37,9 @@ struct peer *peers_began(struct peers *peers, const struct sockaddr *address, in
 	if (!getnameinfo(address, length, name, sizeof name, NULL, 0, NI_NUMERICHOST))
 		address_parse(name, strcspn(name, "%"), peer->address);
 	peer->fd = fd;
-	peer->deadline_ms = clock_mono_ms() + HEAD_MS;
+	peer->proxy = addresses_contain(proxies, peer->address);
 	pthread_mutex_lock(&peers->mutex);
-	peer->next = peers->first;
-	peer->from = &peers->first;
-	if (peer->next)
-		peer->next->from = &peer->next;
-	peers->first = peer;
-	peers->count++;
+	shut(peers, crowd_add(&peers->crowd, peer, clock_mono_ms()));
 	pthread_mutex_unlock(&peers->mutex);
 	return peer;
 }
@@ -51,41 +49,30 @@ void peers_ended(struct peers *peers, struct peer *peer)
 	if (!peer)
 		return;
 	pthread_mutex_lock(&peers->mutex);
-	*peer->from = peer->next;
-	if (peer->next)
-		peer->next->from = peer->from;
-	peers->count--;
+	crowd_remove(&peers->crowd, peer);
 	pthread_mutex_unlock(&peers->mutex);
 	free(peer);
 }
 
-static void set_deadline(struct peers *peers, struct peer *peer, bool asking, int64_t in_ms)
+void peers_turn_to(struct peers *peers, struct peer *peer, enum peer_phase phase)
 {
 	pthread_mutex_lock(&peers->mutex);
-	peer->asking = asking;
-	peer->deadline_ms = in_ms == INT64_MAX ? INT64_MAX : clock_mono_ms() + in_ms;
+	crowd_turn_to(&peers->crowd, peer, phase, clock_mono_ms());
 	pthread_mutex_unlock(&peers->mutex);
 }
 
-void peers_waits(struct peers *peers, struct peer *peer)
+bool peers_take_room(struct peers *peers, struct peer *peer, size_t count)
 {
-	set_deadline(peers, peer, false, HEAD_MS);
-}
-
-void peers_asks(struct peers *peers, struct peer *peer, int64_t in_ms)
-{
-	set_deadline(peers, peer, true, in_ms);
+	pthread_mutex_lock(&peers->mutex);
+	bool taken = crowd_take_room(&peers->crowd, peer, count);
+	pthread_mutex_unlock(&peers->mutex);
+	return taken;
 }
 
 void peers_tick(struct peers *peers)
 {
-	int64_t now = clock_mono_ms();
 	pthread_mutex_lock(&peers->mutex);
-	int64_t sooner = peers->count < MANY ? 0 : HEAD_MS - HEAD_CROWDED_MS;
-	for (struct peer *peer = peers->first; peer; peer = peer->next)
-		if (peer->deadline_ms - (peer->asking ? 0 : sooner) < now) {
-			shutdown(peer->fd, SHUT_RDWR);
-			peer->deadline_ms = INT64_MAX;
-		}
+	for (struct peer *peer; (peer = crowd_overdue(&peers->crowd, clock_mono_ms()));)
+		shut(peers, peer);
 	pthread_mutex_unlock(&peers->mutex);
 }

@@ -119,6 +119,29 @@ AWAIT_SECONDS=70 await log_has bodies 'left'
 is "$(sed -n '$p' "$SCRATCH/bodies.log")" "0 left" "… and are not waited for"
 is "$(grep -cE '^(silent|dripping) closed after ([6-9]|1[0-9])$' "$SCRATCH/bodies.log")" 45 "… beyond body_timeout, however busily they come"
 is "$(post /v1/batches "$SCRATCH/batch")" 200 "… whereafter all is as before"
+# ---- who has all connections, and who has all the memory for bodies
+restart
+crowd() { # COUNT BYTES: so many clients from another address say that a large body comes, and send so much of it
+	start crowd perl -MIO::Socket::INET -e '$| = 1; $SIG{PIPE} = "IGNORE"; my ($port, $count, $bytes) = @ARGV; my @all;
+		for (1 .. $count) {
+			my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", LocalAddr => "127.0.0.2", Timeout => 5) or last;
+			print {$s} "POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 1048576\r\n\r\n", "A" x $bytes;
+			$s->flush;
+			push @all, $s; }
+		print scalar @all, " are there\n"; sleep 100' "$CENTRAL_PORT" "$@"
+	await log_has crowd 'are there' || diag "$(log_of crowd)"
+}
+crowd 700 1
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "hundreds of bodies from one address leave room for others' connections"
+is "$(ask /healthz)" 200 "… and it is healthy"
+kill9 crowd
+crowd 60 1048000
+is "$(post /v1/batches "$SCRATCH/batch")" 200 "bodies that are nearly there leave room for others' bodies"
+head -c 1048576 /dev/zero >"$SCRATCH/largest"
+is "$(post /v1/batches "$SCRATCH/largest") $(json error <"$SCRATCH/body")" "400 INVALID" "… large ones, too"
+is "$(post /v1/batches "$SCRATCH/largest" --interface 127.0.0.2) $(json error <"$SCRATCH/body")" "503 BUSY" "… but the one who has them gets no more"
+kill9 crowd
+is "$(post /v1/batches "$SCRATCH/largest" --interface 127.0.0.2) $(json error <"$SCRATCH/body")" "400 INVALID" "… until they are gone"
 refuses "a proxy that is no address" 3 'central.conf:7: .*trusted_proxies.*proxy.example' eval 'central_conf "trusted_proxies = proxy.example"; central serve'
 # ---- a request has a deadline, however busily it is made
 AWAIT_SECONDS=60 await log_has dawdler 'closed after'
