@@ -12,7 +12,9 @@ sed "s/^listen = .*/listen = 127.0.0.1:$second/" "$SCRATCH/serve.conf" >"$SCRATC
 second_start() { start_ready second env ALZY_CONFIG="$SCRATCH/second.conf" "$BUILD/alzy-central" serve; }
 second_start || die "no second gateway: $(log_of second)"
 mkdir "$SCRATCH/proxy"
-echo "by turns" >"$SCRATCH/proxy/plan"
+plans=0
+plan() { printf '%s\n' "$1 $((++plans))" "${@:2}" >"$SCRATCH/proxy/plan"; } # NAME LINE…
+plan "by turns"
 start proxy perl "$RIG/proxy.pl" "$proxy" "$SCRATCH/proxy" "$CENTRAL_PORT" "$second"
 await log_has proxy listening || die "no proxy"
 
@@ -61,7 +63,55 @@ for turn in 1 2; do refuses "both know at once who is stopped ($turn)" 17 deacti
 ok "activate" central device activate 1
 ok "… and who is let in again" on car sync
 
-# ---- two units at once, and one gateway killed in the middle
+# ---- one killed in the middle of a batch, and in its commit, while the other gets the same batch. Somebody's trigger holds it there.
+sql "CREATE TABLE public.hold (moment text);
+	CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+		'BEGIN WHILE EXISTS (SELECT FROM public.hold WHERE moment = TG_ARGV[0]) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END';
+	CREATE TRIGGER hold_middle AFTER INSERT ON public.events FOR EACH ROW EXECUTE FUNCTION public.hold('middle');
+	CREATE CONSTRAINT TRIGGER hold_commit AFTER INSERT ON public.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.hold('commit')"
+held_up() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = "$1" ]; } # HOW MANY
+arrived() { sql "SELECT count(*) FROM public.events WHERE event_type = '$1'"; }
+arrived_once() { [ "$(arrived "$1")" = 1 ]; }
+for moment in middle commit; do
+	on car event "$moment" >"$SCRATCH/said"
+	rm -rf "$SCRATCH/stick" && mkdir "$SCRATCH/stick"
+	on car sync --to "$SCRATCH/stick" >"$SCRATCH/said" || die "no batch"
+	batch=$(echo "$SCRATCH"/stick/*.batch)
+	sql "INSERT INTO public.hold VALUES ('$moment')"
+	post "$CENTRAL_PORT" "$batch" >"$SCRATCH/status" 2>"$SCRATCH/post.log" &
+	posting=$!
+	await held_up 1 || die "nothing is held up"
+	is "$(post "$second" "$batch")" 503 "in the $moment of a batch the other gateway tells who brings the same to come again"
+	kill9 central
+	wait $posting
+	is "$(cat "$SCRATCH/status") $(arrived "$moment")" "000 0" "… a killed one tells nothing"
+	sql "DELETE FROM public.hold"
+	await held_up 0
+	# In its commit nobody could call it back any more; before, it is as if it had never come.
+	[ $moment = middle ] || await arrived_once "$moment"
+	is "$(post "$second" "$batch") $(arrived "$moment")" "200 1" "… and the other takes it, or has it"
+	plan "$moment" "pass 1 0" "pass 1 0" "pass 1 0" "pass 1 0"
+	ok "… which the unit hears there" on car sync
+	whole car "killed in the $moment"
+	central_start || die "it does not start again"
+done
+sql "SET client_min_messages = error; DROP FUNCTION public.hold() CASCADE"
+
+# ---- one link, and two units that take it at once, each at another gateway
+for round in 1 2 3; do
+	for name in one other; do unit "$name$round"; done
+	link=$(pair_link "one$round")
+	plan pairing "pass 0 0" "pass 1 0"
+	for name in one other; do start "pair-$name" env ALZY_CONFIG="$SCRATCH/$name$round/alzy.conf" "$BUILD/alzy" pair "$link"; done
+	for name in one other; do
+		await gone "pair-$name" || die "alzy pair hangs"
+		stop "pair-$name"
+		echo $? >"$SCRATCH/status.$name"
+	done
+	is "$(sort -n "$SCRATCH/status.one" "$SCRATCH/status.other" | paste -sd' ')" "0 17" "round $round: one of two is paired, and the other refused"
+done
+
+# ---- two units at once, and one gateway killed at any moment
 for round in 1 2 3; do
 	drive car 400
 	drive van 400
@@ -81,7 +131,7 @@ done
 
 # ---- the one goes for good
 stop second
-printf '%s\n' "the first alone" "pass 0 0" "pass 0 0" "pass 0 0" >"$SCRATCH/proxy/plan"
+plan alone "pass 0 0" "pass 0 0" "pass 0 0"
 on car event alone >"$SCRATCH/said"
 ok "the other serves on" on car sync
 is "$(sql "SELECT count(*) FROM public.events WHERE event_type = 'alone'")" 1 "… alone"
