@@ -45,10 +45,15 @@ int packer_start(struct packer *packer, struct store *store, const struct key_pa
 	return 0;
 }
 
-void packer_turn_to(struct packer *packer, const char *store_id)
+static void forget_told(struct packer *packer)
 {
 	for (int s = 0; s < STREAM_COUNT; s++)
 		ranges_free(&packer->told[s]);
+}
+
+void packer_turn_to(struct packer *packer, const char *store_id)
+{
+	forget_told(packer);
 	packer_widen(packer);
 	snprintf(packer->store_id, sizeof packer->store_id, "%s", store_id);
 }
@@ -57,10 +62,9 @@ void packer_end(struct packer *packer)
 {
 	gather_let_go(packer);
 	identity_free(&packer->identity);
-	for (int s = 0; s < STREAM_COUNT; s++) {
+	for (int s = 0; s < STREAM_COUNT; s++)
 		ranges_free(&packer->again[s]);
-		ranges_free(&packer->told[s]);
-	}
+	forget_told(packer);
 	free(packer->refused);
 	batch_free(&packer->batch);
 	buffer_free(&packer->document);
@@ -192,6 +196,8 @@ bool packer_narrow(struct packer *packer, const struct parcel *refused)
 	int64_t points = ranges_total(&refused->sent[STREAM_POINTS]), events = ranges_total(&refused->sent[STREAM_EVENTS]);
 	if (points + events == 0 || (points + events == 1 && refused->bare))
 		return false;
+	/* Nobody has heard of the drops in it, nor of those in what was made behind it. */
+	forget_told(packer);
 	bool last = points <= 1 && events <= 1;
 	limits->bare = last;
 	limits->points = points > 1 ? points / 2 : points;

@@ -58,7 +58,7 @@ struct packer {
 	/* Rows that are sent although the centre has receipted them, to be compared there: those that are not packed yet.
 	 * Filled by the caller after packer_start. */
 	struct ranges again[STREAM_COUNT];
-	struct ranges told[STREAM_COUNT]; /* drops that were packed: each goes once, whatever comes of it */
+	struct ranges told[STREAM_COUNT]; /* drops that were packed: each goes once, unless its batch was refused */
 	/* Sessions that the centre has refused in this run: they go only with their rows. */
 	struct parcel_session *refused;
 	size_t refused_count;

@@ -105,6 +105,8 @@ drive car 1000
 on car event odd >"$SCRATCH/said"
 event=$(lite car 'SELECT max(seq) FROM events')
 on car event even >"$SCRATCH/said"
+on car event private >"$SCRATCH/said"
+on car queue drop "events:$((event + 2))" --reason private --yes >"$SCRATCH/said" || die "nothing is dropped"
 sql "ALTER TABLE alzy.stretches ADD CONSTRAINT odd CHECK (NOT (stream = 'points' AND (1234 BETWEEN first_seq AND last_seq
 	OR 1500 BETWEEN first_seq AND last_seq) OR stream = 'events' AND $event BETWEEN first_seq AND last_seq)) NOT VALID"
 ok "a drive with three rows that no batch may have" on car sync
@@ -112,6 +114,7 @@ is "$(held) $(unsent)" "2148 0" "all others are held, and nothing waits"
 is "$(sql "SELECT count(*) FROM public.events WHERE event_type IN ('odd', 'even')")" 1 "… events as well"
 is "$(on car queue --rejected --json | grep -oE '"(seq|code)":[^,]*' | tr '\n' ' ')" \
 	"\"seq\":1234 \"code\":\"refused\" \"seq\":1500 \"code\":\"refused\" \"seq\":$event \"code\":\"refused\" " "they are set aside on the unit"
+is "$(sql 'SELECT events_dropped FROM alzy.stores')" "{[$((event + 2)),$((event + 3)))}" "… and what was dropped is told in spite of them"
 like "$(rejected 0.reason)" 'HTTP status 500' "… with what the centre has said"
 is "$(rejected 0.content.speed)" 12.34 "… in full"
 [ "$(grep -c '/v1/batches' "$SCRATCH/central.log")" -lt 100 ]
@@ -141,6 +144,7 @@ mode 'refuse 413 LIMIT 700'
 drive car 1000
 ok "through a proxy that is too narrow for large batches" on car sync
 is "$(held) $(unsent) $(on car queue --rejected --json)" "3160 0 []" "all gets through, in small ones"
+mode pass
 ok "alzy verify proves it" on car verify
 
 # ---- a card that becomes another device
