@@ -6,16 +6,17 @@
 use strict;
 use warnings;
 use Digest::MD5 'md5';
+use Encode 'encode_utf8';
 use FindBin;
 use lib $FindBin::Bin;
-use JSON::PP 'decode_json';
-use List::Util qw(min sum0);
+use List::Util qw(max min sum0);
 use Time::HiRes;
 use Model::List;
+use Model::Proof;
 use Model::Rig;
 
 my ($seed, $steps) = @ARGV;
-my @units = map { { name => $_, device => 0, own => {}, at => {}, last => { points => 0, events => 0 } } } split ' ', $ENV{UNITS} // '';
+my @units = map { { name => $_, device => 0, own => {}, at => {}, dropped => {}, last => { points => 0, events => 0 } } } split ' ', $ENV{UNITS} // '';
 my $every = $ENV{ALZY_EVERY} || 10; # steps between two looks at everything
 my @users = qw(ana bo cy);
 my @machines = qw(van truck);
@@ -33,8 +34,8 @@ sub shuffled { my @list = map { [rand, $_] } @_; return map { $_->[1] } sort { $
 
 # ---- the state of the model ---------------------------------------------------------------------------------------------
 
-my %centre = (dumps => [], poison => undef, poisoned => {}, keys => 1);
-my ($fix, $clock_ms, $word) = (0, 1714557600000, 0);
+my %centre = (dumps => {}, poison => undef, keys => 1); # dumps: name => what the model knew of the centre then
+my ($fix, $clock_ms, $word) = (0, 1714557600000, 0); # the clock of receivers
 
 sub doubt { # whether a unit is served, and with it all copies of it
 	my ($unit) = @_;
@@ -59,9 +60,12 @@ sub write_replay {
 	my ($unit, $count) = @_;
 	my $text = '';
 	$clock_ms += 86400000 * int rand 40 if chance(0.05);
+	$clock_ms -= 3600000 * int rand 40 if chance(0.05);
+	my $outages = chance(0.1); # each is two events
 	for (1 .. $count) {
 		$fix++;
 		$clock_ms += 1000;
+		$text .= qq({"class":"TPV","device":"d","mode":1}\n) if $outages && chance(0.3);
 		my ($lat, $lng) = (400000000 + 100 * $fix, 80000000 + 10 * $fix + int rand 10);
 		my ($speed, $extra, @rest) = (int rand 3000, '', ('-') x 3);
 		if (chance(0.7)) {
@@ -98,6 +102,18 @@ sub record {
 	# Nothing is kept while somebody has paused the session, here or at the centre.
 	wrong("$kept points of $count\n$said") if $kept != $count && !($kept == 0 && store($unit, "SELECT 1 FROM sessions WHERE status = 'paused'"));
 	return "$count fixes, $kept kept";
+}
+
+# More than a block of points, which may be pruned together.
+sub long_drive {
+	my ($unit) = @_;
+	return 'not while stretches are refused' if stretches_refused(); # each of so many refused rows must be looked for
+	my $count = 4096 + int rand 500;
+	write_replay($unit, $count);
+	my ($status, $said) = run(agent($unit));
+	my $kept = new_points($unit);
+	wrong("alzy-agentd ended with $status and $kept points of $count\n$said") if $status || $kept != 0 && $kept != $count;
+	return "$kept kept";
 }
 
 sub event {
@@ -194,6 +210,31 @@ sub sync_faulty {
 	my ($status) = chance(0.2) ? kill_after($job, rand 0.08) : finish($job);
 	$unit->{behind} = 0 if !$status;
 	return join(', ', map { (split ' ')[0] } @plan) . ": $status";
+}
+
+# alzy-syncd sends by itself, and is ended in some way.
+sub daemon {
+	my ($unit) = @_;
+	my @plan = chance(0.5) ? faulty_plan() : clean_plan();
+	plan(@plan);
+	my $job = start(daemon_of($unit));
+	my $for = rand 0.3;
+	my ($status) = chance(0.5) ? kill_after($job, $for) : term_after($job, $for);
+	wrong("alzy-syncd ended with $status") if $status && $status != 137 && $status != 143;
+	return join(', ', map { (split ' ')[0] } @plan) . ": $status";
+}
+
+# Rows leave the unit as soon as the centre has them.
+sub prune {
+	my ($unit) = @_;
+	my $config = "$SCRATCH/$unit->{name}/alzy.conf";
+	my $text = slurp($config);
+	spill($config, $text =~ s/^keep = .*\n//mr =~ s/^\[store\]\n/[store]\nkeep = 0s\n/mr);
+	plan(clean_plan());
+	my $job = start(alzy($unit, 'sync'));
+	my ($status) = chance(0.3) ? kill_after($job, rand 0.1) : finish($job);
+	spill($config, $text);
+	return $status;
 }
 
 # What is under way meets what else happens.
@@ -299,6 +340,61 @@ sub spoil_stick {
 	return "$file at $at";
 }
 
+# ---- letting go ---------------------------------------------------------------------------------------------------------
+
+sub day { my ($ms) = @_; my ($s, $m, $h, $d, $month, $year) = gmtime int $ms / 1000; return sprintf '%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', $year + 1900, $month + 1, $d, $h, $m, $s, $ms % 1000 }
+
+# What is older than some row goes: mostly little, seldom all.
+sub expire {
+	return 'not while stretches are refused' if stretches_refused();
+	my ($was, $aside) = (at_centre(), aside_places());
+	my @times = sort { $a <=> $b } grep { $_ < 1000 * time } map { time_of($_) } keys %$was or return 'nothing there';
+	my $ms = $times[chance(0.8) ? rand @times / 4 : rand @times] + int rand 2;
+	my $unit = chance(0.5) ? one(@units) : undef;
+	my @what = ('--before', day($ms), $unit ? ('--device', $unit->{device}) : ());
+	if (chance(0.1)) {
+		my ($status, $said) = run(central('expire', @what, '--dry-run', '--json'));
+		my $points = grep { /^points/ && time_of($_) < $ms && (!$unit || is_of_device($was->{$_}, $unit->{device})) } keys %$was;
+		wrong("of $points points expire --dry-run says $said") if $status || json_of($said)->{points} != $points;
+		return "@what: would be $points";
+	}
+	my $job = start(central('expire', @what));
+	my ($status, $said) = chance(0.2) ? kill_after($job, rand 0.06) : finish($job);
+	wrong("expire ended with $status\n$said") if $status && !$job->{killed};
+	expired_by($was, $aside, $ms, $unit ? $unit->{device} : undef, $job->{killed});
+	return "@what: $status";
+}
+
+# All that a unit has recorded, and who drove when. Its clock goes on behind that: what is older is not taken any more.
+sub erase {
+	my ($unit) = @_;
+	return 'not while stretches are refused' if stretches_refused();
+	my ($was, $aside) = (at_centre(), aside_places());
+	my ($status, $said) = run(central('erase', '--device', $unit->{device}, '--yes'));
+	wrong("erase ended with $status\n$said") if $status;
+	my ($ms) = sql("SELECT floor(extract(epoch FROM erased_at) * 1000)::bigint FROM alzy.erasures WHERE device_id = $unit->{device}");
+	$clock_ms = max($clock_ms, 1000 * int($ms / 1000 + 3600));
+	share_sessions($_) for grep { $_->{device} == $unit->{device} } @units;
+	erased_by($was, $aside, $unit->{device}, $ms);
+	return '';
+}
+
+sub drop { # rows that the centre does not have; with one that it has, nothing
+	my ($unit) = @_;
+	my %may = droppable($unit);
+	my @may = map { [split / /] } keys %may or return 'nothing to let go of';
+	@may = sort { $a->[0] cmp $b->[0] || $a->[1] <=> $b->[1] } @may;
+	my $from = int rand @may;
+	my @what = chance(0.5) ? @may[$from .. min($#may, $from + rand 20)] : map { one(@may) } 1 .. 1 + rand 4;
+	my %asked = map { ("@$_" => 1) } @what;
+	my $held = chance(0.1) ? one(grep { !$may{$_} && !exists is_dropped($unit)->{$_} } sort keys %{ $unit->{at} }) : undef;
+	my @ranges = map { my ($stream, $row) = split / /; $stream eq 'events' ? "events:$row" : $row } sort(keys %asked), $held // ();
+	my ($status, $said) = run(alzy($unit, 'queue', 'drop', @ranges, '--reason', 'private', '--yes'));
+	wrong("alzy queue drop @ranges ended with $status\n$said") if $held ? $status != 8 : $status;
+	$unit->{dropped}{ $may{$_} } = 1 for $status ? () : keys %asked;
+	return "@ranges: $status";
+}
+
 # ---- copies of a store ----------------------------------------------------------------------------------------------------
 
 sub files_of { return glob "$SCRATCH/$_[0]/store.db*" }
@@ -315,7 +411,7 @@ sub copy_files {
 # What the model knows of a unit, as it is now.
 sub state_of {
 	my ($unit) = @_;
-	return (own => { %{ $unit->{own} } }, at => { %{ $unit->{at} } }, last => { %{ $unit->{last} } }, runs => $unit->{runs},
+	return (own => { %{ $unit->{own} } }, at => { %{ $unit->{at} } }, places => { %{ $unit->{places} } }, dropped => { %{ $unit->{dropped} } }, last => { %{ $unit->{last} } }, runs => $unit->{runs},
 		store_id => $unit->{store_id}, lost => $unit->{lost}, unpaired => $unit->{unpaired}, not_asked => { %{ $unit->{not_asked} // {} } });
 }
 # Sessions that two copies have are not compared any more: which of them is right nobody can say.
@@ -340,6 +436,14 @@ sub restore_unit {
 	return keys(%{ $unit->{own} }) . ' rows';
 }
 
+# By hand: what is recorded from now on belongs to another store.
+sub fork_store {
+	my ($unit) = @_;
+	my ($status, $said) = run(alzy($unit, 'store', 'fork'));
+	wrong("alzy store fork ended with $status\n$said") if $status;
+	return '';
+}
+
 sub clone {
 	my ($unit) = @_;
 	return 'enough' if @units >= 4;
@@ -357,15 +461,15 @@ sub clone {
 sub dump_it {
 	my $name = 'dump_' . int rand 3;
 	dump_centre($name);
-	@{ $centre{dumps} } = (sort(grep { $_ ne $name } @{ $centre{dumps} }), $name);
-	$centre{poisoned}{$name} = $centre{poison};
+	$centre{dumps}{$name} = { poison => $centre{poison}, let_go => let_go_state() };
 	return $name;
 }
 
 sub restore_it {
-	my $name = one(@{ $centre{dumps} }) // return 'no dump';
+	my $name = one(sort keys %{ $centre{dumps} }) // return 'no dump';
 	restore_centre($name);
-	$centre{poison} = $centre{poisoned}{$name};
+	$centre{poison} = $centre{dumps}{$name}{poison};
+	let_go_as($centre{dumps}{$name}{let_go});
 	went_back();
 	return $name;
 }
@@ -377,10 +481,12 @@ sub forget {
 	sql("BEGIN; SELECT FROM alzy.stores WHERE number = $number FOR UPDATE; DELETE FROM alzy.points WHERE id >> 40 = $number; DELETE FROM public.events WHERE event_id >> 40 = $number;
 		DELETE FROM alzy.rejected WHERE store_number = $number; DELETE FROM alzy.stretches WHERE store_number = $number;
 		DELETE FROM alzy.last_positions WHERE device_id = $unit->{device}; DELETE FROM alzy.stores WHERE number = $number;"
-		. ($all ? "CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT session_id FROM alzy.sessions WHERE store_id = '$unit->{store_id}';
+		. ($all ? "CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT session_id FROM alzy.sessions s WHERE store_id = '$unit->{store_id}'
+				AND NOT EXISTS (SELECT FROM alzy.points p WHERE p.session_id = s.id) AND NOT EXISTS (SELECT FROM public.events e WHERE e.session_id = s.session_id);
 			DELETE FROM alzy.sessions WHERE session_id IN (SELECT session_id FROM gone);
 			DELETE FROM public.sessions WHERE session_id IN (SELECT session_id FROM gone);" : '') . 'COMMIT');
 	$unit->{behind} = 1;
+	forget_store($unit->{store_id});
 	$unit->{lost} += forget_lost($unit, at_centre());
 	return "$unit->{name}" . ($all ? ' and its sessions' : '');
 }
@@ -397,7 +503,7 @@ my @poisons = (
 		CREATE TRIGGER poison BEFORE INSERT ON alzy.points FOR EACH ROW EXECUTE FUNCTION public.poison();
 		CREATE TRIGGER poison BEFORE INSERT ON public.events FOR EACH ROW EXECUTE FUNCTION public.poison()},
 		'DROP TRIGGER poison ON alzy.points; DROP TRIGGER poison ON public.events'],
-	['refused', 'ALTER TABLE alzy.stretches ADD CONSTRAINT poison CHECK (last_seq / 41 = (first_seq - 1) / 41) NOT VALID',
+	['refused', 'ALTER TABLE alzy.stretches ADD CONSTRAINT poison CHECK (last_seq / 97 = (first_seq - 1) / 97) NOT VALID',
 		'ALTER TABLE alzy.stretches DROP CONSTRAINT poison'],
 );
 sub poisonous { # LINE CODE: whether it may be kept aside with this code
@@ -411,6 +517,8 @@ sub poison {
 	sql($old ? $old->[2] : $centre{poison}[1]);
 	return $old ? 'off' : $centre{poison}[0];
 }
+
+sub stretches_refused { return $centre{poison} && $centre{poison}[0] eq 'refused' }
 
 sub retry {
 	my ($unit) = @_;
@@ -432,7 +540,7 @@ sub pair {
 	my ($unit, @options) = @_;
 	my ($status, $said) = run(central('device', 'pair', $unit->{device}, '--again', '--json'));
 	return "no link: $status" if $status;
-	my $link = eval { decode_json($said =~ s/^(?!\{).*\n//mgr)->{link} } // wrong("device pair said $said");
+	my $link = json_of($said)->{link};
 	push @options, '--send', 'all' if $unit->{unpaired};
 	($status, $unit->{said}) = run(alzy($unit, 'pair', @options, $link));
 	$unit->{unpaired} = 0 if !$status;
@@ -485,13 +593,52 @@ sub rotate {
 
 # It names nothing as missing, differing or added unless the centre went back and the unit has not heard of that. What a unit has
 # pruned, and the centre forgot afterwards, is lost, and said so.
-sub says_wrong { my ($unit, $status, $said) = @_; return $status == 23 && !($unit->{lost} && $said !~ m{(?:missing|differing|added|gone) (?:points|events) \d}) }
+sub says_wrong {
+	my ($unit, $status, $said) = @_;
+	return $status == 23 && !($unit->{lost} && $said !~ /"(?:missing|differing|added|gone)":\[\[/);
+}
+
+sub prove { # UNIT [--repair]: the exit status
+	my ($unit, @options) = @_;
+	my $before = at_centre();
+	my ($status, $said) = run(alzy($unit, 'verify', '--json', @options));
+	return $status unless $status == 0 || $status == 21 || $status == 23;
+	new_points($unit); # a repair may hear of a changed session
+	my $after = at_centre();
+	# What was on its way may have come meanwhile.
+	check_proof($unit, $status, $said, $after) if !$unit->{twin} && join('\n', sort %$before) eq join('\n', sort %$after);
+	wrong("alzy verify of $unit->{name} ended with $status\n$said") if says_wrong($unit, $status, $said) && !$unit->{behind} && !$unit->{twin};
+	return $status;
+}
+
 sub verify {
 	my ($unit) = @_;
 	plan(clean_plan());
-	my ($status, $said) = run(alzy($unit, 'verify', chance(0.2) ? '--repair' : ()));
-	wrong("alzy verify of $unit->{name} ended with $status\n$said") if says_wrong($unit, $status, $said) && !$unit->{behind} && !$unit->{twin};
-	return "$unit->{name}: $status";
+	if (chance(0.1)) { # cut short
+		my ($status) = kill_after(start(alzy($unit, 'verify', '--repair')), rand 0.06);
+		return "$unit->{name}: $status";
+	}
+	my @options = chance(0.2) ? '--repair' : ();
+	return "$unit->{name} @options: " . prove($unit, @options);
+}
+
+# The centre looks at its tables, and asks the unit for a proof, which comes with the next sync.
+sub ask_for_proof {
+	my ($unit) = @_;
+	my ($status, $said) = run(central('verify', '--device', $unit->{device}, '--json'));
+	return 'no store' if $status == 4;
+	my $asked = json_of($said);
+	wrong("alzy-central verify ended with $status\n$said") if $status && !grep { ($_->{outcome} // '') eq 'differs' } @{ $asked->{proofs} };
+	return $status;
+}
+
+sub check_answered { # the last proof of a unit is what alzy verify says
+	my ($unit) = @_;
+	my $sentence = encode_utf8(json_of((run(alzy($unit, 'verify', '--json')))[1])->{sentence});
+	my ($open, $told) = map { split /\|/, $_, 2 } sql("SELECT verify_asked_at > coalesce(proof_asked_at, '-infinity'), proof FROM alzy.stores WHERE store_id = '$unit->{store_id}'");
+	return if !defined $open || $open eq ''; # it has sent nothing, or was not asked
+	wrong("$unit->{name} was asked for a proof, and has not answered") if $open ne 'f';
+	wrong("$unit->{name} has proved: $told\nand alzy verify says: $sentence") if $told ne $sentence;
 }
 
 sub look { # at everything
@@ -534,6 +681,14 @@ my @steps = ( # how often, its name, what
 	[4, 'let in', of_a_unit(sub { my ($unit) = @_; return $unit->{doubt} ? let_in($unit) : 'in good standing' })],
 	[2, 'pair again', of_a_unit(\&pair_again)],
 	[1, 'rotate', \&rotate],
+	[1.5, 'expire', \&expire],
+	[0.2, 'erase', of_a_unit(\&erase)],
+	[4, 'drop', of_a_unit(\&drop)],
+	[0.3, 'fork', of_a_unit(\&fork_store)],
+	[3, 'daemon', of_a_unit(\&daemon)],
+	[1, 'prune', of_a_unit(\&prune)],
+	[0.15, 'long drive', of_a_unit(\&long_drive)],
+	[2, 'ask', of_a_unit(\&ask_for_proof)],
 	[2, 'backup', of_a_unit(\&backup)],
 	[1, 'restore unit', of_a_unit(\&restore_unit)],
 	[0.5, 'clone', of_a_unit(\&clone)],
@@ -558,9 +713,11 @@ sub ending {
 		my ($aside, $there) = (aside(), at_centre());
 		my @aside = (store($unit, 'SELECT * FROM set_aside'), grep { $unit->{own}{$_} && !$there->{$_} } sort keys %$aside);
 		wrong("$unit->{name}: offered again, with nothing against them, and still kept aside:\n@aside") if @aside;
-		my ($status, $said) = run(alzy($unit, 'verify'));
-		wrong("alzy verify of $unit->{name} ended with $status\n$said") if says_wrong($unit, $status, $said) || $status && $status != 23
-			|| !$status && $said !~ /^(?:central (?:holds|accounts for) (?:points|events) 1|this store has recorded nothing yet)/m;
+		ask_for_proof($unit);
+		sync_clean($unit);
+		my $status = prove($unit);
+		wrong("alzy verify of $unit->{name} ended with $status") if $status && $status != 23;
+		check_answered($unit);
 	}
 }
 

@@ -9,13 +9,19 @@ package Model::List;
 use strict;
 use warnings;
 use Exporter 'import';
+use List::Util 'max';
 use Model::Rig;
+use Storable 'dclone';
 
-our @EXPORT = qw(learn at_centre check_store check_unit check_held check_aside aside forget_lost sessions_differ row_count);
+our @EXPORT = qw(learn here at_centre check_store check_unit check_held check_aside aside forget_lost sessions_differ row_count time_of
+	let_go_state let_go_as forget_store expired_by erased_by let_go droppable is_dropped aside_places centre_says is_of_device);
 
 my %row;       # lines
 my %lines_at;  # "STORE STREAM SEQ" => lines: every place that a unit has given to a row; copies of a store give one to several
 my %device_of; # store => device
+# What the centre has let go of on purpose. lines => those that were there; places => where something has expired, and
+# before => { STORE => MS }, which tells it from another copy's row; erased => { DEVICE => MS }; dropped => places.
+my $gone = { map { $_ => {} } qw(lines places before erased dropped) };
 
 my $STORE_ROWS = q{
 	SELECT 'points|' || recorded_at || '|' || lat || '|' || lng || '|' || coalesce(accuracy, '-') || '|' || coalesce(speed, '-') || '|' ||
@@ -38,7 +44,10 @@ my $CENTRE_ROWS = q{
 		coalesce(upper(encode(convert_to(payload, 'UTF8'), 'hex')), '-')), store_id, event_id & 1099511627775, device_id
 	FROM public.events LEFT JOIN alzy.stores ON number = event_id >> 40};
 
-my $ASIDE = q{SELECT store_id || ' ' || stream || ' ' || seq, code FROM alzy.rejected JOIN alzy.stores ON number = store_number};
+my $ASIDE = q{SELECT store_id || ' ' || stream || ' ' || seq, code, reason FROM alzy.rejected JOIN alzy.stores ON number = store_number};
+
+# Whether a line says this, be it the first or not.
+sub says { my ($line, $text) = @_; return $line eq $text || substr($line, -1) eq '#' && $line =~ /\A\Q$text\E#*\z/ }
 
 # ---- the unit's side --------------------------------------------------------------------------------------------------
 
@@ -50,6 +59,7 @@ sub name_rows {
 	my ($unit, @new) = @_;
 	my @runs = store($unit, 'SELECT stream, first_row, store_id, first_seq FROM runs JOIN identities ON number = identity ORDER BY 1, 2');
 	my $forked = "@runs" ne ($unit->{runs} // '');
+	$unit->{places} = {} if $forked;
 	$unit->{runs} = "@runs";
 	my %runs;
 	for (@runs) {
@@ -61,7 +71,9 @@ sub name_rows {
 	for my $at ($forked ? keys %{ $unit->{at} } : @new) {
 		my ($stream, $row) = split / /, $at;
 		my ($run) = grep { $_->[0] <= $row } reverse @{ $runs{$stream} };
-		$lines_at{ join ' ', $run->[1], $stream, $run->[2] + $row - $run->[0] }{ $unit->{at}{$at} } = 1;
+		my $place = join ' ', $run->[1], $stream, $run->[2] + $row - $run->[0];
+		$unit->{places}{$at} = $place;
+		$lines_at{$place}{ $unit->{at}{$at} } = 1;
 	}
 }
 
@@ -86,41 +98,100 @@ sub learn {
 }
 
 # Lines of a store; each is what it was when it was recorded.
-sub in_store {
+sub here {
 	my ($unit) = @_;
 	my %there;
 	for (store($unit, sprintf $STORE_ROWS, 0, 0)) {
 		my ($text, $stream, $row) = fields($_);
 		my $line = $unit->{at}{"$stream $row"} // wrong("$unit->{name}: $stream $row is new by itself: $text");
-		wrong("$unit->{name}: $stream $row was altered: $line became $text") if $line !~ /\A\Q$text\E#*\z/;
+		wrong("$unit->{name}: $stream $row was altered: $line became $text") if !says($line, $text);
 		$there{$line} = 1;
 	}
 	return \%there;
 }
 
-# A unit has all that it recorded, but for what it has pruned, which is at the centre.
+# A unit has all that it recorded, but for what it has pruned, which is at the centre or was let go of.
 sub check_store {
 	my ($unit, $there) = @_;
-	my $here = in_store($unit);
+	my $here = here($unit);
 	for my $line (sort keys %{ $unit->{own} }) {
-		wrong("$unit->{name}: lost $unit->{own}{$line}: $line") unless $here->{$line} || $there->{$line};
+		wrong("$unit->{name}: lost $unit->{own}{$line}: $line") unless $here->{$line} || $there->{$line} || let_go($unit, $line) || $unit->{dropped}{$line};
 	}
 }
 
 # Rows that nobody has any more: pruned, and forgotten by the centre. They are no longer asked for. How many there were.
 sub forget_lost {
 	my ($unit, $there) = @_;
-	my $here = in_store($unit);
+	my $here = here($unit);
 	my @lost = grep { !$here->{$_} && !$there->{$_} } keys %{ $unit->{own} };
 	delete @{ $unit->{own} }{@lost};
 	return scalar @lost;
 }
 
+# ---- what was let go of on purpose ----------------------------------------------------------------------------------------
+
+sub is_of_device { my ($place, $device) = @_; return $device_of{ (split / /, $place)[0] } == $device }
+sub time_of { return (split /\|/, $_[0], 3)[1] }
+sub let_go_state { return dclone($gone) }
+sub let_go_as { $gone = dclone($_[0]) } # the centre is what it was
+sub forget_store { # STORE: the centre knows nothing of it any more, but for an erasure of its device
+	my ($store) = @_;
+	delete $gone->{before}{$store};
+	delete @{ $gone->{$_} }{ grep { /^\Q$store\E / } keys %{ $gone->{$_} } } for qw(places dropped);
+	delete @{ $gone->{lines} }{ grep { $gone->{lines}{$_} eq $store } keys %{ $gone->{lines} } };
+}
+
+# Whether a row of a unit need not be at the centre, since it has expired there or was erased.
+sub let_go {
+	my ($unit, $line) = @_;
+	my $place = $unit->{places}{ $unit->{own}{$line} // return 0 };
+	my ($store) = split / /, $place;
+	return time_of($line) < ($gone->{erased}{ $unit->{device} } // -9e15) || $gone->{places}{$place} && time_of($line) < $gone->{before}{$store};
+}
+
+# After `expire --before MS`, of all devices or one: what was there of these and is older must be gone, unless it was killed;
+# and nothing else. Such rows must not come back.
+sub expired_by {
+	my ($was, $aside_was, $ms, $device, $killed) = @_;
+	my ($there, $aside) = (at_centre(), aside_places());
+	my %meant = map { $_ => 1 } grep { !$device || $device_of{$_} == $device } keys %device_of;
+	$gone->{before}{$_} = max($ms, $gone->{before}{$_} // $ms) for keys %meant;
+	for my $line (sort keys %$was) {
+		my ($store) = split / /, $was->{$line};
+		my $old = time_of($line) < $ms && $meant{$store};
+		wrong("not older than $ms, and has expired: $line") if !$there->{$line} && !$old;
+		wrong("older than $ms, and has not expired: $line") if $there->{$line} && $old && !$killed;
+		next if $there->{$line};
+		$gone->{lines}{$line} = $store;
+		$gone->{places}{ $was->{$line} } = 1;
+	}
+	$gone->{places}{$_} = 1 for grep { !$aside->{$_} } keys %$aside_was;
+}
+
+# After `erase --device`, which was at MS by the centre's clock: all that was there has gone, what the unit has recorded until now
+# is not waited for, and nothing older comes.
+sub erased_by {
+	my ($was, $aside_was, $device, $ms) = @_;
+	expired_by($was, $aside_was, 9e15, $device, 0);
+	$gone->{places}{$_} = 1 for grep { is_of_device($_, $device) } keys %lines_at;
+	$gone->{erased}{$device} = $ms;
+}
+
+# Rows that a unit may let go of: "STREAM ROW" => line.
+sub droppable {
+	my ($unit) = @_;
+	my $accounted = believed($unit, 'SELECT stream, first_seq, last_seq FROM accounted');
+	my $rejected = believed($unit, 'SELECT stream, seq, seq FROM rejected');
+	my $dropped = is_dropped($unit);
+	return map { $unit->{own}{$_} => $_ } grep { my $at = $unit->{own}{$_}; (!exists $accounted->{$at} || exists $rejected->{$at}) && !exists $dropped->{$at} } keys %{ $unit->{own} };
+}
+sub is_dropped { return believed($_[0], 'SELECT stream, first_seq, last_seq FROM drops') }
+
 # ---- the centre's side ------------------------------------------------------------------------------------------------
 
 sub lines_at { # PLACE TEXT: the lines that units have had there, and that say this: copies may say the same
 	my ($place, $text) = @_;
-	return grep { /\A\Q$text\E#*\z/ } sort keys %{ $lines_at{$place} // {} };
+	return grep { says($_, $text) } sort keys %{ $lines_at{$place} // {} };
 }
 
 # What is there, by line. Each row is on the list, of its device, at a place that a unit has given it, and there once.
@@ -133,19 +204,35 @@ sub at_centre {
 			. join ', ', sort keys %{ $lines_at{$place} // {} });
 		my @fresh = grep { !$there{$_} } @lines or wrong("at the centre twice, as $there{$lines[0]} and $place: $text");
 		wrong("at the centre of device $device, not $device_of{$store}: $text") if $device ne $device_of{$store};
+		wrong("has expired, and come back as $place: $text") unless grep { !$gone->{lines}{$_} } @fresh;
+		wrong("was erased, and has come back as $place: $text") if time_of($text) < ($gone->{erased}{$device} // -9e15);
+		wrong("was dropped, as the centre knew, and has come as $place: $text") if $gone->{dropped}{$place};
 		@there{@fresh} = ($place) x @fresh;
 	}
 	return \%there;
 }
 
+# What the centre says that it does not wait for: { dropped => { PLACE => 1 }, expired => … }.
+sub centre_says {
+	my %says = (dropped => {}, expired => {});
+	for (sql(join ' UNION ALL ', map { my ($stream, $fate) = @$_; "SELECT '$fate', store_id || ' $stream', lower(r), upper(r) - 1 FROM alzy.stores, unnest(${stream}_$fate) r" }
+		map { my $stream = $_; map { [$stream, $_] } qw(dropped expired) } qw(points events))) {
+		my ($fate, $at, $first, $last) = split /\|/;
+		@{ $says{$fate} }{ map { "$at $_" } $first .. $last } = (1) x ($last - $first + 1);
+	}
+	return \%says;
+}
+
 # Lines that are kept aside at the centre: all that copies have at such a place.
-sub aside { return { map { map { $_ => 1 } keys %{ $lines_at{$_} // {} } } map { (split /\|/)[0] } sql($ASIDE) } }
+sub aside_places { return { map { (split /\|/)[0] => 1 } sql($ASIDE) } }
+sub aside { return { map { map { $_ => 1 } keys %{ $lines_at{$_} // {} } } keys %{ aside_places() } } }
 
 # What is kept aside has a reason that the model knows: $may_be says so of a line and a code.
 sub check_aside {
 	my ($may_be) = @_;
 	for (sql($ASIDE)) {
-		my ($place, $code) = split /\|/;
+		my ($place, $code, $reason) = split /\|/, $_, 3;
+		wrong("kept aside as $place, $code, and nobody says why") if $reason eq '';
 		my @lines = sort keys %{ $lines_at{$place} // {} };
 		wrong("kept aside as $place, $code, without a reason: @lines") unless grep { $may_be->($_, $code) } @lines;
 	}
@@ -167,9 +254,11 @@ sub check_unit {
 	my ($unit, $there) = @_;
 	my $accounted = believed($unit, 'SELECT stream, first_seq, last_seq FROM accounted');
 	my $rejected = believed($unit, 'SELECT stream, seq, seq FROM rejected');
+	my $dropped = believed($unit, q(SELECT stream, first_seq, last_seq FROM drops WHERE reason NOT LIKE 'pruned, after another centre%'));
 	for my $line (sort keys %{ $unit->{own} }) {
 		my $place = $unit->{own}{$line};
-		next if $there->{$line} || !exists $accounted->{$place} || exists $rejected->{$place};
+		wrong("$unit->{name}: $place is dropped, and nobody asked for that: $line") if exists $dropped->{$place} && !$unit->{dropped}{$line};
+		next if $there->{$line} || !exists $accounted->{$place} || exists $rejected->{$place} || let_go($unit, $line) || $unit->{dropped}{$line};
 		wrong("$unit->{name} believes that the centre accounts for $place, and it is not there: $line");
 	}
 }
@@ -181,13 +270,27 @@ sub check_held {
 	my $aside = aside();
 	my %here;
 	for (store($unit, "SELECT stream || ' ' || seq FROM set_aside")) {
-		# Those that are refused have seqs at the centre that 41 divides; here, as long as there was no fork.
-		wrong("$unit->{name}: $_ was set aside without a reason") if (split)[1] % 41 && $unit->{runs} !~ /\|1 .*\|1 .* /;
+		# Those that are refused have seqs at the centre that 97 divides; here, as long as there was no fork.
+		wrong("$unit->{name}: $_ was set aside without a reason") if (split)[1] % 97 && $unit->{runs} !~ /\|1 .*\|1 .* /;
 		$here{$_} = 1;
 	}
+	my $dropped = is_dropped($unit);
+	my $says = centre_says();
 	for my $line (sort keys %{ $unit->{own} }) {
 		my $place = $unit->{own}{$line};
-		wrong("$unit->{name}: $place is not at the centre: $line") unless $there->{$line} || $aside->{$line} || $here{$place};
+		if (exists $dropped->{$place}) {
+			next if $unit->{twin}; # another copy may have it, or have sent it
+			my $at = $unit->{places}{$place};
+			wrong("$unit->{name}: $place is dropped here, and at the centre: $line") if $there->{$line};
+			wrong("$unit->{name}: $place is dropped here, and the centre has not noted it as $at" . ($says->{expired}{$at} ? ', which has expired' : '') . ($aside->{$line} ? ', which it keeps aside' : '') . ": $line")
+				unless $says->{dropped}{$at};
+			$gone->{dropped}{$at} = 1;
+			next;
+		}
+		# Of a row that was dropped here, copies may have had another one in its place.
+		next if $unit->{dropped}{$line} && $unit->{twin};
+		delete $unit->{dropped}{$line};
+		wrong("$unit->{name}: $place is not at the centre: $line") unless $there->{$line} || $aside->{$line} || $here{$place} || let_go($unit, $line);
 	}
 }
 
@@ -212,7 +315,7 @@ sub sessions_differ {
 			CASE WHEN instr(coalesce(lost_references, ''), 'application_id') THEN '-' ELSE coalesce(application_id, '-') END || ' ' ||
 			status || ' ' || started_at || ' ' || coalesce(ended_at, '-') FROM sessions ORDER BY id})) {
 		my ($id, $here) = /\A(\S+) (.*)\z/;
-		next if $unit->{not_asked}{$id};
+		next if $unit->{not_asked}{$id} || (split / /, $here)[4] < ($gone->{erased}{ $unit->{device} } // -9e15);
 		push @differ, "$id\n  unit   $here\n  centre " . ($there{$id} // 'has none') if $here ne ($there{$id} // '');
 	}
 	return @differ;

@@ -6,11 +6,12 @@ use warnings;
 use Exporter 'import';
 use IO::Socket::INET;
 use IPC::Open2;
+use JSON::PP 'decode_json';
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(wrong run start finish kill_after alzy agent central sql admin store dump_centre restore_centre
-	gateway_start gateway_kill gateways deliver plan nap slurp spill $SCRATCH);
+our @EXPORT = qw(wrong run start finish kill_after term_after alzy agent daemon_of central sql admin store dump_centre restore_centre
+	gateway_start gateway_kill gateways deliver plan nap slurp spill json_of $SCRATCH);
 
 our $SCRATCH = $ENV{SCRATCH} // "."; # model.t says what and where
 my ($build, $proxy) = @ENV{qw(BUILD PROXY)};
@@ -49,11 +50,18 @@ sub finish { # JOB: exit status (128 + signal), output
 	my $said = slurp($job->{said});
 	unlink $job->{said};
 	# A fault in a program is one whatever the step was about; 137 is ours.
-	wrong("$job->{command}: ended with $status\n$said") if $status == 1 || $status == 127 || ($status > 127 && !($job->{killed} && $status == 137));
+	wrong("$job->{command}: ended with $status\n$said") if $status == 1 || $status == 127 || ($status > 127 && !($job->{killed} && $status == 137)
+		&& !($job->{asked} && $status == 143));
 	return ($status, $said);
 }
 
 sub run { return finish(start(@_)) }
+
+# The one line of JSON in what was said; what a program says to people may stand in the middle of a long one.
+sub json_of {
+	my ($said) = @_;
+	return eval { decode_json($said =~ s/alzy(?:-central)?: .*\n//gr) } // wrong("no JSON: $said");
+}
 
 sub kill_after { # JOB SECONDS: kill -9, wherever it is by then
 	my ($job, $seconds) = @_;
@@ -63,8 +71,17 @@ sub kill_after { # JOB SECONDS: kill -9, wherever it is by then
 	return finish($job);
 }
 
+sub term_after { # JOB SECONDS: asks it to end
+	my ($job, $seconds) = @_;
+	sleep $seconds;
+	$job->{asked} = 1;
+	kill 'TERM', $job->{pid};
+	return finish($job);
+}
+
 sub alzy { my ($unit, @verb) = @_; return ("$SCRATCH/$unit->{name}/alzy.conf", "$build/alzy", @verb) }
 sub agent { my ($unit) = @_; return ("$SCRATCH/$unit->{name}/alzy.conf", "$build/alzy-agentd") }
+sub daemon_of { my ($unit) = @_; return ("$SCRATCH/$unit->{name}/alzy.conf", "$build/alzy-syncd") }
 sub central { my (@verb) = @_; return ("$SCRATCH/central.conf", "$build/alzy-central", @verb) }
 
 sub nap { sleep $_[0] }
@@ -133,13 +150,25 @@ sub restore_centre {
 	admin("CREATE DATABASE alzy TEMPLATE $name");
 }
 
+# One sqlite3 for all stores; each is open only while it is asked, so that a program that was killed leaves what it leaves.
+my $sqlite;
 sub store { # UNIT SQL: rows as lines
 	my ($unit, $statement) = @_;
+	if (!$sqlite) {
+		my $pid = open2(my $out, my $in, 'setpriv', '--pdeathsig', 'KILL', 'sh', '-c', 'exec sqlite3 -batch 2>&1');
+		$in->autoflush(1);
+		$sqlite = { pid => $pid, in => $in, out => $out };
+	}
 	my $file = "$SCRATCH/$unit->{name}/store.db";
-	open my $out, '-|', 'sqlite3', '-readonly', '-cmd', '.timeout 5000', $file, $statement or wrong("sqlite3: $!");
-	chomp(my @rows = <$out>);
-	close $out or wrong("$file: $statement: ended with $?");
-	return @rows;
+	print { $sqlite->{in} } ".open --readonly '$file'\n.timeout 5000\n$statement;\n.open :memory:\n.print <end>\n";
+	my @rows;
+	while (defined(my $line = readline $sqlite->{out})) {
+		chomp $line;
+		wrong("$file: $statement: $line") if $line =~ /^(?:(?:Parse|Runtime) error|Error)\b/;
+		return @rows if $line eq '<end>';
+		push @rows, $line;
+	}
+	wrong("sqlite3 has ended: @rows");
 }
 
 # ---- gateways and what lies before them -----------------------------------------------------------------------------
