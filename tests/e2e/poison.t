@@ -9,9 +9,9 @@ central_init
 central_start || die "no centre: $(log_of central)"
 unit car gnss.source="replay:$SCRATCH/drive.json" sync.timeout=5s sync.batch_points=400
 seen=0
-drive() { # NAME [COUNT]: so many more points, one a second; the speed is the number of the row, in cm/s
+drive() { # NAME [COUNT]: so many more points, one a second; the speed is the number of the row, in cm/s, and the way fits it
 	local count=${2:-100}
-	perl -e 'for ($ARGV[0] + 1 .. $ARGV[0] + $ARGV[1]) { my @t = gmtime 1714557600 + $_; printf qq({"class":"TPV","device":"d","mode":3,"time":"2024-%02d-%02dT%02d:%02d:%02d.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n), $t[4] + 1, @t[3, 2, 1, 0], 50 + $_ / 1e5, $_ / 100 }' \
+	perl -e 'for ($ARGV[0] + 1 .. $ARGV[0] + $ARGV[1]) { my @t = gmtime 1714557600 + $_; printf qq({"class":"TPV","device":"d","mode":3,"time":"2024-%02d-%02dT%02d:%02d:%02d.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n), $t[4] + 1, @t[3, 2, 1, 0], 50 + $_ ** 2 / 2.2264e7, $_ / 100 }' \
 		$seen "$count" >"$SCRATCH/drive.json"
 	seen=$((seen + count))
 	replay "$1" || die "no recording: $(log_of "agent-$1")"
@@ -29,7 +29,7 @@ ok "a drive with three rows that a constraint refuses" on car sync
 is "$(held) $(aside)" "997 10 23514, 11 23514, 12 23514" "… the others are held, and these kept aside"
 is "$(unsent)" 0 "… nothing waits for them"
 is "$(rejected 1.seq) $(rejected 1.code) $(rejected 1.content.speed) $(rejected 1.content.lat) $(rejected 1.content.source)" \
-	"11 23514 0.11 50.00011 gps" "queue --rejected shows the row in full"
+	"11 23514 0.11 50.0000054 gps" "queue --rejected shows the row in full"
 like "$(rejected 1.reason)" 'check constraint "slow"' "… and why"
 like "$(on car queue --rejected)" '^points +12 23514 .*"slow".*"speed":0.12' "… to people, too"
 ok "they are offered again" on car queue retry
