@@ -1,7 +1,8 @@
 #!/bin/bash
-# cpu.sh: what alzy-agentd, with its default settings, costs per fix beside gpxlogger (of package gpsd-clients): time in user space and in
-# the kernel of both, over the same CPU_SECONDS (180) of the same reports. There are two gpsd: of one the agent is the first client, of the other
-# gpxlogger, because a gpsd wakes its clients one after the other. They begin to count after WARM_SECONDS (60), when a journey has begun.
+# cpu.sh: what alzy-agentd, with its default settings, costs per fix beside gpxlogger (of package gpsd-clients): time in
+# user space and in the kernel of both, over the same CPU_SECONDS (180) of the same reports. There are two gpsd: of one
+# the agent is the first client, of the other gpxlogger, because a gpsd wakes its clients one after the other. They begin
+# to count after WARM_SECONDS (60), when a journey has begun.
 . "$(dirname "$0")/../lib/rig.sh"
 seconds=${CPU_SECONDS:-180} warm=${WARM_SECONDS:-60}
 die() { echo "bench: $*" >&$TAP_OUT; exit 1; }
@@ -22,39 +23,44 @@ log_fixes() { # NUMBER
 record() { # NUMBER [LINES of alzy.conf]
 	rm -rf "${SCRATCH:?}/$1"
 	mkdir "$SCRATCH/$1"
-	printf '%s\n' '[store]' "path = $SCRATCH/$1/store.db" '[gnss]' "source = gpsd://127.0.0.1:$GPSD_PORT" "${@:2}" >"$SCRATCH/$1/alzy.conf"
+	printf '%s\n' '[store]' "path = $SCRATCH/$1/store.db" '[gnss]' "source = gpsd://127.0.0.1:$GPSD_PORT" "${@:2}" \
+		>"$SCRATCH/$1/alzy.conf"
 	agent_start "$1" && await agents_connected || die "no agent: $(log_of "agent-$1")"
 }
-# PROGRAM: nanoseconds that the threads of both have been running, bytes they have had written, and when that was
+# PROGRAM: the time by the clock and that which the threads of both have been running, in microseconds, and the bytes
+# they have had written
 so_far() {
-	local pids=("$(pid_of "$1-1")" "$(pid_of "$1-2")")
-	cat "/proc/${pids[0]}"/task/*/schedstat "/proc/${pids[1]}"/task/*/schedstat "/proc/${pids[0]}/io" "/proc/${pids[1]}/io" |
-		awk -v now="$(now)" '/^[0-9]/ { ran += $1 } $1 == "write_bytes:" { wrote += $2 } END { printf "%.0f %.0f %.0f\n", ran, wrote, now }'
+	cat /proc/"$(pid_of "$1-1")"/{task/*/schedstat,io} /proc/"$(pid_of "$1-2")"/{task/*/schedstat,io} |
+		awk -v now="${EPOCHREALTIME/./}" '/^[0-9]/ { ran += $1 } $1 == "write_bytes:" { wrote += $2 }
+			END { printf "%.0f %.0f %.0f\n", now, ran / 1000, wrote }'
 }
-now() { echo "${EPOCHREALTIME/./}"; } # microseconds
 resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$(pid_of "$1")/status"; }
+recorded() { # NUMBER
+	[ "$(lite "$1" 'SELECT count(*) FROM points')" -ge "$seconds" ] &&
+		[ "$(grep -c '<trkpt' "$SCRATCH/$1.gpx")" -ge "$seconds" ]
+}
 
 measure() { # WHAT HZ [LINES of alzy.conf]
-	local what=$1 hz=$2
-	receive 1 "$hz" && record 1 "${@:3}" && log_fixes 1
-	receive 2 "$hz" && log_fixes 2 && record 2 "${@:3}"
+	local number
+	receive 1 "$2" && record 1 "${@:3}" && log_fixes 1
+	receive 2 "$2" && log_fixes 2 && record 2 "${@:3}"
 	sleep "$warm"
 	{ so_far agent; so_far gpxlogger; } >"$SCRATCH/before"
 	sleep "$seconds"
-	{ so_far agent; so_far gpxlogger; } | paste -d ' ' "$SCRATCH/before" - | awk -v hz="$hz" -v what="$what" '
-		{ fixes = ($6 - $3) / 1e6 * hz * 2; us[NR] = ($4 - $1) / 1e3 / fixes; bytes[NR] = ($5 - $2) / fixes }
+	{ so_far agent; so_far gpxlogger; } | paste -d ' ' "$SCRATCH/before" - | awk -v hz="$2" -v what="$1" '
+		{ fixes = 2 * hz * ($4 - $1) / 1e6; us[NR] = ($5 - $2) / fixes; bytes[NR] = ($6 - $3) / fixes }
 		END {
-			if (!us[1] || !us[2]) exit 1
-			printf "%-24s %5.1f : %5.1f us   %.2f   (goal: at most 1)\n", what, us[1], us[2], us[1] / us[2]
-			printf "%-24s %5d : %5d bytes written, %d : %d KB resident\n", "", bytes[1], bytes[2], '"$(resident agent-1), $(resident gpxlogger-1)"'
+			printf "%-28s%5.1f : %5.1f us %6.2f   (goal: at most 1)\n", what, us[1], us[2], us[2] ? us[1] / us[2] : 0
+			printf "  bytes written, a fix       %4d : %5d %9s   (goal at 1 Hz: at most 614)\n", bytes[1], bytes[2], ""
+			exit !us[2]
 		}' || die "this kernel does not count how long threads run"
+	printf '  resident                  %5d : %5d KB %7s  (goal: at most 8192)\n' "$(resident agent-1)" "$(resident gpxlogger-1)" ""
 	for number in 1 2; do
 		stop "agent-$number" || die "the agent failed: $(log_of "agent-$number")"
 		stop "gpxlogger-$number"
 		kill9 "gpsd-$number"
 		kill9 "receiver-$number"
-		[ "$(lite "$number" 'SELECT count(*) FROM points')" -ge "$seconds" ] && [ "$(grep -c '<trkpt' "$SCRATCH/$number.gpx")" -ge "$seconds" ] ||
-			die "not all was recorded"
+		recorded "$number" || die "not all was recorded"
 	done
 }
 echo "== CPU per fix, alzy-agentd : gpxlogger, $seconds s of the same reports"
