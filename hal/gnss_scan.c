@@ -2,8 +2,10 @@
  * does; a fuzzer holds one against the other (tests/fuzz/fuzz_gnss.c). */
 #include "hal/gnss_driver.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+/* So many digits make a number below 2^53, the most that a double counts to. */
+enum { DIGITS_MOST = 15 };
 
 struct scan {
 	const char *at, *end;
@@ -64,45 +66,36 @@ static bool text(struct scan *s, const char **out, size_t *out_length)
 	return s->at++ < s->end;
 }
 
-static size_t digits(const char *at, const char *end)
+/* Takes digits onto *value, up to one too many. Returns how many. */
+static int digits(struct scan *s, int most, int64_t *value)
 {
-	size_t count = 0;
-	while (at + count < end && at[count] >= '0' && at[count] <= '9')
-		count++;
+	int count = 0;
+	for (; s->at < s->end && *s->at >= '0' && *s->at <= '9' && count <= most; count++)
+		*value = *value * 10 + (*s->at++ - '0');
 	return count;
 }
 
-/* Finds the end of a number that strtod would read as a whole. */
-static const char *number_end(const char *at, const char *end)
-{
-	at += at < end && *at == '-';
-	size_t count = digits(at, end);
-	if (!count)
-		return NULL;
-	at += count;
-	if (at < end && *at == '.') {
-		count = digits(++at, end);
-		if (!count)
-			return NULL;
-		at += count;
-	}
-	/* Exponents, signs at odd places: nothing that gpsd writes. */
-	return at < end && strchr("+-.eE", *at) ? NULL : at;
-}
-
+/* A whole number that a double holds, divided by a power of ten that it holds too, is rounded once, and so is what strtod
+ * gives. More digits, exponents, signs at odd places: nothing that gpsd writes. */
 static bool number(struct scan *s, int member)
 {
-	char copy[32];
-	const char *end = number_end(s->at, s->end);
-	size_t length = end ? (size_t)(end - s->at) : sizeof copy;
-	if (length >= sizeof copy)
+	static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+	int64_t value = 0;
+	bool negative = s->at < s->end && *s->at == '-';
+	s->at += negative;
+	int whole = digits(s, DIGITS_MOST, &value), decimals = 0;
+	if (!whole || whole > DIGITS_MOST)
 		return false;
-	if (member < NUMBER_COUNT) {
-		memcpy(copy, s->at, length);
-		copy[length] = '\0';
-		s->out->numbers[member] = strtod(copy, NULL);
+	if (s->at < s->end && *s->at == '.') {
+		s->at++;
+		decimals = digits(s, DIGITS_MOST - whole, &value);
+		if (!decimals || whole + decimals > DIGITS_MOST)
+			return false;
 	}
-	s->at = end;
+	if (s->at < s->end && strchr("+-.eE", *s->at))
+		return false;
+	if (member < NUMBER_COUNT)
+		s->out->numbers[member] = (negative ? -(double)value : (double)value) / tens[decimals];
 	return true;
 }
 
@@ -110,13 +103,12 @@ static bool number(struct scan *s, int member)
 static bool satellites(struct scan *s)
 {
 	const char *begin = s->at, *last = memchr(begin, ']', (size_t)(s->end - begin));
-	size_t quotes = 0;
-	for (const char *c = begin + 1; last && c < last; c++) {
-		quotes += *c == '"';
-		if (*c == '[' || *c == '\\')
-			return false;
-	}
-	if (!last || quotes % 2)
+	size_t length = last ? (size_t)(last - begin) : 0, quotes = 0;
+	if (!last || memchr(begin + 1, '[', length - 1) || memchr(begin, '\\', length))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		quotes += begin[i] == '"';
+	if (quotes % 2)
 		return false;
 	s->at = last + 1;
 	s->out->satellites = begin;
@@ -152,7 +144,9 @@ static bool value(struct scan *s, int member)
 	}
 	if (s->at < s->end && *s->at == '[' && member == MEMBER_SATELLITES)
 		return satellites(s);
-	return literal(s) || number(s, member);
+	if (s->at < s->end && (*s->at == '-' || (*s->at >= '0' && *s->at <= '9')))
+		return number(s, member);
+	return literal(s);
 }
 
 static bool pair(struct scan *s)
