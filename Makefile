@@ -51,7 +51,7 @@ $(B)/alzy-agentd: $(B)/agent/agentd.o $(call A,agent store hal)
 $(B)/alzy-syncd: $(B)/sync/syncd.o $(call A,sync store hal)
 	$(LINK) -lcurl -lsodium -lzstd -lsqlite3 -lcjson -linih -lm -lrt
 $(B)/alzy: $(B)/agent/cli/alzy.o $(call A,cli agent sync store hal)
-	$(LINK) -lcurl -lsodium -lzstd -lsqlite3 -lcjson -linih -lsmartcols -lqrencode -lm -lrt
+	$(LINK) -lgps -lcurl -lsodium -lzstd -lsqlite3 -lcjson -linih -lsmartcols -lqrencode -lm -lrt
 $(B)/alzy-central: $(B)/sync/central/central.o $(call A,central sync hal)
 	$(LINK) -lpq -lmicrohttpd -lsodium -lzstd -lcjson -linih -lsmartcols -lqrencode -lm -lrt
 

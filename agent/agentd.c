@@ -35,7 +35,7 @@ enum {
 	RING_REPORTS = 160000,
 	TAKE_MOST = 64,
 	/* The ring is looked into at least so often; more often with a commit_interval below that. */
-	LOOK_MS = 20000,
+	LOOK_MS = LIVE_ROUND_MS,
 	/* gps_open may hang in a connect or a name lookup; the agent does not wait for it at its end. */
 	JOIN_MS = 300,
 	/* How long a commit waits for another process at the store: while running, when it is tried again soon, and at the
@@ -68,6 +68,7 @@ struct agent {
 	enum gnss_silence silence; /* as last logged */
 	bool lost[INPUT_COUNT];    /* as told last */
 	bool was_failing, removed;
+	char store_problem[LIVE_PROBLEM_TEXT];
 	char session_id[UUID_TEXT]; /* as last logged */
 	enum session_status session_status;
 };
@@ -157,6 +158,10 @@ static void tell_session(struct agent *agent)
 static void tell_failing(struct agent *agent, int rc, const struct err *e)
 {
 	bool failing = capture_failing(agent->capture);
+	if (rc)
+		snprintf(agent->store_problem, sizeof agent->store_problem, "%.*s", LIVE_PROBLEM_TEXT - 1, e->text);
+	else if (!failing)
+		agent->store_problem[0] = '\0';
 	if (rc && !agent->was_failing)
 		log_error("can't record: %s. What is read waits in memory, and it is tried again", e->text);
 	else if (!failing && agent->was_failing)
@@ -226,6 +231,8 @@ static void publish(struct agent *agent)
 	capture_facts(agent->capture, &facts);
 	facts.pid = getpid();
 	facts.started_mono_ms = agent->started_mono_ms;
+	facts.looked_mono_ms = clock_mono_ms();
+	strcpy(facts.store_problem, agent->store_problem);
 	facts.ignition = inputs_state(&agent->inputs, INPUT_IGNITION);
 	facts.supply = inputs_state(&agent->inputs, INPUT_SUPPLY);
 	pthread_mutex_lock(&agent->live_mutex);

@@ -80,7 +80,7 @@ bool capture_failing(const struct capture *capture);
 /* The open session as capture knows it; NULL when none is. */
 const struct session *capture_session(const struct capture *capture);
 
-/* Everything but pid and started_mono_ms. */
+/* Everything but pid, when it was started and looked, and the problems of the store and of inputs. */
 void capture_facts(const struct capture *capture, struct live_facts *out);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LIVE_PROBLEM_TEXT = 160 };
+enum { LIVE_PROBLEM_TEXT = 160, LIVE_ROUND_MS = 20000, LIVE_HANGS_MS = LIVE_ROUND_MS + 10000 };
 
 /* What the receiver says now. */
 struct live_sight {
@@ -45,6 +45,8 @@ struct live_input {
 struct live_facts {
 	int32_t pid; /* of the agent */
 	int64_t started_mono_ms;
+	int64_t looked_mono_ms;                /* when it went round last: every LIVE_ROUND_MS at least, unless it hangs */
+	char store_problem[LIVE_PROBLEM_TEXT]; /* why what was read can't be written; "": it can */
 	struct live_sight sight;
 	struct live_input ignition, supply;
 	struct live_time time;

@@ -6,6 +6,7 @@
 
 static const struct verb verbs[] = {
 	{"status", cli_status, "show state, fix, session, unsent rows and their age, space left, last receipt"},
+	{"doctor", cli_doctor, "look for what is wrong with this unit, and tell what to do"},
 	{"session start", cli_session_start, "start a session"},
 	{"session pause", cli_session_pause, "pause the open session: fixes are not kept until it is resumed"},
 	{"session resume", cli_session_resume, "go on with the paused session"},

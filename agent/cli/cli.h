@@ -51,6 +51,7 @@ cJSON *cli_session_json(const struct session *session);
 
 /* The verbs; table in alzy.c. */
 int cli_status(int argc, char **argv, struct err *e);
+int cli_doctor(int argc, char **argv, struct err *e);
 int cli_session_start(int argc, char **argv, struct err *e);
 int cli_session_pause(int argc, char **argv, struct err *e);
 int cli_session_resume(int argc, char **argv, struct err *e);

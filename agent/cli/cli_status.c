@@ -1,6 +1,7 @@
 /* The state of a unit at a glance. */
 #include "agent/cli/cli.h"
 #include "agent/cli/copies.h"
+#include "agent/cli/keeping.h"
 #include "agent/cli/sky.h"
 #include "agent/cli/time_shown.h"
 #include "agent/cli/watch.h"
@@ -29,10 +30,7 @@ struct status {
 	struct live_facts live;
 	bool running; /* `live` is there */
 	struct time_shown time;
-	struct session session;
-	bool session_open;
-	bool held;         /* it was paused, and not by the agent */
-	bool by_person;    /* without an open session nothing is kept */
+	struct keeping keeping;
 	bool by_ignition;  /* the ignition begins and ends sessions, … */
 	bool no_ignition;  /* … of which there is none */
 	struct point last; /* recorded */
@@ -115,21 +113,6 @@ static int gather_gone(struct store *store, struct status *s, struct err *e)
 	return rc;
 }
 
-static int gather_session(const struct cli *cli, struct status *s, struct err *e)
-{
-	struct session_change last;
-	bool found = false;
-	s->by_person = cli->conf.capture_session == CAPTURE_SESSION_MANUAL;
-	s->by_ignition = cli->conf.capture_session == CAPTURE_SESSION_IGNITION;
-	s->no_ignition = !strcmp(cli->conf.ignition, "none");
-	int rc = store_session_open(cli->store, &s->session, &s->session_open, e);
-	if (rc || !s->session_open || s->session.status != SESSION_PAUSED)
-		return rc;
-	rc = store_session_last_change(cli->store, &last, &found, e);
-	s->held = !found || last.to != SESSION_PAUSED || last.by_person;
-	return rc;
-}
-
 static int gather(const struct cli *cli, struct status *s, struct err *e)
 {
 	struct store *store = cli->store;
@@ -143,7 +126,9 @@ static int gather(const struct cli *cli, struct status *s, struct err *e)
 	/* A drive that was recorded has no present: without a floor the system clock is what all else is compared with. */
 	s->now_ms = s->time.time.floor_ms == INT64_MIN ? clock_wall_ms() : s->time.now_ms;
 	if (!rc)
-		rc = gather_session(cli, s, e);
+		rc = keeping_read(cli, &s->keeping, e);
+	s->by_ignition = cli->conf.capture_session == CAPTURE_SESSION_IGNITION;
+	s->no_ignition = !strcmp(cli->conf.ignition, "none");
 	for (int stream = 0; !rc && stream < STREAM_COUNT; stream++)
 		rc = store_last_seq(store, (enum stream)stream, &s->last_seq[stream], e);
 	if (!rc && s->last_seq[STREAM_POINTS])
@@ -227,6 +212,7 @@ static void add_agent(cJSON *object, const struct status *s)
 		const char *name;
 		int64_t value;
 	} counts[] = {
+		{"idle_s", (s->now_mono_ms - live->looked_mono_ms) / 1000},
 		{"uptime_s", (s->now_mono_ms - live->started_mono_ms) / 1000},
 		{"waiting_points", live->waiting_points},
 		{"reports", live->reports},
@@ -238,6 +224,7 @@ static void add_agent(cJSON *object, const struct status *s)
 		{"refused_late", live->refused_late},
 		{"overrun", live->overrun},
 	};
+	json_add_text_or_null(agent, "store_problem", live->store_problem);
 	add_input(agent, "ignition", &live->ignition);
 	add_input(agent, "supply", &live->supply);
 	cJSON_AddBoolToObject(agent, "gnss_connected", live->sight.gnss_connected);
@@ -292,10 +279,10 @@ static void add_sky(cJSON *object, struct store *store, const struct status *s)
 
 static void add_session(cJSON *object, const struct status *s)
 {
-	cJSON *session = s->session_open ? cli_session_json(&s->session) : cJSON_CreateNull();
-	bool paused = s->session_open && s->session.status == SESSION_PAUSED;
-	if (s->session_open)
-		json_add_text_or_null(session, "paused_by", !paused ? "" : s->held ? "person" : "agent");
+	cJSON *session = s->keeping.open ? cli_session_json(&s->keeping.session) : cJSON_CreateNull();
+	bool paused = s->keeping.open && s->keeping.session.status == SESSION_PAUSED;
+	if (s->keeping.open)
+		json_add_text_or_null(session, "paused_by", !paused ? "" : s->keeping.held ? "person" : "agent");
 	cJSON_AddItemToObject(object, "session", session);
 }
 
@@ -334,6 +321,17 @@ static cJSON *status_json(struct store *store, const struct status *s)
 
 /* ---- as text ---- */
 
+/* What is wrong with the agent itself. */
+static void print_agent_trouble(const struct status *s, FILE *out)
+{
+	char span[SHORT_TEXT];
+	int64_t still_ms = s->now_mono_ms - s->live.looked_mono_ms;
+	if (s->running && still_ms > LIVE_HANGS_MS)
+		fprintf(out, "          it hangs: it has done nothing for %s (alzy doctor)\n", text_duration(still_ms, span));
+	if (s->running && *s->live.store_problem)
+		fprintf(out, "          can't record: %s\n", s->live.store_problem);
+}
+
 /* What is wrong with ignition and supply. */
 static void print_inputs(const struct status *s, FILE *out)
 {
@@ -370,6 +368,7 @@ static void print_head(struct store *store, const struct status *s)
 	else
 		printf("Agent     not running: nothing is being recorded\n");
 	print_inputs(s, stdout);
+	print_agent_trouble(s, stdout);
 	if (s->running && sight_state(&s->live.sight) < SIGHT_NO_FIX)
 		printf("          %s\n", sight_state_text(sight_state(&s->live.sight)));
 }
@@ -411,20 +410,12 @@ static void print_fix(const struct status *s, FILE *out)
 	print_fix_age(s, out);
 }
 
-/* Why nothing is kept although the agent runs, and what to do; NULL: it is. */
-static const char *why_nothing_is_kept(const struct status *s)
-{
-	if (s->held)
-		return "nothing is kept until it is resumed (alzy session resume)";
-	return s->by_person && !s->session_open ? "nothing is kept without one (alzy session start)" : NULL;
-}
-
 static void print_session_line(const struct status *s)
 {
-	const struct session *session = &s->session;
-	const char *why = why_nothing_is_kept(s);
+	const struct session *session = &s->keeping.session;
+	const char *why = keeping_why_not(&s->keeping);
 	char age[SHORT_TEXT];
-	if (!s->session_open) {
+	if (!s->keeping.open) {
 		printf("Session   none open%s%s\n", why ? "; " : "", why ? why : "");
 		return;
 	}
@@ -536,10 +527,11 @@ static int watch_page_of(void *user, FILE *out, struct err *e)
 		        sight_state_text(sight_state(sight)), *sight->device ? ", " : "", sight->device);
 	else
 		fprintf(out, "Agent     not running: nothing is being recorded\n");
+	print_agent_trouble(&s, out);
 	print_inputs(&s, out);
 	print_fix(&s, out);
-	const char *why = why_nothing_is_kept(&s);
-	fprintf(out, "Session   %s%s%s\n", s.session_open ? session_status_name(s.session.status) : "none open",
+	const char *why = keeping_why_not(&s.keeping);
+	fprintf(out, "Session   %s%s%s\n", s.keeping.open ? session_status_name(s.keeping.session.status) : "none open",
 	        why ? "; " : "", why ? why : "");
 	fprintf(out, "Recorded  %s", text_counted(s.last_seq[STREAM_POINTS], "point", a));
 	if (s.running && s.live.waiting_points)

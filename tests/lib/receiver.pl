@@ -1,5 +1,6 @@
 # receiver.pl PORT FILE: a receiver of this moment: four fixes a second at the time that it is. FILE says what it does, and
-# is looked at before each: drive (north, at 10 m/s), stand, coarse (a fix of no use: HDOP 80), nofix, mute.
+# is looked at before each: drive (north, at 10 m/s), stand, coarse (a fix of no use: HDOP 80), nofix, mute,
+# stuck (says its last fix again).
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -27,6 +28,7 @@ sub mode {
 	return $mode;
 }
 
+my $last = '';
 while (my $gpsd = $listener->accept) {
 	my $next = POSIX::ceil(time * 4) / 4;
 	while (1) {
@@ -46,6 +48,8 @@ while (my $gpsd = $listener->accept) {
 		my $said = $mode eq 'nofix'
 			? sentence("GPGGA,$clock,,,,,0,00,,,M,,M,,") . sentence("GPRMC,$clock,V,,,,,,,$date,,,N")
 			: sentence("GPGGA,$clock,$where,1,09,$hdop,34.0,M,0.0,M,,") . sentence("GPRMC,$clock,A,$where,$speed,0.0,$date,,,A");
+		$said = $last if $mode eq 'stuck';
+		$last = $said if $mode ne 'nofix';
 		last unless defined syswrite $gpsd, $said;
 	}
 }
