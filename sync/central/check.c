@@ -1,11 +1,7 @@
-/* alzy-central check: proves that what the centre says it holds is what its tables have, and that this is what it took.
- * Store by store, each in one snapshot; memory is that of one read, whatever the number of rows. */
-#include "sync/central/verbs.h"
+#include "sync/central/check.h"
 
-#include "hal/args.h"
 #include "hal/json.h"
 #include "hal/text.h"
-#include "sync/central/central_common.h"
 #include "sync/central/store_rows.h"
 
 #include <inttypes.h>
@@ -32,19 +28,6 @@ static const struct {
 };
 
 static const char *const row_names[STREAM_COUNT] = {[STREAM_POINTS] = "point", [STREAM_EVENTS] = "event"};
-
-/* A time as RFC 3339. */
-#define UTC(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-
-struct check {
-	struct pg *pg;
-	bool json;
-	cJSON *stores, *stray, *proofs; /* proofs: only of one device, else NULL */
-	int64_t store_count, rows[STREAM_COUNT];
-	int64_t faults;  /* in the tables */
-	int64_t differs; /* stores of which their units say that rows are not as they were recorded */
-	int64_t unproven[STREAM_COUNT];
-};
 
 /* One stream of the store that is looked at. */
 struct look {
@@ -301,10 +284,9 @@ static int check_stray(struct check *check, struct err *e)
 	return rc;
 }
 
-/* ---- the verbs ------------------------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------------------------------- */
 
-/* Of all stores, or those of one device. */
-static int check_stores(struct check *check, const char *device, struct err *e)
+int check_stores(struct check *check, const char *device, struct err *e)
 {
 	struct pg_result *found = NULL;
 	int rc = pg_script(check->pg, snapshot_sql, e);
@@ -323,135 +305,4 @@ static int check_stores(struct check *check, const char *device, struct err *e)
 		rc = check_store(check, pg_text(found, i, 0), pg_text(found, i, 1), pg_text(found, i, 2), e);
 	pg_result_free(found);
 	return rc;
-}
-
-/* Without a fault. */
-static void praise(const struct check *check)
-{
-	char points[SHORT_TEXT], events[SHORT_TEXT], stores[SHORT_TEXT];
-	const int64_t *rows = check->rows, *unproven = check->unproven;
-	printf("every range of %s is true; %s and %s are what was received\n",
-	       text_counted(check->store_count, "store", stores),
-	       text_counted(rows[STREAM_POINTS] - unproven[STREAM_POINTS], "point", points),
-	       text_counted(rows[STREAM_EVENTS] - unproven[STREAM_EVENTS], "event", events));
-}
-
-static int conclude(struct check *check, struct err *e)
-{
-	if (check->json) {
-		cJSON *object = cJSON_CreateObject();
-		cJSON_AddBoolToObject(object, "whole", !check->faults && !check->differs);
-		cJSON_AddItemToObject(object, "stores", cJSON_Duplicate(check->stores, true));
-		cJSON_AddItemToObject(object, "stray", cJSON_Duplicate(check->stray, true));
-		if (check->proofs)
-			cJSON_AddItemToObject(object, "proofs", cJSON_Duplicate(check->proofs, true));
-		central_print_json(object);
-	} else if (!check->faults) {
-		praise(check);
-	}
-	if (check->faults)
-		return err_set(e, ERR_DIFFERS, "the tables are not what was received");
-	return check->differs
-	           ? err_set(e, ERR_DIFFERS, "the tables are what was received, and not what a unit has recorded")
-	           : 0;
-}
-
-/* ---- asking the units ------------------------------------------------------------------------------------------- */
-
-/* In the next receipt of each. */
-static int ask_units(struct pg *pg, const char *device, struct err *e)
-{
-	return pg_query(
-		pg, NULL, e,
-		"UPDATE alzy.stores SET verify_asked_at = date_trunc('milliseconds', now()) WHERE device_id = $1::int", 1,
-		&device);
-}
-
-static void tell_proof(struct check *check, const struct pg_result *found, size_t row)
-{
-	const char *store = pg_text(found, row, 0), *asked = pg_text(found, row, 1), *proved = pg_text(found, row, 2);
-	bool open = !strcmp(pg_text(found, row, 5), "t");
-	if (check->json) {
-		cJSON *object = cJSON_CreateObject();
-		cJSON_AddStringToObject(object, "store_id", store);
-		json_add_text_or_null(object, "asked_at", asked);
-		cJSON_AddBoolToObject(object, "open", open);
-		json_add_text_or_null(object, "proved_at", proved);
-		json_add_text_or_null(object, "outcome", pg_text(found, row, 3));
-		json_add_text_or_null(object, "sentence", pg_text(found, row, 4));
-		cJSON_AddItemToArray(check->proofs, object);
-		return;
-	}
-	if (*proved)
-		printf("store %s, by its unit, %s: %s\n", store, proved, pg_text(found, row, 4));
-	if (open)
-		printf("store %s: its unit is asked since %s, and answers when it calls next over a network\n", store, asked);
-}
-
-static int tell_proofs(struct check *check, const char *device, struct err *e)
-{
-	struct pg_result *found = NULL;
-	int rc = pg_query(check->pg, &found, e,
-	                  "SELECT store_id, " UTC("verify_asked_at") ", " UTC(
-						  "proof_at") ", proof_outcome, proof,"
-	                                  " verify_asked_at > coalesce(proof_asked_at, '-infinity') FROM alzy.stores"
-	                                  " WHERE device_id = $1::int ORDER BY number",
-	                  1, &device);
-	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
-		tell_proof(check, found, i);
-		check->differs += !strcmp(pg_text(found, i, 3), "differs");
-	}
-	pg_result_free(found);
-	return rc;
-}
-
-static int run(const char *device, bool ask, bool json, struct err *e)
-{
-	struct central central = {0};
-	struct check check = {.json = json, .stores = cJSON_CreateArray(), .stray = cJSON_CreateObject()};
-	int rc = central_open(&central, CENTRAL_DATABASE, e);
-	check.pg = central.pg;
-	check.proofs = device ? cJSON_CreateArray() : NULL;
-	if (!rc)
-		rc = check_stores(&check, device, e);
-	if (!rc && ask)
-		rc = ask_units(central.pg, device, e);
-	if (!rc && device)
-		rc = tell_proofs(&check, device, e);
-	if (!rc)
-		rc = conclude(&check, e);
-	cJSON_Delete(check.proofs);
-	cJSON_Delete(check.stores);
-	cJSON_Delete(check.stray);
-	central_close(&central);
-	return rc;
-}
-
-int central_check(int argc, char **argv, struct err *e)
-{
-	bool json = false, help = false;
-	const struct arg args[] = {{"--json", ARG_FLAG, &json, .help = "print JSON"}};
-	int rc = args_read(argc, argv, "alzy-central check",
-	                   "Proves that what is said to be held is in the tables, as it was received, and nothing else.",
-	                   args, 1, NULL, &help, e);
-	return rc || help ? rc : run(NULL, false, json, e);
-}
-
-int central_verify(int argc, char **argv, struct err *e)
-{
-	int64_t device = 0;
-	bool show = false, json = false, help = false;
-	char number[NUMBER_TEXT];
-	const struct arg args[] = {
-		{"--device", ARG_COUNT, &device, "NUMBER", "whose stores", .required = true},
-		{"--show", ARG_FLAG, &show, .help = "ask the unit for nothing, only show what it has answered last"},
-		{"--json", ARG_FLAG, &json, .help = "print JSON"},
-	};
-	int rc = args_read(
-		argc, argv, "alzy-central verify",
-		"Proves that the rows of one device are in the tables as they were received; asks its unit to prove,\n"
-		"when it calls next over a network, that they are what it has recorded; and shows its last answer.",
-		args, 3, NULL, &help, e);
-	snprintf(number, sizeof number, "%" PRId64, device);
-	return rc || help ? rc : run(number, !show, json, e);
 }
