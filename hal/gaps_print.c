@@ -146,8 +146,8 @@ static void print_sums(const struct gap_part *parts, size_t count)
 	printf("%s, %s\n", text_counted((int64_t)parts[count - 1].gap + 1, "gap", number), text_duration(all_ms, lasted));
 	for (int cause = 0; cause < GAP_CAUSE_COUNT; cause++)
 		if (totals[cause].parts)
-			printf("  %-15s %s, %" PRId64 " time%s\n", gap_cause_name((enum gap_cause)cause),
-			       text_duration(totals[cause].ms, lasted), totals[cause].parts, totals[cause].parts == 1 ? "" : "s");
+			printf("  %-15s %s, %s\n", gap_cause_name((enum gap_cause)cause), text_duration(totals[cause].ms, lasted),
+			       text_counted(totals[cause].parts, "time", number));
 }
 
 int gaps_print(const struct gaps_asked *asked, const struct gap_part *parts, size_t count, struct err *e)

@@ -2,6 +2,7 @@
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/rows.h"
+#include "hal/text.h"
 #include "sync/central/central_common.h"
 #include "sync/central/expire.h"
 #include "sync/central/verbs.h"
@@ -11,26 +12,22 @@
 
 enum { NUMBER_TEXT = 24 };
 
-static const char *plural(int64_t count)
-{
-	return count == 1 ? "" : "s";
-}
-
 static void print_counts(const char *did, const struct expire_report *r)
 {
-	printf("%s %" PRId64 " point%s, %" PRId64 " event%s, %" PRId64 " rejected row%s, %" PRId64 " last position%s", did,
-	       r->rows[STREAM_POINTS], plural(r->rows[STREAM_POINTS]), r->rows[STREAM_EVENTS],
-	       plural(r->rows[STREAM_EVENTS]), r->rejected, plural(r->rejected), r->positions, plural(r->positions));
+	char points[SHORT_TEXT], events[SHORT_TEXT], rejected[SHORT_TEXT], positions[SHORT_TEXT];
+	printf("%s %s, %s, %s, %s", did, text_counted(r->rows[STREAM_POINTS], "point", points),
+	       text_counted(r->rows[STREAM_EVENTS], "event", events), text_counted(r->rejected, "rejected row", rejected),
+	       text_counted(r->positions, "last position", positions));
 }
 
 static void print_partitions(const struct expire_report *r)
 {
+	char count[SHORT_TEXT];
 	if (r->partitions)
-		printf("dropped %" PRId64 " partition%s of months of which nothing is left\n", r->partitions,
-		       plural(r->partitions));
+		printf("dropped %s of months of which nothing is left\n", text_counted(r->partitions, "partition", count));
 	if (r->partitions_busy)
-		printf("%" PRId64 " empty partition%s in use, and will be dropped the next time\n", r->partitions_busy,
-		       r->partitions_busy == 1 ? " is" : "s are");
+		printf("%s %s in use, and will be dropped the next time\n",
+		       text_counted(r->partitions_busy, "empty partition", count), r->partitions_busy == 1 ? "is" : "are");
 }
 
 static void print_json(const struct expire_report *r, const char *before, int64_t device, bool dry_run)
@@ -144,8 +141,9 @@ int central_erase(int argc, char **argv, struct err *e)
 		print_json(&report, NULL, device, false);
 	if (!rc && !json) {
 		print_counts("deleted", &report);
-		printf(" of device %" PRId64 "; of %" PRId64 " journey%s nothing is known but that there was one\n", device,
-		       report.sessions, plural(report.sessions));
+		char journeys[SHORT_TEXT];
+		printf(" of device %" PRId64 "; of %s nothing is known but that there was one\n", device,
+		       text_counted(report.sessions, "journey", journeys));
 		print_partitions(&report);
 	}
 	central_close(&central);

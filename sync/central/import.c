@@ -6,6 +6,7 @@
 #include "hal/file.h"
 #include "hal/folder.h"
 #include "hal/json.h"
+#include "hal/text.h"
 #include "sync/central/central_common.h"
 #include "sync/central/exchange.h"
 #include "sync/envelope.h"
@@ -126,15 +127,10 @@ static void add_json(cJSON *files, const char *name, const char *wrote, const st
 	cJSON_AddItemToArray(files, object);
 }
 
-static const char *plural(int64_t count)
-{
-	return count == 1 ? "" : "s";
-}
-
 static void print_counts(const char *before, int64_t points, int64_t events, const char *behind)
 {
-	printf("%s %" PRId64 " point%s and %" PRId64 " event%s %s", before, points, plural(points), events, plural(events),
-	       behind);
+	char a[SHORT_TEXT], b[SHORT_TEXT];
+	printf("%s %s and %s %s", before, text_counted(points, "point", a), text_counted(events, "event", b), behind);
 }
 
 /* They stay with the unit, which sends them again in a store of its own. */
@@ -219,11 +215,12 @@ static int import_path(struct import *in, const char *path, struct err *e)
 
 static int judge(const struct import *in, struct err *e)
 {
+	char files[SHORT_TEXT];
 	if (in->broken.code)
 		return err_set(e, in->broken.code, "%s", in->broken.text);
 	if (in->failed)
-		return err_set(e, in->first.code, "%" PRId64 " of %" PRId64 " file%s refused or failed", in->failed,
-		               in->taken + in->failed, plural(in->taken + in->failed));
+		return err_set(e, in->first.code, "%" PRId64 " of %s refused or failed", in->failed,
+		               text_counted(in->taken + in->failed, "file", files));
 	if (!in->taken)
 		return err_set(e, ERR_NOT_FOUND, "there is no file *%s in what was named", batch_suffix);
 	return 0;
