@@ -237,6 +237,8 @@ static void use_fix(struct capture *c, struct gnss_report *fix)
 	if (good) {
 		trips_fix(&c->trips, &c->sampler.motion, fix->fix.recorded_at_ms, fix->mono_ms);
 		decide(c);
+	} else if (c->sampler.went) {
+		trips_followed(&c->trips, fix->fix.recorded_at_ms, fix->mono_ms);
 	}
 	c->at_rest = c->at_rest || (before == MOTION_MOVING && c->sampler.motion.state == MOTION_STANDING);
 }

@@ -1,5 +1,6 @@
 #include "agent/journey.h"
 
+#include "hal/boot.h"
 #include "hal/summary.h"
 
 #include <stdlib.h>
@@ -78,6 +79,8 @@ int journey_found(const struct journey *journey, struct store *store, struct tri
 		.person = journey->last.by_person,
 		.empty = state == TRIPS_ACTIVE && !content.points,
 	};
+	if (!rc)
+		rc = store_ignition_was_on(store, boot_id(), &out->ignition_on, e);
 	return rc || state != TRIPS_ACTIVE ? rc : find_rest(journey, store, &out->last_ms, e);
 }
 

@@ -102,12 +102,23 @@ static void go_on(struct sampler_way *way, const struct point *fix)
 	way->last = *fix;
 }
 
+/* A coarse fix shows that it has gone on when it is further away than both can be wrong. */
+static bool has_gone(const struct sampling *s, const struct point *from, const struct point *to)
+{
+	return from->recorded_at_ms && to->recorded_at_ms > from->recorded_at_ms &&
+	       motion_distance_m(from, to) > noise_m(from, to) && !too_fast(s, &(struct sampler_way){.last = *from}, to);
+}
+
 static enum verdict refuse(struct sampler *m, const struct sampling *s, const struct point *fix, bool simulated)
 {
 	if (simulated && !s->simulated)
 		return VERDICT_REFUSED_SIMULATED;
-	if (s->accuracy_max_m && fix->accuracy_dm != ROW_ABSENT && fix->accuracy_dm > s->accuracy_max_m * 10)
+	if (s->accuracy_max_m && fix->accuracy_dm != ROW_ABSENT && fix->accuracy_dm > s->accuracy_max_m * 10) {
+		m->went = has_gone(s, &m->coarse, fix);
+		if (m->went)
+			m->coarse = *fix;
 		return VERDICT_REFUSED_ACCURACY;
+	}
 	enum verdict why = m->believed.last.recorded_at_ms ? contradicts(s, &m->believed, fix) : VERDICT_COUNT;
 	if (why == VERDICT_COUNT) {
 		go_on(&m->believed, fix);
@@ -219,9 +230,11 @@ enum verdict sampler_feed(struct sampler *m, const struct sampling *s, const str
 {
 	enum motion_state before = m->motion.state;
 	m->recalled_count = 0;
+	m->went = false;
 	enum verdict verdict = refuse(m, s, fix, simulated);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
+	m->coarse = *fix;
 	motion_feed(&m->motion, (double)s->standing_radius_m, fix);
 	verdict = judge(m, s, before, fix);
 	if (verdict == VERDICT_KEPT_DEPARTURE)

@@ -46,8 +46,10 @@ struct sampler {
 	struct sampler_way believed; /* what was not refused */
 	struct sampler_way rival;    /* what contradicts it, in a row; `rivals` of them agree among themselves */
 	int rivals;
-	struct point kept; /* the last one; recorded_at_ms 0: none */
-	int64_t early_ms;  /* … was so much earlier than its interval, so that the next one is not as well */
+	struct point coarse; /* the last place of which it is sure that it was there, also by fixes that are too coarse … */
+	bool went;           /* … of which this one has shown that it has gone on */
+	struct point kept;   /* the last one; recorded_at_ms 0: none */
+	int64_t early_ms;    /* … was so much earlier than its interval, so that the next one is not as well */
 	struct point held[SAMPLER_HELD]; /* may be a departure */
 	size_t held_count, recalled_count;
 };

@@ -7,6 +7,7 @@ void trips_open(struct trips *t, const struct trips_found *found, int64_t now_mo
 	*t = (struct trips){
 		.state = found->state,
 		.must_rest = found->person,
+		.must_go_off = found->person && found->ignition_on,
 		.must_move = found->empty,
 		.rest_ms = found->last_ms,
 		.rest_cause = SESSION_BY_GAP,
@@ -21,6 +22,7 @@ void trips_changed(struct trips *t, enum trips_state state)
 	t->state = state;
 	t->from_ms = t->now_ms;
 	t->must_rest = t->motion != MOTION_STANDING;
+	t->must_go_off = t->ignition == TRIPS_IGNITION_ON;
 	t->must_move = t->motion != MOTION_MOVING;
 }
 
@@ -58,6 +60,18 @@ void trips_fix(struct trips *t, const struct motion *motion, int64_t fix_ms, int
 		t->must_move = false;
 }
 
+void trips_followed(struct trips *t, int64_t fix_ms, int64_t mono_ms)
+{
+	bool open = t->state == TRIPS_ACTIVE || t->state == TRIPS_PAUSED;
+	if (!open || !t->fix_ms || fix_ms <= t->fix_ms)
+		return;
+	trips_time(t, fix_ms);
+	t->fix_ms = t->from_ms = fix_ms;
+	t->fix_mono_ms = mono_ms;
+	if (t->state == TRIPS_PAUSED && t->rest_ms < fix_ms)
+		t->rest_ms = fix_ms;
+}
+
 void trips_ignition(struct trips *t, bool on, int64_t mono_ms)
 {
 	enum trips_ignition ignition = on ? TRIPS_IGNITION_ON : TRIPS_IGNITION_OFF;
@@ -67,7 +81,7 @@ void trips_ignition(struct trips *t, bool on, int64_t mono_ms)
 	t->ignition_mono_ms = mono_ms;
 	t->ignition_ms = trips_now(t, mono_ms);
 	if (!on)
-		t->must_rest = false;
+		t->must_rest = t->must_go_off = false;
 }
 
 void trips_ignition_lost(struct trips *t)
@@ -96,7 +110,7 @@ static int64_t rest_since(const struct trips *t, const struct trips_rules *rules
 static bool departed(const struct trips *t, const struct trips_rules *rules, struct trips_decision *out)
 {
 	bool anew = t->ignition_ms > t->rest_ms && t->ignition_ms > t->from_ms;
-	if (t->seen && t->ignition == TRIPS_IGNITION_ON && anew) {
+	if (t->seen && t->ignition == TRIPS_IGNITION_ON && anew && !t->must_go_off) {
 		*out = (struct trips_decision){SESSION_ACTIVE, SESSION_BY_IGNITION, t->ignition_ms, false};
 		return true;
 	}

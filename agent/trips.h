@@ -13,7 +13,7 @@
  *
  * A rest counts from the first fix at rest, a silence from the last fix. A journey starts with the first fix that
  * moved, and is paused and ended when it came to rest, however long after that it becomes known. What a person does
- * wins: after an end, movement counts only when the vehicle has rested; after a pause, only a person resumes, unless
+ * wins: after an end, movement counts only when the vehicle has rested, and an ignition when it was off; after a pause, only a person resumes, unless
  * `resumes` says that movement after a rest does; after a start, a rest counts only when the vehicle has moved. */
 #ifndef ALZY_AGENT_TRIPS_H
 #define ALZY_AGENT_TRIPS_H
@@ -61,6 +61,7 @@ struct trips {
 	enum motion_state motion;
 	int64_t motion_ms; /* since when */
 	bool seen;         /* a fix, since the agent has started */
+	bool must_go_off;  /* the ignition, before it counts: it was on when a person made the last change */
 	enum trips_ignition ignition;
 	int64_t ignition_mono_ms, ignition_ms; /* since when; the latter from the first fix on */
 };
@@ -68,9 +69,10 @@ struct trips {
 /* What the agent finds as it starts. */
 struct trips_found {
 	enum trips_state state;
-	int64_t last_ms; /* of the last point in the session, or when it was paused, or the last one ended; 0: not known */
-	bool person;     /* a person has made the last change */
-	bool empty;      /* nothing was recorded in the session yet */
+	int64_t last_ms;  /* of the last point in the session, or when it was paused, or the last one ended; 0: not known */
+	bool person;      /* a person has made the last change */
+	bool ignition_on; /* when it was last looked at, since the machine was started: it may have been on ever since */
+	bool empty;       /* nothing was recorded in the session yet */
 };
 void trips_open(struct trips *trips, const struct trips_found *found, int64_t now_mono_ms);
 
@@ -84,6 +86,10 @@ int64_t trips_now(const struct trips *trips, int64_t now_mono_ms);
 
 /* A good fix, and what motion.h says after it. */
 void trips_fix(struct trips *trips, const struct motion *motion, int64_t fix_ms, int64_t mono_ms);
+
+/* A fix that is too coarse for a point, and yet shows that the vehicle has moved on: neither a silence nor a rest. It
+ * begins nothing, and resumes nothing. */
+void trips_followed(struct trips *trips, int64_t fix_ms, int64_t mono_ms);
 
 /* The ignition was found on or off; only a change means something, from the first fix on: before that the time is not known. */
 void trips_ignition(struct trips *trips, bool on, int64_t mono_ms);

@@ -293,6 +293,25 @@ int store_session_last_change(struct store *store, struct session_change *out, b
 	return rc;
 }
 
+int store_ignition_was_on(struct store *store, const char *boot, bool *out, struct err *e)
+{
+#define TYPES "event_type IN ('agent_start', 'ignition_on', 'ignition_off')"
+	struct query q;
+	int64_t on = 0;
+	query_start(&q, store,
+	            "WITH said AS (SELECT event_type, payload, 1 AS waits, number FROM waiting_events WHERE " TYPES
+	            " UNION ALL SELECT event_type, payload, 0, seq FROM events WHERE " TYPES ")"
+	            " SELECT (SELECT payload ->> '$.boot' = ? FROM said WHERE event_type = 'agent_start'"
+	            "  ORDER BY waits DESC, number DESC LIMIT 1)"
+	            " AND (SELECT event_type = 'ignition_on' FROM said WHERE event_type <> 'agent_start'"
+	            "  ORDER BY waits DESC, number DESC LIMIT 1)");
+#undef TYPES
+	query_text(&q, boot);
+	int rc = query_one_int(&q, 0, &on, e);
+	*out = on;
+	return rc;
+}
+
 /* Tells which fields the centre has changed. The event makes a centre that forgets its change (it was restored from an older
  * dump) hear of it again: it misses the event, and with an event goes its session. */
 static int add_changed(struct store *store, const struct session *s, unsigned fields, int64_t at_ms, struct err *e)

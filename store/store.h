@@ -194,6 +194,9 @@ struct session_change {
 };
 int store_session_last_change(struct store *store, struct session_change *out, bool *out_found, struct err *e);
 
+/* Whether the last agent ran in `boot`, and the last that was heard of the ignition is that it is on. */
+int store_ignition_was_on(struct store *store, const char *boot, bool *out, struct err *e);
+
 /* By sessions.id, or by session_id or an unambiguous beginning of it. ERR_NOT_FOUND, ERR_INVALID when ambiguous. */
 int store_session_by_id(struct store *store, int64_t id, struct session *out, struct err *e);
 int store_session_by_name(struct store *store, const char *session_id, struct session *out, struct err *e);

@@ -122,6 +122,38 @@ unlike_movement() { ! grep -q 'by movement' <<<"$(on blind status)"; }
 ok "… from where the hint is gone" unlike_movement
 stop agent-blind
 is "$(lite blind "SELECT count(*) FROM sessions")" 1 "one journey came of it"
+
+# ---- what a person has ended with the ignition on stays so, though the agent is restarted, until that was off
+wire key 1
+gpsd_stop
+RECEIVER_PORT=$(free_port) || die "no free port"
+echo stand >"$SCRATCH/mode"
+start receiver perl "$RIG/receiver.pl" "$RECEIVER_PORT" "$SCRATCH/mode" # at the time that it is
+await log_has receiver listening || die "no receiver: $(log_of receiver)"
+GPSD_PORT=$(free_port) || die "no free port"
+start gpsd "${GPSD_APART[@]}" gpsd -N -n -b -S "$GPSD_PORT" "tcp://127.0.0.1:$RECEIVER_PORT"
+await listening_or_gone gpsd "$GPSD_PORT" && alive gpsd || die "no gpsd: $(log_of gpsd)"
+unit ended capture.session=ignition power.ignition="file:$SCRATCH/key" store.commit_interval=200ms power.debounce=0s \
+	capture.stop_timeout=1s capture.end_timeout=2s
+agent_start ended || die "no agent: $(log_of agent-ended)"
+sessions_are() { [ "$(lite ended "SELECT group_concat(status, ' ') FROM sessions")" = "$1" ]; }
+ended_points() { lite ended 'SELECT count(*) FROM points'; }
+ended_goes_on() { before=$(ended_points) && await more_ended; }
+more_ended() { [ "$(ended_points)" -gt $((before + 12)) ]; }
+ok "the ignition that is on begins a session" await sessions_are active
+ok "a person ends it" on ended session end
+stop agent-ended
+sleep 3 # more than stop_timeout, in which the ignition stays on
+agent_start ended || die "no agent: $(log_of agent-ended)"
+ended_goes_on || die "nothing is recorded: $(log_of agent-ended)"
+ok "… and the next agent begins no other" sessions_are ended
+wire key 0
+off() { lite ended "SELECT count(*) FROM events WHERE event_type = 'ignition_off'"; }
+is_off() { [ "$(off)" = 1 ]; }
+await is_off || die "not off"
+wire key 1
+ok "… until the ignition was off" await sessions_are "ended active"
+stop agent-ended
 unit none capture.session=ignition
 like "$(on none config check)" 'warning: \[capture\] session: there is no \[power\] ignition' "session = ignition without any wire is named"
 agent_start none || die "no agent"

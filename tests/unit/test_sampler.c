@@ -356,6 +356,30 @@ static void what_goes_on_as_fast_is_believed(void **state)
 	assert_int_equal(at(13, 130, NAN), VERDICT_KEPT_INTERVAL);
 }
 
+static int coarse(int first, int last, double mps, double wobble_m)
+{
+	int gone = 0;
+	for (int second = first; second <= last; second++) {
+		struct point fix = at_m(second, 100 + (second - first) * mps + (second % 2 ? wobble_m : -wobble_m), 8);
+		fix.accuracy_dm = 1500;
+		assert_int_equal(feed(fix), VERDICT_REFUSED_ACCURACY);
+		gone += sampler.went;
+	}
+	return gone;
+}
+
+/* What is refused shows for all that whether it still drives: once it is further away than both fixes can be wrong. */
+static void coarse_fixes_show_the_way(void **state)
+{
+	(void)state;
+	drive(0, 10, 1, 0, 10);
+	assert_int_equal(coarse(11, 1210, 0, 70), 0);
+	assert_in_range(coarse(1211, 2410, 8, 70), 31, 34); /* 9600 m, and 2 × 150 m each */
+	assert_true(verdict_kept(at(2411, 9700, 8)));
+	assert_false(sampler.went);
+	assert_int_equal(coarse(2412, 2412, 0, 1e6), 0); /* nobody is that fast */
+}
+
 static void poor_and_simulated(void **state)
 {
 	(void)state;
@@ -526,6 +550,7 @@ int main(void)
 		test(one_bad_fix_and_one_bad_anchor),
 		test(what_says_it_is_fast_is_believed),
 		test(what_goes_on_as_fast_is_believed),
+		test(coarse_fixes_show_the_way),
 		test(poor_and_simulated),
 		test(the_edges_of_the_earth),
 		test(keeping_is_monotone),

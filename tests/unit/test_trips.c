@@ -397,6 +397,71 @@ static void an_ignition_that_stays_on_begins_nothing_anew(void **state)
 	}
 }
 
+/* … nor when the agent, but not the machine, was restarted in between, for however long, or the wire could not be read. */
+static void an_ignition_that_stays_on_over_a_restart(void **state)
+{
+	(void)state;
+	for (int mode = 0; mode < 4; mode++) {
+		rules.mode = mode % 2 ? CAPTURE_SESSION_IGNITION : CAPTURE_SESSION_AUTO;
+		now_s = 0;
+		struct trips_found found = {.last_ms = T0, .person = true, .ignition_on = true};
+		trips_open(&trips, &found, 0);
+		now_s = mode < 2 ? 10 : 3000;
+		trips_ignition(&trips, true, now_s * 1000);
+		rests(1000);
+		trips_ignition_lost(&trips);
+		rests(10);
+		trips_ignition(&trips, true, now_s * 1000);
+		rests(1000);
+		assert_said("");
+		trips_ignition(&trips, false, now_s * 1000);
+		rests(1);
+		trips_ignition(&trips, true, now_s * 1000);
+		rests(1);
+		assert_said(mode < 2 ? "active@2021 ignition" : "active@5011 ignition");
+	}
+	/* After another boot nobody knows: it is taken to have been off. */
+	struct trips_found found = {.last_ms = T0, .person = true};
+	trips_open(&trips, &found, 0);
+	trips_ignition(&trips, true, 3000000);
+	now_s = 3000;
+	rests(1);
+	assert_said("active@3000 ignition");
+}
+
+/* Fixes that are no good, and yet show that it drives. */
+static void what_is_followed_does_not_end(void **state)
+{
+	(void)state;
+	drives(100);
+	assert_said("active@1 movement");
+	for (int minute = 1; minute < 40; minute++) {
+		silent(60);
+		trips_followed(&trips, T0 + now_s * 1000, now_s * 1000);
+	}
+	assert_said("");
+	drives(100);
+	rests(60);
+	for (int minute = 1; minute < 10; minute++) {
+		silent(60);
+		trips_followed(&trips, T0 + now_s * 1000, now_s * 1000);
+	}
+	assert_said("");
+	silent(170);
+	assert_said("");
+	silent(10);
+	assert_said("paused@3140 rest");
+	silent(600);
+	trips_followed(&trips, T0 + now_s * 1000, now_s * 1000);
+	silent(890);
+	assert_said("");
+	silent(10);
+	assert_said("ended@3920 rest");
+	trips_followed(&trips, T0 + now_s * 1000, now_s * 1000);
+	silent(60);
+	assert_said("");
+}
+
 static void manual_decides_nothing(void **state)
 {
 	(void)state;
@@ -480,6 +545,8 @@ int main(void)
 		test(an_ignition_that_nobody_knows),
 		test(the_ignition_after_a_power_cut),
 		test(an_ignition_that_stays_on_begins_nothing_anew),
+		test(an_ignition_that_stays_on_over_a_restart),
+		test(what_is_followed_does_not_end),
 		test(manual_decides_nothing),
 		test(a_stop),
 		test(a_step_back),

@@ -131,7 +131,8 @@ static inline bool world_fix(struct world *w, struct point *out)
 		.lat_e7 = (int32_t)lround(at[1] * 1e7),
 		.lng_e7 = (int32_t)lround(at[0] * 1e7),
 		.accuracy_dm = (int32_t)lround(10 * (4 + 2 * w->receiver.wander_m * world_between(0.7, 1.3))),
-		.heading_ddeg = (int32_t)lround(fmod(w->course + 0.02 * world_normal() + 20 * M_PI, 2 * M_PI) * 1800 / M_PI),
+		.heading_ddeg =
+			(int32_t)lround(fmod(fmod(w->course + 0.02 * world_normal(), 2 * M_PI) + 2 * M_PI, 2 * M_PI) * 1800 / M_PI),
 		.altitude_dm = 1200,
 	};
 	double speed = world_speed(w, out);
