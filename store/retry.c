@@ -57,21 +57,22 @@ static int run_for(struct store *store, const char *sql, enum stream stream, str
 	return query_run(&q, e);
 }
 
-/* Only rows that are still in the store can be sent. What was set aside is simply unsent again. */
+#define NOT_DROPPED                                                                                          \
+	" AND NOT EXISTS (SELECT 1 FROM drops AS d WHERE d.stream = r.stream AND v.seq BETWEEN d.first_seq AND " \
+	"d.last_seq)"
+#define KNOWN(table)                                                                                           \
+	"INSERT OR REPLACE INTO retry (stream, seq) SELECT r.stream, v.seq FROM rejected AS r JOIN " table " AS v" \
+	" USING (seq) WHERE r.stream = ? AND v.seq BETWEEN ? AND ? AND r.code IS NOT 'conflict'" NOT_DROPPED
+#define ACCOUNTED(table)                                                                                        \
+	"INSERT OR REPLACE INTO retry (stream, seq) SELECT r.stream, v.seq FROM accounted AS r JOIN " table " AS v" \
+	" ON v.seq BETWEEN r.first_seq AND r.last_seq WHERE r.stream = ? AND v.seq BETWEEN ? AND ?" NOT_DROPPED
+
+/* Only rows that are still in the store can be sent, and those that were let go of are not. What was set aside is simply unsent
+ * again. */
 static int offer(struct store *store, enum stream stream, struct range range, bool any, struct err *e)
 {
-	static const char *const known[STREAM_COUNT] = {
-		"INSERT OR REPLACE INTO retry (stream, seq) SELECT stream, seq FROM rejected JOIN points USING (seq)"
-		" WHERE stream = ? AND seq BETWEEN ? AND ? AND code IS NOT 'conflict'",
-		"INSERT OR REPLACE INTO retry (stream, seq) SELECT stream, seq FROM rejected JOIN events USING (seq)"
-		" WHERE stream = ? AND seq BETWEEN ? AND ? AND code IS NOT 'conflict'",
-	};
-	static const char *const accounted[STREAM_COUNT] = {
-		"INSERT OR REPLACE INTO retry (stream, seq) SELECT a.stream, p.seq FROM accounted AS a JOIN points AS p"
-		" ON p.seq BETWEEN a.first_seq AND a.last_seq WHERE a.stream = ? AND p.seq BETWEEN ? AND ?",
-		"INSERT OR REPLACE INTO retry (stream, seq) SELECT a.stream, v.seq FROM accounted AS a JOIN events AS v"
-		" ON v.seq BETWEEN a.first_seq AND a.last_seq WHERE a.stream = ? AND v.seq BETWEEN ? AND ?",
-	};
+	static const char *const known[STREAM_COUNT] = {KNOWN("points"), KNOWN("events")};
+	static const char *const accounted[STREAM_COUNT] = {ACCOUNTED("points"), ACCOUNTED("events")};
 	int rc = run_for(store, (any ? accounted : known)[stream], stream, range, e);
 	return rc ? rc : run_for(store, "DELETE FROM set_aside WHERE stream = ? AND seq BETWEEN ? AND ?", stream, range, e);
 }

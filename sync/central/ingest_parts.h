@@ -28,7 +28,6 @@ struct ingest_stream {
 	struct ranges refused;   /* rows of this batch that are now in alzy.rejected for their data */
 	struct ranges conflicts; /* rows of this batch whose seq has other content here, which stays */
 	int64_t last;            /* the highest seq that the centre has heard of */
-	int64_t known;           /* rows of the batch that were accounted for before */
 	int64_t room;            /* for so many more separate ranges of what is held or rejected */
 	int64_t left;            /* rows of the batch that found no room: they stay with the unit */
 };

@@ -24,6 +24,19 @@ static int confirm(const struct ingest_stream *stream, struct receipt_stream *ou
 	return rc;
 }
 
+/* Rows of the batch that were accounted for before. */
+static int count_known(const struct ingest_stream *stream, struct receipt_stream *out, struct err *e)
+{
+	struct ranges old = {0}, known = {0};
+	int rc = ranges_subtract(&old, &out->confirmed, &stream->taken, e);
+	if (!rc)
+		rc = ranges_subtract(&known, &old, &stream->refused, e);
+	out->known = ranges_total(&known);
+	ranges_free(&old);
+	ranges_free(&known);
+	return rc;
+}
+
 static int account(const struct ingest_stream *stream, bool moved, struct receipt_stream *out, struct err *e)
 {
 	struct ranges heard = {0};
@@ -45,10 +58,11 @@ static int account(const struct ingest_stream *stream, bool moved, struct receip
 		rc = ranges_subtract(&out->missing, &heard, &out->accounted, e);
 	if (!rc)
 		rc = confirm(stream, out, e);
+	if (!rc)
+		rc = count_known(stream, out, e);
 	ranges_free(&heard);
 	out->fresh = ranges_total(&stream->taken);
 	out->left = stream->left;
-	out->known = stream->known - ranges_total(&out->conflicts);
 	return rc;
 }
 

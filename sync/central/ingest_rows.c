@@ -547,7 +547,6 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 		rc = ranges_add_all(&stream->held, &stream->found, e);
 	if (!rc)
 		rc = ranges_add_all(&stream->rejected, &stream->refused, e);
-	stream->known = ranges_total(&stream->given) - ranges_total(&fresh) + ranges_total(&stream->found);
 	ranges_free(&fresh);
 	ranges_free(&fitting);
 	return rc;
@@ -557,7 +556,6 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 static int pass_over_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
-	stream->known = ranges_total(&stream->given);
 	stream->room = room_of(stream);
 	return add_proofs(in, rows, e);
 }

@@ -171,6 +171,7 @@ on van mark --lat 11 --lng 1 >/dev/null
 on van sync >/dev/null 2>&1
 is "$(van points_rejected) $(sql "SELECT count(*) FROM alzy.rejected")" "{[11,12)} 1" "a row is rejected"
 ok "… and dropped" on van queue drop 11 --reason "not worth it" --yes
+is "$(on van queue retry --json | json rows) $(on van queue retry 11 --json | json rows)" "0 0" "… which nobody offers again"
 ok "… as the centre hears" on van sync
 is "$(van "points_rejected || ' ' || points_dropped") $(sql "SELECT count(*) FROM alzy.rejected")" "{} {[3,5),[9,10),[11,12)} 0" "it is dropped, and kept aside no longer"
 is "$(on van queue --json | json rejected)" 0 "… as the unit knows"
