@@ -2,6 +2,7 @@
 
 #include "hal/summary.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@ enum {
 	AGREE = 3,            /* fixes that contradict, in a row, are right */
 	EARLY_MOST_MS = 1000, /* an interval may end so much early, and at most by a quarter of itself */
 	NOISE_M = 20,         /* so far two fixes may be apart at any speed */
-	TURN_CMPS = 200,      /* below that a heading says little */
+	TURN_CMPS = 200,      /* below that a heading says little … */
+	LEG_M = 20,           /* … and so does a shorter way */
 	WHOLE_TURN_DDEG = 3600,
 };
 
@@ -146,10 +148,38 @@ static bool passed(int64_t interval_ms, int64_t early_ms, const struct point *si
 	return fix->recorded_at_ms - since->recorded_at_ms - early_ms >= interval_ms - slack_ms(interval_ms);
 }
 
+/* Clockwise from north, on the plane that touches the Earth there. */
+static int32_t course_ddeg(const struct point *from, const struct point *to)
+{
+	int64_t east_e7 = (int64_t)to->lng_e7 - from->lng_e7;
+	if (east_e7 > LNG_E7_MAX || east_e7 < -LNG_E7_MAX)
+		east_e7 += east_e7 < 0 ? 2 * (int64_t)LNG_E7_MAX : -2 * (int64_t)LNG_E7_MAX;
+	double east = (double)east_e7 * cos(from->lat_e7 / 1e7 * M_PI / 180), north = (double)to->lat_e7 - from->lat_e7;
+	return (int32_t)lround(atan2(east, north) * (WHOLE_TURN_DDEG / 2) / M_PI + WHOLE_TURN_DDEG) % WHOLE_TURN_DDEG;
+}
+
+/* The fix with the direction in which it goes: by the receiver, or by the way, when that gives none, or goes too slowly to
+ * know. */
+static struct point directed(struct sampler *m, const struct point *fix)
+{
+	struct point out = *fix;
+	if (!m->leg.recorded_at_ms) {
+		m->leg = *fix;
+	} else if (motion_distance_m(&m->leg, fix) >= LEG_M) {
+		m->course_ddeg = course_ddeg(&m->leg, fix);
+		m->has_course = true;
+		m->leg = *fix;
+	}
+	if (fix->heading_ddeg == ROW_ABSENT || fix->speed_cmps < TURN_CMPS)
+		out.heading_ddeg = m->has_course ? m->course_ddeg : ROW_ABSENT;
+	if (m->kept.heading_ddeg == ROW_ABSENT) /* it went where the way leads now */
+		m->kept.heading_ddeg = out.heading_ddeg;
+	return out;
+}
+
 static bool turned(int64_t angle_deg, const struct point *since, const struct point *fix)
 {
-	if (since->heading_ddeg == ROW_ABSENT || fix->heading_ddeg == ROW_ABSENT || since->speed_cmps < TURN_CMPS ||
-	    fix->speed_cmps < TURN_CMPS)
+	if (since->heading_ddeg == ROW_ABSENT || fix->heading_ddeg == ROW_ABSENT)
 		return false;
 	int turn_ddeg = abs(fix->heading_ddeg - since->heading_ddeg) % WHOLE_TURN_DDEG;
 	if (turn_ddeg > WHOLE_TURN_DDEG / 2)
@@ -236,11 +266,12 @@ enum verdict sampler_feed(struct sampler *m, const struct sampling *s, const str
 		return verdict;
 	m->coarse = *fix;
 	motion_feed(&m->motion, (double)s->standing_radius_m, fix);
-	verdict = judge(m, s, before, fix);
+	struct point way = s->angle_deg ? directed(m, fix) : *fix;
+	verdict = judge(m, s, before, &way);
 	if (verdict == VERDICT_KEPT_DEPARTURE)
 		m->recalled_count = m->held_count;
 	if (verdict_kept(verdict))
-		note_kept(m, s, verdict, fix);
+		note_kept(m, s, verdict, &way);
 	if (verdict == VERDICT_THINNED && m->motion.state == MOTION_STANDING && m->motion.run.count)
 		hold(m, s, fix);
 	else

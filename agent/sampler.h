@@ -48,8 +48,11 @@ struct sampler {
 	int rivals;
 	struct point coarse; /* the last place of which it is sure that it was there, also by fixes that are too coarse … */
 	bool went;           /* … of which this one has shown that it has gone on */
-	struct point kept;   /* the last one; recorded_at_ms 0: none */
-	int64_t early_ms;    /* … was so much earlier than its interval, so that the next one is not as well */
+	struct point leg;    /* where the last 20 m of the way, or more, ended; recorded_at_ms 0: nowhere yet … */
+	int32_t course_ddeg; /* … and their direction, of use when has_course */
+	bool has_course;
+	struct point kept; /* the last one, with a heading by the way if need be; recorded_at_ms 0: none */
+	int64_t early_ms;  /* … was so much earlier than its interval, so that the next one is not as well */
 	struct point held[SAMPLER_HELD]; /* may be a departure */
 	size_t held_count, recalled_count;
 };

@@ -1,6 +1,7 @@
 /* What each preset keeps of recorded tracks, and how far the kept track strays from the full one.
  *
- *   sampling FILE...      CSV with the columns track_id,unix_ms,lat,lon,alt_m,speed_mps,heading_deg; empty is absent
+ *   sampling [--no-heading] [--no-speed] FILE...      CSV with the columns track_id,unix_ms,lat,lon,alt_m,speed_mps,
+ *   heading_deg; empty is absent, and so is what is said before the files
  *
  * A fix strays by its distance from the straight line between the kept fixes before and after it; the length of a track is that
  * of hal/summary.h. */
@@ -14,6 +15,8 @@
 #include <string.h>
 
 enum { LINE_MAX_BYTES = 512, TRACK_TEXT = 128 };
+
+static bool no_heading, no_speed;
 
 struct track {
 	char name[TRACK_TEXT];
@@ -61,6 +64,10 @@ static bool read_line(char *line, char name[TRACK_TEXT], struct point *out)
 	                      .speed_cmps = measure(fields[5], 100),
 	                      .heading_ddeg = measure(fields[6], 10),
 	                      .accuracy_dm = ROW_ABSENT};
+	if (no_heading)
+		out->heading_ddeg = ROW_ABSENT;
+	if (no_speed)
+		out->speed_cmps = ROW_ABSENT;
 	return out->recorded_at_ms > 0;
 }
 
@@ -174,6 +181,11 @@ int main(int argc, char **argv)
 	if (conf_load(&conf_unit_table, NULL, &conf, &e))
 		return 1;
 	for (int i = 1; i < argc; i++) {
+		bool is_heading = !strcmp(argv[i], "--no-heading"), is_speed = !strcmp(argv[i], "--no-speed");
+		no_heading = no_heading || is_heading;
+		no_speed = no_speed || is_speed;
+		if (is_heading || is_speed)
+			continue;
 		printf("%s\n", argv[i]);
 		for (conf.sampling = 0; conf.sampling < 3; conf.sampling++) {
 			struct sampling sampling = sampling_of(&conf);

@@ -154,29 +154,63 @@ static void each_reason(void **state)
 	assert_int_equal(feed(turning), VERDICT_KEPT_INTERVAL);
 }
 
+/* North, or by the angle beside it, by so many metres. */
+static struct point north_m(double seconds, double metres, double angle_deg, double speed_mps, int heading_ddeg)
+{
+	struct point fix = at_m(seconds, metres * sin(angle_deg * M_PI / 180), speed_mps);
+	fix.lat_e7 += (int32_t)lround(metres * cos(angle_deg * M_PI / 180) / 111200 * 1e7);
+	fix.heading_ddeg = heading_ddeg;
+	return fix;
+}
+
 static void headings_meet_in_the_north(void **state)
 {
 	(void)state;
 	s.interval_ms = 60000;
 	s.angle_deg = 10;
-	struct point north = at_m(0, 0, 10);
-	north.heading_ddeg = 3560;
-	feed(north);
-	north = at_m(1, 10, 10);
-	north.heading_ddeg = 20;
-	assert_int_equal(feed(north), VERDICT_THINNED);
-	north = at_m(2, 20, 10);
-	north.heading_ddeg = 60;
-	assert_int_equal(feed(north), VERDICT_KEPT_ANGLE);
+	feed(north_m(0, 0, 0, 10, 3560));
+	assert_int_equal(feed(north_m(1, 10, 0, 10, 20)), VERDICT_THINNED);
+	assert_int_equal(feed(north_m(2, 20.5, 0, 10, 60)), VERDICT_KEPT_ANGLE);
 	/* What hardly moves has a heading of noise. */
-	north = at_m(3, 21, 1);
-	north.heading_ddeg = 1800;
-	assert_int_equal(feed(north), VERDICT_THINNED);
+	assert_int_equal(feed(north_m(3, 21, 0, 1, 1800)), VERDICT_THINNED);
 	sampler_begin_anew(&sampler);
-	north.recorded_at_ms++;
-	assert_int_equal(feed(north), VERDICT_KEPT_FIRST);
-	north = at_m(4, 23, 3);
-	assert_int_equal(feed(north), VERDICT_THINNED);
+	assert_int_equal(feed(north_m(3.1, 21, 0, 1, 1800)), VERDICT_KEPT_FIRST);
+	assert_int_equal(feed(north_m(4, 23, 0, 3, 60)), VERDICT_THINNED);
+}
+
+/* Who gives no heading has gone somewhere for all that; round the north, a pole and the antimeridian. */
+static void the_way_tells_where_it_goes(void **state)
+{
+	(void)state;
+	static const int32_t places[][2] = {
+		{500000000, 0}, {500000000, LNG_E7_MAX}, {-330000000, -LNG_E7_MAX + 500}, {0, 0}};
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		for (int speaks = 0; speaks < 2; speaks++) {
+			int kept = 0;
+			sampler = (struct sampler){0};
+			s = preset(CAPTURE_SAMPLING_DETAILED);
+			s.interval_ms = 600000;
+			s.angle_deg = 10;
+			double angle_deg = 355, north = 0,
+				   east = 0; /* a straight road, a bend to the right by 60 degrees, a straight one */
+			for (int second = 0; second < 180; second++) {
+				angle_deg += second >= 60 && second < 72 ? 5 : 0;
+				north += 10 * cos(angle_deg * M_PI / 180);
+				east += 10 * sin(angle_deg * M_PI / 180);
+				struct point fix = at_m(second, 0, speaks ? 10 : NAN);
+				int64_t lng_e7 = places[i][1] + llround(east / 111320 / cos(places[i][0] / 1e7 * M_PI / 180) * 1e7);
+				fix.lat_e7 = places[i][0] + (int32_t)lround(north / 111200 * 1e7);
+				fix.lng_e7 = (int32_t)(lng_e7 > LNG_E7_MAX    ? lng_e7 - 2 * (int64_t)LNG_E7_MAX
+				                       : lng_e7 < -LNG_E7_MAX ? lng_e7 + 2 * (int64_t)LNG_E7_MAX
+				                                              : lng_e7);
+				fix.heading_ddeg = ROW_ABSENT;
+				if (feed(fix) == VERDICT_KEPT_ANGLE) {
+					kept++;
+					assert_in_range(second, 61, 75);
+				}
+			}
+			assert_in_range(kept, 4, 6);
+		}
 }
 
 /* ---- rest and departure ----------------------------------------------------------------------------------------- */
@@ -539,6 +573,7 @@ int main(void)
 		test(ten_in_a_second_are_thinned_evenly),
 		test(each_reason),
 		test(headings_meet_in_the_north),
+		test(the_way_tells_where_it_goes),
 		test(a_rest_and_a_departure),
 		test(an_outlier_ends_no_rest),
 		test(a_noisy_rest),
