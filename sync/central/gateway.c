@@ -337,6 +337,10 @@ static unsigned check_head(struct MHD_Connection *connection, struct err *e)
 		err_set(e, ERR_INVALID, "Content-Length is missing");
 		return MHD_HTTP_LENGTH_REQUIRED;
 	}
+	if (header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+		err_set(e, ERR_INVALID, "Content-Length and Transfer-Encoding contradict each other");
+		return MHD_HTTP_BAD_REQUEST;
+	}
 	int lengths = 0;
 	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_lengths, &lengths);
 	if (lengths > 1) {

@@ -59,6 +59,8 @@ gives 405 INVALID "… with a body" post /healthz "$SCRATCH/batch"
 like "$(cat "$SCRATCH/head")" '^Allow: GET' "… is told, too"
 gives 415 INVALID "another type" ask /v1/batches --data-binary "@$SCRATCH/batch"
 gives 411 INVALID "no length" post /v1/batches "$SCRATCH/batch" -H 'Transfer-Encoding: chunked'
+gives 400 INVALID "a length, and chunks, of which a proxy and we could believe different ones" post /v1/batches "$SCRATCH/batch" \
+	-H 'Transfer-Encoding: chunked' -H "Content-Length: $(stat -c %s "$SCRATCH/batch")"
 head -c 1048577 /dev/zero >"$SCRATCH/large"
 gives 413 LIMIT "too long by one byte" post /v1/batches "$SCRATCH/large"
 head -c 1048576 /dev/zero >"$SCRATCH/largest"
