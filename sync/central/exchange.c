@@ -8,18 +8,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Nearly always it is the key that a device has now. */
+#define SENDER "SELECT d.id, d.name, (d.is_active IS TRUE)::int, (d.deleted_at IS NOT NULL)::int, "
+static const char *const sender_sql[] = {
+	SENDER "0 FROM alzy.devices d WHERE device_key_hash = $1",
+	SENDER "(k.revoked_at IS NOT NULL)::int FROM alzy.device_keys k JOIN alzy.devices d ON d.id = k.device_id"
+		   " WHERE k.key_hash = $1",
+};
+
 int exchange_find_sender(struct pg *pg, const uint8_t key[KEY_PUBLIC], struct exchange_sender *out, struct err *e)
 {
 	char hash[KEY_HASH_TEXT];
 	const char *value = hash;
 	struct pg_result *found = NULL;
 	keys_hash(key, hash);
-	int rc = pg_query(pg, &found, e,
-	                  "SELECT d.id, d.name, (d.is_active IS TRUE)::int, (d.deleted_at IS NOT NULL)::int, k.revoked::int"
-	                  " FROM (SELECT id, false AS revoked FROM alzy.devices WHERE device_key_hash = $1 UNION ALL"
-	                  " SELECT device_id, revoked_at IS NOT NULL FROM alzy.device_keys WHERE key_hash = $1 LIMIT 1) k"
-	                  " JOIN alzy.devices d USING (id)",
-	                  1, &value);
+	int rc = pg_query(pg, &found, e, sender_sql[0], 1, &value);
+	if (!rc && !pg_rows(found)) {
+		pg_result_free(found);
+		found = NULL;
+		rc = pg_query(pg, &found, e, sender_sql[1], 1, &value);
+	}
 	if (!rc && !pg_rows(found))
 		rc = err_set(e, ERR_FORGED, "signed by a stranger: no device here has the key %.16s…", hash);
 	if (!rc) {

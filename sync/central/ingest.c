@@ -156,11 +156,12 @@ static cJSON *unit_state(const struct unit_state *state)
 	" UPDATE alzy.stores SET exchange = greatest(exchange, $3::bigint), last_batch_at = now(),"                    \
 	" unit_state = CASE WHEN $3::bigint >= exchange THEN $4::jsonb ELSE unit_state END, points_last = $5::bigint," \
 	" events_last = $6::bigint"
-#define STORE_SAYS                                                                                 \
-	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"   \
-	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"                      \
-	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved)," \
-	" alzy.members(points_copied) + alzy.members(events_copied), floor(extract(epoch FROM copied_at) * 1000)::bigint"
+#define STORE_SAYS                                                                                             \
+	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"               \
+	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"                                  \
+	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved),"             \
+	" CASE WHEN copied_at IS NULL THEN 0 ELSE alzy.members(points_copied) + alzy.members(events_copied) END, " \
+	"floor(extract(epoch FROM copied_at) * 1000)::bigint"
 
 /* Everything small at once: besides that, the store's ranges and stretches, and the device's last position. */
 static const char finish_sql[] =

@@ -478,12 +478,13 @@ int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct 
 		rc = ranges_add_all(&about, &in->batch->unsure[rows->stream], e);
 	if (!rc)
 		rc = seq_ranges_arrays(&about, 0, &stream->firsts, &stream->lasts, e);
-	ranges_free(&about);
 	stream->asked[0] = in->batch->store_id;
 	stream->asked[1] = stream_name(rows->stream);
 	stream->asked[2] = (const char *)stream->firsts.bytes;
 	stream->asked[3] = (const char *)stream->lasts.bytes;
-	*out = (struct pg_call){.sql = stretches_sql, .count = 4, .values = stream->asked};
+	*out = about.count ? (struct pg_call){.sql = stretches_sql, .count = 4, .values = stream->asked}
+	                   : (struct pg_call){.sql = ""};
+	ranges_free(&about);
 	return rc;
 }
 
