@@ -5,8 +5,6 @@
 #include "hal/gnss.h"
 #include "hal/live.h"
 
-#include <stdbool.h>
-
 /* Nothing is known yet. */
 void sight_clear(struct live_sight *sight);
 

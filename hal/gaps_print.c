@@ -5,7 +5,6 @@
 #include "hal/table.h"
 #include "hal/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,7 +1,6 @@
 #include "hal/geodesy.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 /* WGS84: NIMA TR8350.2, table 3.1. */
 static const double major_m = 6378137.0;

@@ -3,8 +3,6 @@
 #ifndef ALZY_HAL_LOG_H
 #define ALZY_HAL_LOG_H
 
-#include <stdbool.h>
-
 enum log_level {
 	LOG_LEVEL_ERROR = 3,
 	LOG_LEVEL_WARNING = 4,

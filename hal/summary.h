@@ -14,7 +14,6 @@
 
 #include "hal/rows.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum {

@@ -3,7 +3,6 @@
 #include "hal/json.h"
 #include "hal/text.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 

@@ -1,7 +1,6 @@
 /* Reference data: replaced whole by a receipt, looked up by whoever starts a session. */
 #include "store/internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static int put_organizations(struct store *store, const struct reference *r, struct err *e)

@@ -3,7 +3,6 @@
 #ifndef ALZY_SYNC_BACKOFF_H
 #define ALZY_SYNC_BACKOFF_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { BACKOFF_BASE_MS = 2000, BACKOFF_MOST_MS = 15 * 60 * 1000, BACKOFF_ASKED_MOST_MS = 60 * 60 * 1000 };

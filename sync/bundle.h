@@ -10,7 +10,6 @@
 #include "sync/keys.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define BUNDLE_BATCH   ".batch"

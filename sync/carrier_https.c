@@ -6,7 +6,6 @@
 #include "sync/envelope.h"
 
 #include <curl/curl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
 #include "hal/buffer.h"
 #include "hal/file.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>

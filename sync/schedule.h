@@ -11,7 +11,6 @@
 
 #include "sync/backoff.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum {

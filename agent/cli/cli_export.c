@@ -2,11 +2,9 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/export.h"
 #include "hal/args.h"
-#include "hal/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>

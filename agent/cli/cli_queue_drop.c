@@ -4,7 +4,6 @@
 
 #include "hal/args.h"
 #include "hal/clock.h"
-#include "hal/json.h"
 #include "hal/text.h"
 #include "sync/engine.h"
 

@@ -1,13 +1,11 @@
 /* The identities of a store: under which names the centre knows its rows, and a new one by hand. */
 #include "agent/cli/cli.h"
 #include "hal/args.h"
-#include "hal/clock.h"
 #include "hal/json.h"
 #include "hal/table.h"
 #include "hal/text.h"
 #include "store/identity.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 struct counted {

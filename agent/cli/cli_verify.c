@@ -5,7 +5,6 @@
 #include "hal/text.h"
 #include "sync/engine_verify.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

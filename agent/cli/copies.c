@@ -3,7 +3,6 @@
 #include "hal/json.h"
 #include "hal/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -11,7 +11,6 @@
 #include "hal/rows.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 /* How a point follows the one before it. */

@@ -1,7 +1,6 @@
 #include "agent/cli/seqs.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 static bool read_number(const char **at, int64_t *out)

@@ -1,5 +1,4 @@
 #include "hal/args.h"
-#include "hal/clock.h"
 #include "hal/conf.h"
 #include "hal/json.h"
 #include "sync/central/central_common.h"

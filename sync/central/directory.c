@@ -9,7 +9,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { FIELDS_MAX = 5, DAY_TEXT = sizeof "2026-11-21" };

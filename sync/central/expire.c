@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { ROWS_AT_ONCE = 5000, NUMBER_TEXT = 24, BUSY_TRIES = 20 };

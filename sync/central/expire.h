@@ -9,7 +9,6 @@
 #include "hal/rows.h"
 #include "sync/central/pg.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct expire_report {

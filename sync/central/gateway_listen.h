@@ -5,7 +5,6 @@
 #include "hal/err.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum { GATEWAY_ADDRESS_TEXT = 96 };
 

@@ -2,7 +2,6 @@
 #include "sync/central/ingest_parts.h"
 
 #include "hal/json.h"
-#include "sync/central/seq_ranges.h"
 
 #include <inttypes.h>
 #include <stdio.h>

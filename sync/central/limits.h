@@ -6,7 +6,6 @@
 #ifndef ALZY_SYNC_CENTRAL_LIMITS_H
 #define ALZY_SYNC_CENTRAL_LIMITS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 enum { LIMITS_KEY = 32, LIMITS_GROUP = 8, LIMITS_GROUPS = 1024 };

@@ -2,7 +2,6 @@
 #ifndef ALZY_SYNC_CENTRAL_PG_H
 #define ALZY_SYNC_CENTRAL_PG_H
 
-#include "hal/buffer.h"
 #include "hal/err.h"
 
 #include <stdbool.h>

@@ -1,6 +1,5 @@
 #include "sync/central/rights.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Foreign keys and the triggers on points are checked with their owner's rights, and a key made by IDENTITY needs none.

@@ -3,14 +3,12 @@
 
 #include "hal/args.h"
 #include "hal/file.h"
-#include "hal/json.h"
 #include "sync/batch.h"
 #include "sync/central/central_common.h"
 #include "sync/envelope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int read_batch(const char *path, const struct identity *centre, struct batch *out, struct err *e)
 {

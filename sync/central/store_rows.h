@@ -10,7 +10,6 @@
 #include "sync/verify.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* A row of alzy.stores. Zero-initialised; store_sets_free. */

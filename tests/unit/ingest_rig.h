@@ -6,7 +6,6 @@
 #ifndef ALZY_TESTS_UNIT_INGEST_RIG_H
 #define ALZY_TESTS_UNIT_INGEST_RIG_H
 
-#include "hal/clock.h"
 #include "sync/batch.h"
 #include "sync/central/exchange.h"
 #include "sync/envelope.h"

@@ -1,6 +1,6 @@
 /* Bundles in a scratch folder, with receipts of the real codecs: honest ones, and such as nobody should believe. The way
  * through a real centre is that of tests/e2e/bundle.t. */
-#include "store_rig.h"
+#include "tests/unit/store_rig.h"
 
 #include "hal/file.h"
 #include "hal/folder.h"

@@ -3,8 +3,6 @@
 
 #include "agent/epoch.h"
 #include "agent/pending.h"
-#include "hal/clock.h"
-#include "hal/json.h"
 #include "tests/unit/scratch.h"
 
 #include <fcntl.h>

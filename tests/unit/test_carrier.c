@@ -2,7 +2,6 @@
  * one that speaks TLS. */
 #include "hal/clock.h"
 #include "sync/carrier.h"
-#include "sync/envelope.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

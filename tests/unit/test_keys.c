@@ -1,6 +1,5 @@
 #include "sync/keys.h"
 
-#include "hal/buffer.h"
 #include "hal/file.h"
 
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* Pruning: what may go and what may not, what stays of it, and what it costs the flash. */
 #include "hal/conf.h"
-#include "store_rig.h"
+#include "sync/digest.h"
 #include "sync/prune.h"
-#include "sync/unit_rows.h"
+#include "tests/unit/store_rig.h"
 
 #include <signal.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* The store: what is put in comes out again, and what is wrong does not get in. */
 #include "hal/clock.h"
 #include "store/event_types.h"
-#include "store_rig.h"
+#include "tests/unit/store_rig.h"
 
 #include <poll.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* The store among other processes, killed ones, and full disks: what it has acknowledged is there, once, in order. */
-#include "store_rig.h"
+#include "tests/unit/store_rig.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* Whose file it is: stores that are made, refused, brought up to date, and shared with other users. What is refused is
  * not touched, and nothing is left beside it. */
 #include "store/migrations.h"
-#include "store_rig.h"
+#include "tests/unit/store_rig.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

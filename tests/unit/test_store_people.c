@@ -1,6 +1,6 @@
 /* Who and what in the store: what the centre changes in sessions, and the reference data that it sends. */
 #include "store/migrations.h"
-#include "store_rig.h"
+#include "tests/unit/store_rig.h"
 
 static void pair(struct rig *rig)
 {

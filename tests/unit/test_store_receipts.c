@@ -1,5 +1,5 @@
 /* What the unit believes of its centre: only what the newest receipt says. */
-#include "store_rig.h"
+#include "tests/unit/store_rig.h"
 
 static struct store_centre centre_of(uint8_t key)
 {

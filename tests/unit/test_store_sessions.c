@@ -1,5 +1,5 @@
 /* Sessions: their rules, and that each change is one row, one revision and one event, or nothing. */
-#include "store_rig.h"
+#include "tests/unit/store_rig.h"
 
 static struct session start(struct rig *rig, const char *user, int64_t at_ms)
 {
