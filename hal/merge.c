@@ -20,7 +20,9 @@ static bool is_centres(enum session_field field, const struct session *unit, con
 	bool ended_there = centre->values.status == SESSION_ENDED;
 	if (ended_there != (unit->status == SESSION_ENDED))
 		return ended_there;
-	if (ended_there && !changed_since && unit->held_revision != centre->values.revision)
+	/* One whose start is another too has corrected both, and its end goes with its start. */
+	bool same_start = unit->started_at_ms == centre->values.started_at_ms;
+	if (ended_there && !changed_since && same_start && unit->held_revision != centre->values.revision)
 		return centre->values.ended_at_ms > unit->ended_at_ms;
 	return changed_since && unit->revision <= centre->values.revision;
 }

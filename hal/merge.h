@@ -33,7 +33,8 @@ struct session_edits {
  * *unit) with the result, and returns which fields are the centre's, as bits 1 << SESSION_…:
  * - status: `ended` stays, whoever has set it. When the centre has changed it since: the unit's when the centre does not hold
  *   its last change, else the centre's. When it has not, the unit's; but of two ends the later, when the centre holds a
- *   revision of which the unit does not know (unit->held_revision): it may be that of a copy of the unit.
+ *   revision of which the unit does not know (unit->held_revision) and the same start: it may be that of a copy of the unit. With
+ *   another start the unit has corrected the times of a session that it had guessed.
  * - all others: the centre's when it has changed them since, else the unit's.
  * A session that would end before it starts ends when it starts. */
 unsigned merge_session(const struct session *unit, const struct session_edits *centre, struct session *out);

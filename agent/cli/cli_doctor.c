@@ -246,15 +246,19 @@ static void check_time(struct doctor *d)
 	char now[SHORT_TEXT], events[SHORT_TEXT];
 	if (time_gather(&d->cli, d->running ? &d->live.time : NULL, &shown, NULL))
 		return;
-	if (shown.time.basis <= TIME_ESTIMATED)
+	bool known = shown.time.basis > TIME_ESTIMATED;
+	text_time(shown.now_ms, now);
+	if (shown.time.doubtful)
+		find(d, WARNING, "time",
+		     "a receiver that is wrong for long needs a reset, or another firmware; a recording needs [clock] floor = "
+		     "none",
+		     "the receiver %s", known ? "contradicts what is known" : "says a time that can't be right");
+	if (!known)
 		find(d, WARNING, "time",
 		     "a receiver with a fix, NTP or alzy sync tell it; until then times of sessions are guesses",
 		     "not known yet; %s waiting for it", text_counted(shown.waiting, "event", events));
-	else if (shown.time.doubtful)
-		find(d, WARNING, "time", "a receiver that is wrong for long needs a reset, or another firmware",
-		     "the receiver contradicts what is known: %s", text_time(shown.now_ms, now));
-	else
-		find(d, FINE, "time", NULL, "%s, by %s", text_time(shown.now_ms, now), time_basis_name(shown.time.basis));
+	else if (!shown.time.doubtful)
+		find(d, FINE, "time", NULL, "%s, by %s", now, time_basis_name(shown.time.basis));
 }
 
 static void check_keeping(struct doctor *d)

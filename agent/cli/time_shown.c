@@ -84,6 +84,7 @@ void time_print(const struct time_shown *shown)
 	if (shown->time.shift)
 		printf("          the receiver is %d weeks off: its times are repaired\n", abs(shown->time.shift) * ERA_WEEKS);
 	if (shown->time.doubtful)
-		printf("          the receiver says something else: its times are recorded as it says\n");
+		printf("          the receiver %s: its times are recorded as it says\n",
+		       known(shown) ? "says something else" : "says a time that can't be right");
 	time_print_waiting(shown->waiting, "          ");
 }

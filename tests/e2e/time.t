@@ -328,6 +328,7 @@ for name in guess38 guess28; do
 	start_at $name 20${name#guess}-01-19
 	clocked $name "$BUILD/alzy" session start --user ada >/dev/null 2>&1 || diag "no session"
 done
+clocked guess28 "$BUILD/alzy" session end >/dev/null || diag "no end"
 session_ms=$(now_ms)
 like "$(clocked guess38 "$BUILD/alzy" session show)" '^Started +2038-.* \?, ' "session show marks a guess"
 like "$(clocked guess38 "$BUILD/alzy" session list)" '2038-01-19 .* UTC \? ' "… so does session list"
@@ -344,11 +345,31 @@ for name in guess38 guess28; do
 		"20${name#guess}" "$name: the centre has the guess"
 	ok "$name: a sync by network" clocked $name "$BUILD/alzy" sync
 	near "$(lite $name 'SELECT started_at FROM sessions')" "$session_ms" 5000 "$name: the unit has corrected it"
+	near "$(lite $name 'SELECT coalesce(ended_at, started_at) FROM sessions')" "$session_ms" 5000 "$name: … and its end, if it has one"
 	near "$(sql "SELECT round(extract(epoch FROM s.started_at) * 1000)::bigint FROM alzy.sessions s WHERE s.session_id = '$(lite $name 'SELECT session_id FROM sessions')'")" \
 		"$session_ms" 5000 "$name: … and the centre"
+	near "$(sql "SELECT round(extract(epoch FROM coalesce(s.ended_at, s.started_at)) * 1000)::bigint FROM alzy.sessions s WHERE s.session_id = '$(lite $name 'SELECT session_id FROM sessions')'")" \
+		"$session_ms" 5000 "$name: … and its end"
 	is "$(sql "SELECT p.start_at = s.started_at AT TIME ZONE 'UTC' FROM alzy.sessions s JOIN public.sessions p USING (session_id) WHERE s.session_id = '$(lite $name 'SELECT session_id FROM sessions')'")" \
 		t "$name: … in both its tables"
 	is "$(clocked $name "$BUILD/alzy" session show --json | json time_guessed)" false "$name: it is no guess any more"
+done
+# Without a network, and before the receipts of the first stick have come back, the correction goes with the next stick.
+unit sticks clock.floor=auto
+pair sticks
+start_at sticks 2028-01-19
+clocked sticks "$BUILD/alzy" session start >/dev/null 2>&1 || diag "no session"
+clocked sticks "$BUILD/alzy" session end >/dev/null || diag "no end"
+session_ms=$(now_ms)
+mkdir "$SCRATCH/usb1" "$SCRATCH/usb2"
+ok "a session that has ended goes on a stick" clocked sticks "$BUILD/alzy" sync --to "$SCRATCH/usb1"
+ok "… to the centre" central import "$SCRATCH/usb1"
+ok "NTP tells the time" synchronized sticks "$BUILD/alzy" event now
+ok "a second stick" on sticks sync --to "$SCRATCH/usb2"
+ok "… to the centre" central import "$SCRATCH/usb2"
+for column in started_at ended_at; do
+	near "$(sql "SELECT round(extract(epoch FROM s.$column) * 1000)::bigint FROM alzy.sessions s WHERE s.session_id = '$(lite sticks 'SELECT session_id FROM sessions')'")" \
+		"$session_ms" 5000 "sticks: the centre has the right $column"
 done
 set_clock lost -800000000
 clocked lost "$BUILD/alzy" event bell >/dev/null

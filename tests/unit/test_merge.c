@@ -266,13 +266,29 @@ static void copies_agree_on_the_end(void **state)
 	}
 }
 
+/* A unit that did not know the time has told a guess by stick, and tells better before it has heard that this has arrived. */
+static void corrected_times_go_together(void **state)
+{
+	(void)state;
+	struct session unit = {.status = SESSION_ENDED, .started_at_ms = 1000, .ended_at_ms = 2000, .revision = 5};
+	struct session_edits centre = {
+		.values = {.status = SESSION_ENDED, .started_at_ms = 9000, .ended_at_ms = 9500, .revision = 3}};
+	struct session out;
+	assert_int_equal(merge_session(&unit, &centre, &out), 0);
+	assert_int_equal(out.started_at_ms, 1000);
+	assert_int_equal(out.ended_at_ms, 2000);
+	/* With the same start it is another copy that has ended it later. */
+	centre.values.started_at_ms = 1000;
+	assert_int_equal(merge_session(&unit, &centre, &out), 1U << SESSION_STATUS);
+	assert_int_equal(out.ended_at_ms, 9500);
+}
+
 int main(void)
 {
 	random_start();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_field_has_its_owner),
-		cmocka_unit_test(the_order_does_not_matter),
-		cmocka_unit_test(the_same_comes_of_anything),
+		cmocka_unit_test(corrected_times_go_together), cmocka_unit_test(each_field_has_its_owner),
+		cmocka_unit_test(the_order_does_not_matter),   cmocka_unit_test(the_same_comes_of_anything),
 		cmocka_unit_test(copies_agree_on_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
