@@ -347,7 +347,7 @@ static int put_copy(struct store *store, const struct session *s, int64_t at_ms,
 int session_apply_copy(struct store *store, const struct store_session_held *held, int64_t at_ms, struct err *e)
 {
 	struct session s, merged;
-	bool found = false, ended = false;
+	bool found = false, taken = false;
 	struct query q;
 	query_start(&q, store, SELECT_SESSION "WHERE session_id = ?");
 	query_text(&q, held->session_id);
@@ -357,13 +357,14 @@ int session_apply_copy(struct store *store, const struct store_session_held *hel
 	bool unseen = held->seen > s.centre_revision;
 	merged = s;
 	if (held->other)
-		ended = merge_copy(&s, held->other, &merged);
+		taken = merge_copy(&s, held->other, &merged);
 	if (unseen && merged.revision <= held->revision)
 		merged.revision = held->revision + 1;
-	if (!ended && merged.revision == s.revision)
+	if (!taken && merged.revision == s.revision)
 		return 0;
 	rc = put_copy(store, &merged, at_ms, e);
-	return rc || !ended ? rc : add_changed(store, &merged, 1U << SESSION_STATUS, at_ms, e);
+	/* Another end is no news to those who read events. */
+	return rc || s.status == merged.status ? rc : add_changed(store, &merged, 1U << SESSION_STATUS, at_ms, e);
 }
 
 /* The centre's changes are no change by the unit: the revision stays, and nothing of them is sent back. A session that

@@ -561,6 +561,9 @@ int ingest_sessions_say(struct ingest *in, struct err *e)
 		*said = in->sessions[i].said;
 		memcpy(said->refused, in->sessions[i].why, sizeof said->refused);
 		said->differs = differs(in, i);
+		/* What was written just now is not to be said again, whatever a trigger makes of it: only the end is told. */
+		if (in->sessions[i].news && !said->edits.changed[SESSION_STARTED])
+			said->edits.values.started_at_ms = in->batch->sessions[i].started_at_ms;
 		pass_over_foreign(in, i, said);
 	}
 	in->receipt->session_count = count;

@@ -256,6 +256,19 @@ for first in car van; do
 	is "$(at_unit "$id" van)" "$(at_centre "$id")" "… and the later end is held"
 done
 
+# ---- a trigger that writes something else, each time: nobody says the same again and again
+sql "CREATE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN NEW.started_at := NEW.started_at - interval '1 s';
+	NEW.ended_at := NEW.ended_at + interval '1 min'; RETURN NEW; END \$\$;
+	CREATE TRIGGER shift BEFORE INSERT OR UPDATE ON alzy.sessions FOR EACH ROW EXECUTE FUNCTION shift()"
+id=$(new_session --user ana)
+on car sync >"$SCRATCH/said"
+say car pause end
+is "$(on car sync --json | json remaining)" 0 "a session that a trigger changes is sent"
+on car sync --json >"$SCRATCH/said"
+is "$(json sessions <"$SCRATCH/said") $(json events <"$SCRATCH/said")" "0 0" "… and then there is nothing to say"
+sql "DROP TRIGGER shift ON alzy.sessions; DROP FUNCTION shift; UPDATE alzy.sessions SET ended_at = date_trunc('milliseconds', now()) WHERE session_id = '$id'"
+on car sync >"$SCRATCH/said"
+
 # ---- an unknown person set right at the centre; many at once; a daemon that hears by itself
 id=$(new_session --user stranger --force)
 on car sync >"$SCRATCH/said"
