@@ -228,6 +228,31 @@ done
 from=$(json gaps.2.from <<<"$told")
 is "$(central gaps --device 1 --longer 2s --from "$from" --to "$until_at" --json)" "$(on car gaps --longer 2s --from "$from" --to "$until_at" --json)" \
 	"… of a part of the time"
+
+# What goes on in another store, and then on another card, is the same device.
+later() { until_ms=$(date +%s%3N); until_at=$(date -u -d "@$((until_ms / 1000)).$((until_ms % 1000))" +%FT%T.%3NZ); }
+ok "the store takes another identity" on car store fork
+agent_start car || die "no agent: $(log_of agent-car)"
+goes_on car
+stop agent-car
+ok "… and is sent" on car sync
+later
+is "$(central gaps --device 1 --longer 2s --to "$until_at" --json)" "$(on car gaps --longer 2s --to "$until_at" --json)" \
+	"… the centre tells the same of both stores"
+told=$(on car gaps --longer 2s --to "$until_at" --json)
+mv "$SCRATCH/car/store.db" "$SCRATCH/car/store.old"
+rm -f "$SCRATCH/car/store.db-wal" "$SCRATCH/car/store.db-shm"
+agent_start car || die "no agent: $(log_of agent-car)"
+goes_on car
+stop agent-car
+on car pair "$(central device pair 1 --again --json | json link)" >"$SCRATCH/pair.log" 2>&1 || die "pairing: $(log_of pair)"
+on car sync >"$SCRATCH/sync.log" || die "not sent: $(log_of sync)"
+later
+both=$(central gaps --device 1 --longer 2s --to "$until_at" --json)
+is "$(causes <<<"$both" | cut -d' ' -f1-12)" "$(causes <<<"$told" | cut -d' ' -f1-12)" "with a new card the centre still tells what was before"
+like "$(causes <<<"$both")" " agent_stopped[a-z_+]*\$" "… and between the two"
+is "$(adds_up <<<"$both")" "" "… which adds up"
+
 sql "UPDATE alzy.stores SET points_held = points_held - int8multirange(int8range(5, 25)) WHERE device_id = 2"
 sql "DELETE FROM alzy.points WHERE device_id = 2 AND id & 1099511627775 BETWEEN 5 AND 24"
 like "$(central gaps --device 2 --longer 2s --to 2023-11-15 --json | causes)" '^not_arrived' "rows that are missing at the centre"
