@@ -46,6 +46,9 @@ void schedule_ran(struct schedule *schedule, enum schedule_outcome outcome, int6
 	case SCHEDULE_STOPPED:
 		schedule->next_ms = now_ms + SCHEDULE_STOPPED_MS;
 		break;
+	case SCHEDULE_UNPAIRED:
+		schedule->next_ms = now_ms + SCHEDULE_UNPAIRED_MS;
+		break;
 	case SCHEDULE_NOT_READY:
 		schedule->next_ms = now_ms + SCHEDULE_SOON_MS;
 		break;

@@ -4,7 +4,8 @@
  *   run ──done──────> every interval (a little less, by chance, so that units do not march in step)
  *    │ ──failed────> backoff.h; a network that comes cuts the wait short, but never what the centre asked for
  *    │ ──stopped───> every hour, by a receipt: only a person can help, and pairing anew shows at once
- *    └ ──not ready─> soon: no store yet, not paired, or `alzy sync` is at it
+ *    │ ──unpaired──> every minute; pairing shows at once
+ *    └ ──not ready─> soon: no store yet, or `alzy sync` is at it
  */
 #ifndef ALZY_SYNC_SCHEDULE_H
 #define ALZY_SYNC_SCHEDULE_H
@@ -14,13 +15,14 @@
 #include <stdint.h>
 
 enum {
-	SCHEDULE_SOON_MS = 5000,   /* how often to look whether there is a store, and a centre */
+	SCHEDULE_SOON_MS = 5000,   /* how often to look whether there is a store */
 	SCHEDULE_SETTLE_MS = 2000, /* a network that came is left this long to get its routes and names in order */
 	SCHEDULE_APART_MS = 10000, /* a network that comes and goes causes no more than one try in this time */
+	SCHEDULE_UNPAIRED_MS = 60000,
 	SCHEDULE_STOPPED_MS = 3600000,
 };
 
-enum schedule_outcome { SCHEDULE_DONE, SCHEDULE_FAILED, SCHEDULE_STOPPED, SCHEDULE_NOT_READY };
+enum schedule_outcome { SCHEDULE_DONE, SCHEDULE_FAILED, SCHEDULE_STOPPED, SCHEDULE_UNPAIRED, SCHEDULE_NOT_READY };
 
 struct schedule {
 	int64_t interval_ms;

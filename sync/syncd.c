@@ -33,6 +33,7 @@ struct syncd {
 	struct store *store; /* NULL while there is none */
 	dev_t store_device;  /* which file that is, to see when another one takes its place */
 	ino_t store_inode;
+	int watch_fd;               /* tells that somebody has closed the store; -1: nobody tells it */
 	struct store_centre centre; /* at the last run */
 	struct schedule schedule;
 	struct network *network; /* NULL when it can't be watched */
@@ -70,6 +71,7 @@ static void leave_store(struct syncd *d)
 {
 	store_close(d->store);
 	d->store = NULL;
+	d->watch_fd = -1;
 }
 
 static int settle(struct syncd *d, struct err *e)
@@ -104,7 +106,10 @@ static int look_for_store(struct syncd *d, struct err *e)
 	}
 	d->store_device = info.st_dev;
 	d->store_inode = info.st_ino;
-	return settle(d, e);
+	rc = settle(d, e);
+	if (!rc && store_watch(d->store, &d->watch_fd, NULL))
+		log_debug("the store can't be watched: it is looked at every few seconds while this unit may not send");
+	return rc;
 }
 
 /* ---- a run ----------------------------------------------------------------------------------------------- */
@@ -222,6 +227,7 @@ static enum schedule_outcome outcome_of(const struct syncd *d, int rc)
 	case ERR_REFUSED:
 		return is_stopped(d) ? SCHEDULE_STOPPED : SCHEDULE_FAILED;
 	case ERR_STATE:
+		return d->watch_fd >= 0 ? SCHEDULE_UNPAIRED : SCHEDULE_NOT_READY;
 	case ERR_BUSY:
 		return SCHEDULE_NOT_READY;
 	default:
@@ -250,7 +256,8 @@ static void run(struct syncd *d)
 		         d->centre.device_id, d->centre.device_name);
 	else
 		snprintf(text, sizeof text, "%s", e.text);
-	bool waiting = outcome == SCHEDULE_NOT_READY && (rc == -ERR_NOT_FOUND || rc == -ERR_STATE);
+	bool waiting =
+		outcome == SCHEDULE_UNPAIRED || (outcome == SCHEDULE_NOT_READY && (rc == -ERR_NOT_FOUND || rc == -ERR_STATE));
 	say(d, rc && !waiting, text);
 	if (rc)
 		log_debug("next try in %" PRId64 " ms", schedule_wait(&d->schedule, clock_mono_ms()));
@@ -260,15 +267,25 @@ static void run(struct syncd *d)
 static void look_for_pardon(struct syncd *d)
 {
 	struct store_centre centre;
-	bool changed = false, paired = false;
-	if (!d->store || store_changed(d->store, &changed, NULL) || !changed ||
-	    store_centre_get(d->store, &centre, &paired, NULL) || !paired)
+	bool paired = false;
+	if (store_centre_get(d->store, &centre, &paired, NULL) || !paired)
 		return;
 	if ((centre.standing[0] || centre.refusal[0]) && centre.paired_at_ms == d->centre.paired_at_ms &&
 	    !memcmp(centre.public_key, d->centre.public_key, sizeof centre.public_key))
 		return;
 	d->refused = false;
 	schedule_paired(&d->schedule, clock_mono_ms());
+}
+
+/* Somebody may have changed it. What is not looked for here need not be known before the next run. */
+static void look_at_store(struct syncd *d)
+{
+	bool changed = false;
+	int rc = store_changed(d->store, &changed, NULL); /* which also makes the watch quiet */
+	if (d->schedule.last == SCHEDULE_UNPAIRED)
+		schedule_paired(&d->schedule, clock_mono_ms());
+	else if (d->refused && !rc && changed)
+		look_for_pardon(d);
 }
 
 /* ---- signals, and the loop ------------------------------------------------------------------------------- */
@@ -297,7 +314,7 @@ static void reload(struct syncd *d)
 static int wait_ms(const struct syncd *d)
 {
 	int64_t wait = schedule_wait(&d->schedule, clock_mono_ms());
-	if (d->refused && wait > SCHEDULE_SOON_MS)
+	if (d->refused && d->watch_fd < 0 && wait > SCHEDULE_SOON_MS)
 		wait = SCHEDULE_SOON_MS;
 	return (int)wait;
 }
@@ -308,8 +325,10 @@ static void loop(struct syncd *d)
 		{.fd = d->end_fd, .events = POLLIN},
 		{.fd = d->reload_fd, .events = POLLIN},
 		{.fd = d->network ? network_fd(d->network) : -1, .events = POLLIN},
+		{.events = POLLIN},
 	};
 	for (;;) {
+		fds[3].fd = d->watch_fd;
 		poll(fds, sizeof fds / sizeof *fds, wait_ms(d));
 		if (readable(d->end_fd))
 			return;
@@ -319,8 +338,8 @@ static void loop(struct syncd *d)
 			log_debug("a network came");
 			schedule_network(&d->schedule, clock_mono_ms());
 		}
-		if (d->refused)
-			look_for_pardon(d);
+		if (d->store && (d->refused || readable(d->watch_fd)))
+			look_at_store(d);
 		if (!schedule_wait(&d->schedule, clock_mono_ms()))
 			run(d);
 	}
@@ -360,7 +379,7 @@ static int start(struct syncd *d, struct err *e)
 
 int main(int argc, char **argv)
 {
-	struct syncd d = {.end_fd = -1, .reload_fd = -1};
+	struct syncd d = {.end_fd = -1, .reload_fd = -1, .watch_fd = -1};
 	struct err e = {0};
 	bool verbose = false, help = false;
 	const struct arg args[] = {{"--verbose", ARG_FLAG, &verbose, .help = "say more in the log"}};

@@ -8,13 +8,14 @@
 unit car sync.interval=1s sync.timeout=2s store.commit_interval=200ms
 ok "syncd starts with no store, no pairing, no centre" syncd_start car
 ok "an event makes the store" on car event first
+ok "syncd waits for a centre" await log_has syncd-car '^<6>waiting for this unit to be paired'
 postgres_start
 central_init
 link=$(pair_link car)
 refuses "pairing while the centre is off" 15 . on car pair "$link"
 central_start || die "no centre: $(log_of central)"
 ok "pairing beside the daemon" on car pair "$link"
-ok "syncd finds out, and sends the event" await nothing_unsent car
+ok "syncd finds out at once, and sends the event" await nothing_unsent car
 is "$(sql 'SELECT count(*) FROM public.events')" 1 "… which is held"
 
 # ---- the centre goes and comes

@@ -83,6 +83,10 @@ static void test_outcomes(void **state)
 	assert_in_range(schedule_wait(&s, T0), INTERVAL * 9 / 10, INTERVAL);
 	schedule_ran(&s, SCHEDULE_NOT_READY, 0, T0, 0);
 	assert_int_equal(schedule_wait(&s, T0), SCHEDULE_SOON_MS);
+	schedule_ran(&s, SCHEDULE_UNPAIRED, 0, T0, 0);
+	assert_int_equal(schedule_wait(&s, T0), SCHEDULE_UNPAIRED_MS);
+	schedule_paired(&s, T0 + 1000);
+	assert_int_equal(schedule_wait(&s, T0 + 1000), 0);
 	schedule_ran(&s, SCHEDULE_STOPPED, 0, T0, 0);
 	assert_int_equal(schedule_wait(&s, T0), SCHEDULE_STOPPED_MS);
 	schedule_ran(&s, SCHEDULE_FAILED, 0, T0, UINT32_MAX);
