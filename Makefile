@@ -4,7 +4,7 @@
 #   make check      every test            make check SANITIZE=1   the same under ASan and UBSan
 #   make lint       format, static analysis, include direction, documentation of keys and errors
 #   make bench      what alzy is measured by, as ratios      make fuzz   what comes from outside, at random
-#   make soak       thousands of random steps, SOAK_STEPS and SOAK_SEED
+#   make soak       thousands of random steps: SOAK_RUNS, SOAK_STEPS, SOAK_SEEDS
 #   make install    DESTDIR= PREFIX=/usr
 
 PREFIX  ?= /usr
@@ -123,13 +123,14 @@ fuzz:
 	tools/deps.sh check
 	ALZY_BUILD=$(B) ALZY_FUZZ_SECONDS=$(FUZZ_SECONDS) ALZY_TEST_SECONDS=0 prove -v --exec tests/lib/run.sh tests/e2e/fuzz.t
 
-# The model-based test of make check, for as long as one likes; a failure names the seed that repeats it.
-SOAK_STEPS ?= 5000
-SOAK_SEED ?= $(shell shuf -i 0-999999 -n 1)
+# The model-based test of make check with seeds that are drawn, or SOAK_SEEDS.
+SOAK_RUNS  ?= 10
+SOAK_STEPS ?= 1000
+SOAK_SEEDS ?=
 soak:
 	tools/deps.sh check
 	$(NOW) all
-	ALZY_BUILD=$(B) ALZY_STEPS=$(SOAK_STEPS) ALZY_SEED=$(SOAK_SEED) ALZY_TEST_SECONDS=0 prove -v --exec tests/lib/run.sh tests/e2e/model.t
+	ALZY_BUILD=$(B) tools/soak.sh $(SOAK_RUNS) $(SOAK_STEPS) $(SOAK_SEEDS)
 
 D := $(DESTDIR)$(PREFIX)
 install: all
