@@ -30,7 +30,7 @@ a_unit bus capture.on_stop=pause store.keep=0s
 central_stop
 
 UNITS="car bus"
-export SCRATCH BUILD DSN PROXY GATEWAYS UNITS PATIENCE_S=$((30 * SLOWER)) PGOPTIONS='-c client_min_messages=error'
+export SCRATCH BUILD DSN PROXY GATEWAYS UNITS PATIENCE_S=$((90 * SLOWER)) PGOPTIONS='-c client_min_messages=error'
 perl "$RIG/model.pl" "$seed" "$steps" >&$TAP_OUT 2>&$TAP_ERR
 tap $? "after $steps random steps every row is where it should be (ALZY_SEED=$seed)"
 done_testing

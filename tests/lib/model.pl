@@ -361,6 +361,7 @@ sub expire {
 	my $job = start(central('expire', @what));
 	my ($status, $said) = chance(0.2) ? kill_after($job, rand 0.06) : finish($job);
 	wrong("expire ended with $status\n$said") if $status && !$job->{killed};
+	settle() if $job->{killed};
 	expired_by($was, $aside, $ms, $unit ? $unit->{device} : undef, $job->{killed});
 	return "@what: $status";
 }

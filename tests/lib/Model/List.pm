@@ -289,6 +289,8 @@ sub check_held {
 		}
 		# Of a row that was dropped here, copies may have had another one in its place.
 		next if $unit->{dropped}{$line} && $unit->{twin};
+		# An erasure settles drops; in a dump from before it they are noted.
+		next if $unit->{dropped}{$line} && $says->{dropped}{ $unit->{places}{$place} };
 		delete $unit->{dropped}{$line};
 		wrong("$unit->{name}: $place is not at the centre: $line") unless $there->{$line} || $aside->{$line} || $here{$place} || let_go($unit, $line);
 	}

@@ -10,7 +10,7 @@ use JSON::PP 'decode_json';
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(wrong run start finish kill_after term_after alzy agent daemon_of central sql admin store dump_centre restore_centre
+our @EXPORT = qw(wrong run start finish kill_after term_after alzy agent daemon_of central sql admin store settle dump_centre restore_centre
 	gateway_start gateway_kill gateways deliver plan nap slurp spill json_of $SCRATCH);
 
 our $SCRATCH = $ENV{SCRATCH} // "."; # model.t says what and where
@@ -125,6 +125,15 @@ sub ask {
 }
 sub sql { return ask('alzy', @_) }
 sub admin { return ask('postgres', @_) }
+
+# What a killed program had begun in the database has come to an end, one way or the other.
+sub settle {
+	for (1 .. 500) {
+		return unless sql("SELECT 1 FROM pg_stat_activity WHERE datname = 'alzy' AND backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()");
+		sleep 0.01;
+	}
+	wrong("the database never comes to rest");
+}
 
 # A dump is a database beside: made and taken back in a tenth of a second, and what pg_dump and pg_restore would give.
 sub without_guests {
