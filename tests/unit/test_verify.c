@@ -308,6 +308,22 @@ static void pruned_blocks_are_proved_by_their_digests(void **state)
 	}
 }
 
+/* A row was dropped when its block was pruned, and the centre turns out to hold it: the drop is taken back, the digest is of the others. */
+static void a_row_more_than_was_digested_makes_no_block_differ(void **state)
+{
+	(void)state;
+	struct world *w = new_world(STREAM_EVENTS, SEQS_MAX - 1);
+	int64_t size = stream_block(w->stream);
+	w->pruned[0] = true;
+	w->unit[7] = 0;
+	w->centre[7] = 1;
+	struct verify_search search = search_world(w);
+	assert_int_equal(ranges_total(&search.result.fates[VERIFY_DIFFERING]), 0);
+	assert_int_equal(ranges_total(&search.result.fates[VERIFY_UNPROVEN]), size);
+	verify_search_free(&search);
+	free_world(w);
+}
+
 /* Every other row differs: the answer is coarser, and stays of a size that can be handled. */
 static void what_differs_everywhere_is_named_in_blocks(void **state)
 {
@@ -577,6 +593,7 @@ int main(void)
 		cmocka_unit_test(one_row_is_found_in_three_questions),
 		cmocka_unit_test(whatever_differs_is_named_row_by_row),
 		cmocka_unit_test(pruned_blocks_are_proved_by_their_digests),
+		cmocka_unit_test(a_row_more_than_was_digested_makes_no_block_differ),
 		cmocka_unit_test(what_differs_everywhere_is_named_in_blocks),
 		cmocka_unit_test(blocks_of_any_length_have_the_digest_of_their_rows),
 		cmocka_unit_test(the_sentence_is_true),
