@@ -34,6 +34,20 @@ const char *stream_name(enum stream stream); /* "points", "events" */
  * event may have a payload of 16 KiB, a point has 58 bytes: a block is what may be in memory at once. */
 int64_t stream_block(enum stream stream);
 
+/* Rows that came to the centre together: it notes the digest of their content (sync/digest.h), of which this is the beginning. */
+enum { STRETCH_DIGEST = 16 };
+struct stretch {
+	int64_t first, last; /* seqs; 0: there is none */
+	uint8_t digest[STRETCH_DIGEST];
+};
+/* The stretch that the centre took last of a unit, by the unit's knowledge. A centre that does not have it went back to an
+ * earlier state, as of a dump; one that has it has also all that came before. */
+struct latest_stretch {
+	char store_id[UUID_TEXT];
+	enum stream stream;
+	struct stretch rows; /* .last 0: nothing is known */
+};
+
 /* Names and order as in the enum point_source of the schema. */
 enum point_source { POINT_GPS, POINT_NETWORK, POINT_FUSED, POINT_MANUAL, POINT_SOURCE_COUNT };
 const char *point_source_name(enum point_source source);

@@ -116,7 +116,7 @@ static int write_known(struct store *store, int64_t number, enum time_basis basi
 /* Boots that ended without knowing the time lie between `from_ms`, the last time known before them, and the moment at which
  * the next one began. How long each lasted is known; how long the machine was off in between is not, and is
  * taken to be the same each time. */
-struct stretch {
+struct span {
 	int64_t boots, length_ms, from_ms; /* how many, how long together; INT64_MIN: nothing known before */
 };
 
@@ -127,7 +127,7 @@ struct stretch {
 	"b.boot_id)))"
 #define BOOT_LENGTH "max(last_mono, coalesce((SELECT max(mono) FROM waiting_events AS w WHERE w.boot = b.number), 0))"
 
-static int read_stretch(struct store *store, int64_t before, struct stretch *out, struct err *e)
+static int read_stretch(struct store *store, int64_t before, struct span *out, struct err *e)
 {
 	struct query q;
 	bool row = false;
@@ -137,7 +137,7 @@ static int read_stretch(struct store *store, int64_t before, struct stretch *out
 	query_int(&q, before);
 	int rc = query_next(&q, &row, e);
 	if (!rc)
-		*out = (struct stretch){query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), query_get_int(&q, 2, INT64_MIN)};
+		*out = (struct span){query_get_int(&q, 0, 0), query_get_int(&q, 1, 0), query_get_int(&q, 2, INT64_MIN)};
 	query_end(&q);
 	return rc;
 }
@@ -174,7 +174,7 @@ static int follow(struct store *store, int64_t number, int64_t offset_ms, bool e
 
 static int estimate_before(struct store *store, int64_t number, int64_t began_ms, struct err *e)
 {
-	struct stretch stretch = {0};
+	struct span stretch = {0};
 	int64_t unknown = 1, length_ms = 0;
 	int rc = read_stretch(store, number, &stretch, e);
 	int64_t off_ms = stretch.from_ms == INT64_MIN ? 0 : began_ms - stretch.from_ms - stretch.length_ms;

@@ -127,6 +127,17 @@ int guesses_settle(struct store *store, const char *boot, struct err *e);
 /* The number of a boot, which is written down when it is new. */
 int boot_number(struct store *store, const char *boot, int64_t mono_ms, int64_t *out, struct err *e);
 
+/* Inside a change that is open already: what is believed to be at the centre, `held`, becomes `wanted`. */
+int accounted_replace(struct store *store, enum stream stream, const struct ranges *held, const struct ranges *wanted,
+                      struct err *e);
+int given_out(struct store *store, enum stream stream, struct ranges *out, struct err *e); /* 1..last */
+/* Inside a change that is open already: the centre is told all sessions again, as they are few and small. */
+int doubt_sessions(struct store *store, struct err *e);
+/* Inside a change that is open already: nothing is believed any more of rows that are still here, and moved ones return. */
+int doubt_all(struct store *store, int64_t centre_ms, struct err *e);
+/* Inside a change that is open already. `old` is only taken when nothing is known. */
+int latest_put(struct store *store, const struct latest_stretch *latest, bool old, struct err *e);
+
 /* Inside a change that is open already: the centre accounts for `is`, where it did for `was`. */
 int blocks_follow(struct store *store, enum stream stream, const struct ranges *was, const struct ranges *is,
                   int64_t centre_ms, struct err *e);

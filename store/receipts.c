@@ -34,8 +34,8 @@ static int put_range(struct store *store, enum stream stream, struct range range
 
 /* The accounted ranges, which are `held`, become `wanted`. Both lists are in order of `first`, so one walk finds what differs. Most
  * receipts lengthen one range, and writing thousands of others anew each time would wear the flash for nothing. */
-static int accounted_replace(struct store *store, enum stream stream, const struct ranges *held,
-                             const struct ranges *wanted, struct err *e)
+int accounted_replace(struct store *store, enum stream stream, const struct ranges *held, const struct ranges *wanted,
+                      struct err *e)
 {
 	int rc = 0;
 	size_t h = 0, w = 0;
@@ -55,7 +55,7 @@ static int accounted_replace(struct store *store, enum stream stream, const stru
 	return rc;
 }
 
-static int given_out(struct store *store, enum stream stream, struct ranges *out, struct err *e)
+int given_out(struct store *store, enum stream stream, struct ranges *out, struct err *e)
 {
 	int64_t last;
 	int rc = store_last_seq(store, stream, &last, e);
@@ -325,7 +325,7 @@ static int translate_stream(struct applying *a, enum stream stream, struct err *
 }
 
 /* All of them are told again, as they are few and small. */
-static int doubt_sessions(struct store *store, struct err *e)
+int doubt_sessions(struct store *store, struct err *e)
 {
 	struct query q;
 	query_start(&q, store, "UPDATE sessions SET held_revision = 0 WHERE held_revision <> 0");
@@ -397,7 +397,9 @@ static int put_copies(struct applying *a, struct err *e)
 static int apply_rows(struct store *store, const struct store_receipt *receipt, struct err *e)
 {
 	struct applying a = {.store = store, .receipt = receipt};
-	int rc = identity_read(store, receipt->store_id[0] ? receipt->store_id : NULL, &a.identity, e);
+	int rc = receipt->forgotten ? doubt_all(store, receipt->centre_ms, e) : 0;
+	if (!rc)
+		rc = identity_read(store, receipt->store_id[0] ? receipt->store_id : NULL, &a.identity, e);
 	if (!rc)
 		rc = translate_rejected(&a, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
@@ -406,8 +408,10 @@ static int apply_rows(struct store *store, const struct store_receipt *receipt, 
 		rc = drops_follow(store, a.said, a.dropped, a.rejected, a.rejected_count, e);
 	if (!rc)
 		rc = put_copies(&a, e);
-	if (!rc)
+	if (!rc && !receipt->forgotten)
 		rc = fork_if_copied(&a, e);
+	if (!rc && receipt->latest.rows.last)
+		rc = latest_put(store, &receipt->latest, receipt->latest_is_old, e);
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		struct ranges *sets[] = {&a.mine[s], &a.said[s], &a.dropped[s], &a.held[s], &a.moved[s]};
 		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)

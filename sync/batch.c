@@ -197,6 +197,14 @@ static bool add_origin(cJSON *root, const struct batch *batch)
 	        (!batch->moved || cJSON_AddTrueToObject(object, "moved")));
 }
 
+static bool add_latest(cJSON *root, const struct latest_stretch *latest)
+{
+	cJSON *object = latest->rows.last ? cJSON_AddObjectToObject(root, "latest") : NULL;
+	return !latest->rows.last || (object && document_add_text_unless_empty(object, "store_id", latest->store_id) &&
+	                              document_add_text_unless_empty(object, "stream", stream_name(latest->stream)) &&
+	                              document_add_stretch(object, &latest->rows));
+}
+
 static bool make_json(const struct batch *batch, cJSON **out)
 {
 	cJSON *root = *out = cJSON_CreateObject();
@@ -208,7 +216,8 @@ static bool make_json(const struct batch *batch, cJSON **out)
 	return document_add_text_unless_empty(root, "store_id", batch->store_id) &&
 	       document_add_int(root, "exchange", batch->exchange) && add_points(root, batch) && add_events(root, batch) &&
 	       add_sessions(root, batch) && add_drops(root, batch) && add_state(root, &batch->state) &&
-	       add_origin(root, batch) && (!batch->retry || cJSON_AddTrueToObject(root, "retry")) &&
+	       add_origin(root, batch) && add_latest(root, &batch->latest) &&
+	       (!batch->retry || cJSON_AddTrueToObject(root, "retry")) &&
 	       (!batch->compare || cJSON_AddTrueToObject(root, "compare"));
 }
 
@@ -290,6 +299,29 @@ static int get_origin(const cJSON *root, struct batch *out, struct err *e)
 	return rc;
 }
 
+static int get_stream_name(const cJSON *object, enum stream *out, struct err *e)
+{
+	char name[16];
+	int rc = json_get_text(object, "stream", name, sizeof name, e);
+	*out = STREAM_POINTS;
+	while (!rc && *out < STREAM_COUNT && strcmp(name, stream_name(*out)))
+		(*out)++;
+	return rc || *out < STREAM_COUNT ? rc : err_set(e, ERR_INVALID, "\"stream\": \"%s\" is none", name);
+}
+
+static int get_latest(const cJSON *root, struct latest_stretch *out, struct err *e)
+{
+	const cJSON *object;
+	if (!cJSON_GetObjectItemCaseSensitive(root, "latest"))
+		return 0;
+	int rc = json_get_object(root, "latest", &object, e);
+	if (!rc)
+		rc = document_get_uuid(object, "store_id", out->store_id, e);
+	if (!rc)
+		rc = get_stream_name(object, &out->stream, e);
+	return rc ? rc : document_get_stretch(object, 1, BATCH_POINTS_MAX, &out->rows, e);
+}
+
 static int get_head(const cJSON *root, struct batch *out, struct err *e)
 {
 	int rc = json_get_hex(root, "sender", out->sender, sizeof out->sender, e);
@@ -367,12 +399,7 @@ static int get_sessions(const cJSON *root, struct batch *out, struct err *e)
 
 static int get_drop(const cJSON *item, struct drop *out, struct err *e)
 {
-	char name[16];
-	int rc = json_get_text(item, "stream", name, sizeof name, e);
-	while (!rc && out->stream < STREAM_COUNT && strcmp(name, stream_name(out->stream)))
-		out->stream++;
-	if (!rc && out->stream == STREAM_COUNT)
-		rc = err_set(e, ERR_INVALID, "\"stream\": \"%s\" is none", name);
+	int rc = get_stream_name(item, &out->stream, e);
 	if (!rc)
 		rc = json_get_int(item, "first", 1, SEQ_MAX, &out->first, e);
 	if (!rc)
@@ -487,6 +514,8 @@ static int get_all(const cJSON *root, const uint8_t *block, size_t length, struc
 	int rc = get_head(root, out, e);
 	out->retry = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "retry"));
 	out->compare = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "compare"));
+	if (!rc)
+		rc = get_latest(root, &out->latest, e);
 	if (!rc)
 		rc = get_state(root, &out->state, e);
 	if (!rc)

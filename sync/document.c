@@ -98,6 +98,15 @@ cJSON *document_add_item(cJSON *array)
 	return item;
 }
 
+bool document_add_stretch(cJSON *object, const struct stretch *stretch)
+{
+	if (!object || !document_add_int(object, "first", stretch->first) ||
+	    !document_add_int(object, "last", stretch->last))
+		return false;
+	json_add_hex(object, "digest", stretch->digest, sizeof stretch->digest);
+	return true;
+}
+
 static bool has(const cJSON *object, const char *name)
 {
 	return cJSON_GetObjectItemCaseSensitive(object, name) != NULL;
@@ -138,6 +147,14 @@ int document_get_items(const cJSON *object, const char *name, size_t most, const
 	*out = array ? array->child : NULL;
 	*out_count = (size_t)count;
 	return 0;
+}
+
+int document_get_stretch(const cJSON *object, int64_t first_min, int64_t most, struct stretch *out, struct err *e)
+{
+	int rc = json_get_int(object, "first", first_min, SEQ_MAX, &out->first, e);
+	if (!rc)
+		rc = json_get_int(object, "last", out->first, out->first + most - 1, &out->last, e);
+	return rc ? rc : json_get_hex(object, "digest", out->digest, sizeof out->digest, e);
 }
 
 int document_get_status(const cJSON *object, enum session_status *out, int64_t *out_ended_ms, struct err *e)

@@ -31,6 +31,8 @@ struct run {
 	struct parcel parcels[2]; /* one under way, and the next */
 	struct parcel question;   /* a batch without rows */
 	bool hunting;             /* the centre has refused a batch of late, and serves all the same */
+	bool forgotten;           /* the last receipt said that the centre went back to an earlier state */
+	bool doubting;            /* … and an earlier one of this run */
 	int set_aside;
 };
 
@@ -139,7 +141,7 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 			e, ERR_LIMIT,
 			"the centre has too many separate ranges of this store to take these rows: they stay here and are "
 			"tried again later; see at the centre why so many rows are rejected or missing");
-	if (!parcel->asks && !parcel->drops && !told)
+	if (!parcel->asks && !parcel->drops && !told && !receipt->forgotten)
 		return err_set(
 			e, ERR_INVALID,
 			"the centre's receipt accounts for none of the rows that were sent: they stay here and are tried "
@@ -174,6 +176,7 @@ static int take_receipt(struct run *run, const struct parcel *parcel, struct err
 		run->report->batches++;
 	if (!rc && receipt.verify_ms)
 		run->report->verify_ms = receipt.verify_ms;
+	run->forgotten = !rc && receipt.forgotten;
 	if (!rc && strcmp(before, store_id(run->store)))
 		run->report->forked = true;
 	if (!rc && receipt.standing)
@@ -305,6 +308,8 @@ static int run_batches(struct run *run, struct err *e)
 			break;
 		short_batches = now->full ? 0 : short_batches + 1;
 		rc = exchange(run, now, next, e);
+		if (run->forgotten)
+			break;
 		rc = go_on(run, now, next, rc, e);
 		struct parcel *done = now;
 		now = next;
@@ -361,7 +366,7 @@ static int next_identity(struct run *run, struct turns *done, struct identity *o
 	int rc = identities_read(run->store, &all, &count, e);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < count && !done->former && !done->present; i++)
+	for (size_t i = 0; i < count && !done->former && !done->present && !run->doubting; i++)
 		if (all[i].number > done->newest)
 			done->newest = all[i].number;
 	for (size_t i = 0; i < count && !rc && !out->number; i++) {
@@ -387,18 +392,53 @@ static int next_identity(struct run *run, struct turns *done, struct identity *o
 	return rc;
 }
 
+static int count_unsent(struct run *run, int64_t *out, struct err *e)
+{
+	struct store_backlog backlog;
+	int rc = store_backlog(run->store, &backlog, e);
+	*out = rc ? 0 : backlog.points + backlog.events;
+	return rc;
+}
+
+/* After the centre went back all rows are unsent, and of most it can prove in few bytes that it has them. */
+static int ask_for_proofs(struct run *run, struct err *e)
+{
+	int64_t before = INT64_MAX, left = 0;
+	int rc = count_unsent(run, &left, e);
+	while (!rc && left && left < before && !run->forgotten) {
+		before = left;
+		rc = prove_service(run, e);
+		if (!rc)
+			rc = count_unsent(run, &left, e);
+	}
+	return rc;
+}
+
 static int run_identity(struct run *run, const struct identity *identity, struct err *e)
 {
 	bool paired;
 	int rc = store_centre_get(run->store, &run->centre, &paired, e);
 	packer_turn_to(&run->packer, identity->store_id);
-	if (!rc)
+	if (!rc && run->doubting)
+		rc = ask_for_proofs(run, e);
+	if (!rc && !run->forgotten)
 		rc = run_batches(run, e);
 	if (rc)
 		store_centre_get(run->store, &run->centre, &paired, NULL);
 	parcel_empty(&run->parcels[0]);
 	parcel_empty(&run->parcels[1]);
 	return rc;
+}
+
+/* What the centre has is not what was believed: every identity has its turn again. */
+static int begin_again(struct run *run, struct turns *done, struct err *e)
+{
+	if (run->doubting)
+		return err_set(e, ERR_BUSY, "the centre went back to an earlier state once more meanwhile: try again");
+	run->forgotten = false;
+	run->doubting = run->report->forgotten = true;
+	done->former = done->present = 0;
+	return 0;
 }
 
 /* A centre that refuses rows of before, as those of a store that belongs to another device there, must not keep back what
@@ -423,6 +463,8 @@ static int run_identities(struct run *run, struct err *e)
 		*(identity.present ? &done.present : &done.former) = identity.number;
 		forks += identity.number > done.newest;
 		identity_free(&identity);
+		if (!rc && run->forgotten)
+			rc = begin_again(run, &done, e);
 	}
 	return rc || !refused.code ? rc : err_set(e, refused.code, "%s", refused.text);
 }

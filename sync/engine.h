@@ -27,6 +27,8 @@ struct engine_report {
 	int64_t renamed;   /* rows whose names are another copy's: they go on in a store of their own (store/identity.h) */
 	bool forked;       /* … which was made in this run */
 	int64_t remaining; /* points, events and sessions still unsent */
+	bool
+		forgotten; /* the centre went back to an earlier state: what it lacks was sent again, as far as it is still here */
 	int64_t elapsed_ms;
 	int64_t retry_ms;                 /* what the centre asked to wait; 0: nothing */
 	int64_t held_points, held_events; /* what the centre accounts for after the last receipt */

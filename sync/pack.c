@@ -119,6 +119,8 @@ static int seal(struct packer *packer, struct parcel *out, struct err *e)
 	batch->point_ranges = out->sent[STREAM_POINTS]; /* borrowed */
 	int rc = describe_unit(packer, &batch->state, e);
 	if (!rc)
+		rc = store_latest(packer->store, &batch->latest, e);
+	if (!rc)
 		rc = name_unsure(packer, out, e);
 	if (!rc)
 		rc = store_reference_digest(packer->store, batch->reference, &batch->has_reference, e);

@@ -79,11 +79,8 @@ static bool add_proofs(cJSON *object, const struct receipt_stream *stream)
 {
 	cJSON *array = stream->proof_count ? cJSON_AddArrayToObject(object, "proofs") : NULL;
 	for (size_t i = 0; i < stream->proof_count && array; i++) {
-		const struct receipt_proof *proof = &stream->proofs[i];
-		cJSON *item = document_add_item(array);
-		if (!item || !document_add_int(item, "first", proof->first) || !document_add_int(item, "last", proof->last))
+		if (!document_add_stretch(document_add_item(array), &stream->proofs[i]))
 			return false;
-		json_add_hex(item, "digest", proof->digest, sizeof proof->digest);
 	}
 	return !stream->proof_count || array;
 }
@@ -104,6 +101,8 @@ static bool add_stream(cJSON *root, const char *name, const struct receipt_strea
 	if (stream->missing.count)
 		json_add_ranges(object, "missing", &stream->missing);
 	return add_rejected(object, stream) && add_proofs(object, stream) &&
+	       document_add_int_unless(object, "taken_first", stream->taken.first, 0) &&
+	       document_add_int_unless(object, "taken_last", stream->taken.last, 0) &&
 	       document_add_int_unless(object, "rejected_total", stream->rejected_total, 0) &&
 	       document_add_int_unless(object, "fresh", stream->fresh, 0) &&
 	       document_add_int_unless(object, "known", stream->known, 0) &&
@@ -210,7 +209,7 @@ static bool make_json(const struct receipt *receipt, cJSON **out)
 	for (int s = 0; s < STREAM_COUNT && ok; s++)
 		ok = add_stream(root, stream_name((enum stream)s), &receipt->streams[s]);
 	return ok && add_sessions(root, receipt) && add_device(root, receipt) && add_reference(root, receipt) &&
-	       add_copied(root, receipt) &&
+	       add_copied(root, receipt) && (!receipt->forgotten || cJSON_AddTrueToObject(root, "forgotten")) &&
 	       document_add_text_unless_empty(root, "standing", receipt_standing_name(receipt->standing)) &&
 	       document_add_text_unless_empty(root, "url", receipt->url);
 }
@@ -271,13 +270,8 @@ static int get_proofs(const cJSON *object, struct receipt_stream *out, struct er
 	if (!out->proofs)
 		return err_set(e, ERR_MEMORY, "out of memory for %zu proofs", count);
 	for (; item && !rc; item = item->next) {
-		struct receipt_proof *proof = &out->proofs[out->proof_count++];
-		rc = json_get_int(item, "first", before + 1, SEQ_MAX, &proof->first, e);
-		if (!rc)
-			rc = json_get_int(item, "last", proof->first, proof->first + BATCH_POINTS_MAX - 1, &proof->last, e);
-		if (!rc)
-			rc = json_get_hex(item, "digest", proof->digest, sizeof proof->digest, e);
-		before = proof->last;
+		rc = document_get_stretch(item, before + 1, BATCH_POINTS_MAX, &out->proofs[out->proof_count++], e);
+		before = out->proofs[out->proof_count - 1].last;
 	}
 	return rc;
 }
@@ -306,6 +300,11 @@ static int get_stream(const cJSON *root, const char *name, struct receipt_stream
 		rc = document_get_int_or(object, "known", 0, SEQ_MAX, 0, &out->known, e);
 	if (!rc)
 		rc = document_get_int_or(object, "left", 0, SEQ_MAX, 0, &out->left, e);
+	if (!rc)
+		rc = document_get_int_or(object, "taken_first", 1, SEQ_MAX, 0, &out->taken.first, e);
+	if (!rc && out->taken.first)
+		rc = json_get_int(object, "taken_last", out->taken.first, out->taken.first + BATCH_POINTS_MAX - 1,
+		                  &out->taken.last, e);
 	return rc;
 }
 
@@ -460,6 +459,7 @@ static int get_all(const cJSON *root, struct receipt *out, struct err *e)
 		rc = get_reference(root, out, e);
 	if (!rc)
 		rc = get_copied(root, out, e);
+	out->forgotten = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "forgotten"));
 	if (!rc)
 		rc = receipt_standing_get(root, &out->standing, e);
 	if (!rc)

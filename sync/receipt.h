@@ -39,20 +39,14 @@ struct receipt_rejected {
 	char reason[RECEIPT_REASON_TEXT];
 };
 
-/* What the centre received under first..last: the beginning of the digest of its content (digest.h). */
-enum { RECEIPT_PROOF = 16 };
-struct receipt_proof {
-	int64_t first, last;
-	uint8_t digest[RECEIPT_PROOF];
-};
-
 struct receipt_stream {
-	struct ranges accounted;      /* held, rejected, dropped or expired: nothing of it is to be sent again */
-	struct ranges dropped;        /* … of these, what it does not hold because the unit has let go of it */
-	struct ranges confirmed;      /* rows of the batch: accounted for with the content that they have there */
-	struct ranges conflicts;      /* … and rows of it that are held with other content */
-	struct receipt_proof *proofs; /* what is held of the seqs of which the unit is not sure, rising */
+	struct ranges accounted; /* held, rejected, dropped or expired: nothing of it is to be sent again */
+	struct ranges dropped;   /* … of these, what it does not hold because the unit has let go of it */
+	struct ranges confirmed; /* rows of the batch: accounted for with the content that they have there */
+	struct ranges conflicts; /* … and rows of it that are held with other content */
+	struct stretch *proofs;  /* what is held of the seqs of which the unit is not sure, rising */
 	size_t proof_count;
+	struct range taken;                /* the last stretch of the batch that was new; 0: none */
 	struct ranges missing;             /* below the highest seq that the centre has heard of */
 	struct receipt_rejected *rejected; /* all rejected rows that the centre has of this store, newest first, capped */
 	size_t rejected_count;
@@ -79,6 +73,8 @@ struct receipt {
 	int64_t centre_ms; /* the centre's time */
 	int64_t verify_ms; /* since when it asks for a proof (verify.h); 0: it does not */
 	struct receipt_stream streams[STREAM_COUNT];
+	bool
+		forgotten; /* batch.latest is not there: the centre went back to an earlier state; no row of the batch was taken */
 	struct receipt_session *sessions;
 	size_t session_count;
 	int64_t device_id;

@@ -35,6 +35,7 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	                              .session_count = receipt->session_count,
 	                              .centre_ms = receipt->centre_ms};
 	memcpy(out->store_id, receipt->store_id, sizeof out->store_id);
+	out->forgotten = receipt->forgotten;
 	out->copied_rows = receipt->copied_rows;
 	out->copied_at_ms = receipt->copied_ms;
 	out->forks = receipt->forks;
@@ -70,9 +71,9 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	return 0;
 }
 
-/* Adds to `out` what the centre has proved to have as this store has it. */
+/* Adds to what is confirmed what the centre has proved to have as this store has it. */
 static int take_proofs(struct store *store, const struct identity *identity, enum stream stream,
-                       const struct receipt_stream *said, struct ranges *out, struct err *e)
+                       const struct receipt_stream *said, struct store_receipt *out, struct err *e)
 {
 	struct unit_rows unit = unit_rows(store, identity, stream);
 	struct verify_block *blocks = calloc(said->proof_count + 1, sizeof *blocks);
@@ -83,10 +84,27 @@ static int take_proofs(struct store *store, const struct identity *identity, enu
 	int rc = verify_digest_blocks(&unit.source, blocks, said->proof_count, e);
 	for (size_t i = 0; i < said->proof_count && !rc; i++)
 		if (blocks[i].rows == blocks[i].last - blocks[i].first + 1 && !blocks[i].odd &&
-		    !memcmp(blocks[i].digest, said->proofs[i].digest, RECEIPT_PROOF))
-			rc = ranges_add(out, blocks[i].first, blocks[i].last, e);
+		    !memcmp(blocks[i].digest, said->proofs[i].digest, STRETCH_DIGEST)) {
+			rc = ranges_add(&out->confirmed[stream], blocks[i].first, blocks[i].last, e);
+			out->latest = (struct latest_stretch){.stream = stream, .rows = said->proofs[i]};
+			out->latest_is_old = true;
+		}
 	free(blocks);
 	return rc;
+}
+
+/* What the centre has taken just now, with its digest. */
+static int take_latest(struct store *store, const struct identity *identity, enum stream stream,
+                       const struct range *taken, struct latest_stretch *out, struct err *e)
+{
+	struct unit_rows unit = unit_rows(store, identity, stream);
+	struct verify_block block = {.first = taken->first, .last = taken->last};
+	int rc = verify_digest_blocks(&unit.source, &block, 1, e);
+	if (rc || block.odd || block.rows != block.last - block.first + 1)
+		return rc;
+	*out = (struct latest_stretch){.stream = stream, .rows = {.first = block.first, .last = block.last}};
+	memcpy(out->rows.digest, block.digest, sizeof out->rows.digest);
+	return 0;
 }
 
 /* What follows from the name of a store alone: so all copies move the same row to the same place. */
@@ -109,8 +127,14 @@ static int find_confirmed(struct store *store, const struct receipt *receipt, st
 		const struct receipt_stream *said = &receipt->streams[s];
 		rc = ranges_copy(&out->confirmed[s], &said->confirmed, e);
 		if (!rc && said->proof_count)
-			rc = take_proofs(store, &identity, (enum stream)s, said, &out->confirmed[s], e);
+			rc = take_proofs(store, &identity, (enum stream)s, said, out, e);
 	}
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		if (receipt->streams[s].taken.last) {
+			rc = take_latest(store, &identity, (enum stream)s, &receipt->streams[s].taken, &out->latest, e);
+			out->latest_is_old = false;
+		}
+	memcpy(out->latest.store_id, receipt->store_id, sizeof out->latest.store_id);
 	name_moved(receipt->store_id, out->moved_id);
 	identity_free(&identity);
 	return rc;

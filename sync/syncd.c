@@ -116,6 +116,8 @@ static int look_for_store(struct syncd *d, struct err *e)
 
 static void tell(const struct engine_report *report)
 {
+	if (report->forgotten)
+		log_warning("the centre went back to an earlier state, as of a dump: what it lacks is sent again");
 	if (report->renamed || report->forked)
 		log_warning("there is another copy of this store, and the centre has its rows: %" PRId64
 		            " rows go on in a store of their own, as does what is recorded from now on (alzy status)",

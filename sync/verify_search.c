@@ -272,6 +272,19 @@ static int name_lost(struct ranges fates[VERIFY_FATES], struct err *e)
 	return rc;
 }
 
+/* What the centre has under the seq of a row that it was not told of is another copy's. */
+static int name_unsent(struct ranges fates[VERIFY_FATES], const struct ranges *unsent, struct err *e)
+{
+	int rc = ranges_add_all(&fates[VERIFY_UNSENT], &fates[VERIFY_MISSING], e);
+	if (!rc)
+		rc = ranges_add_all(&fates[VERIFY_UNSENT], &fates[VERIFY_DIFFERING], e);
+	if (!rc)
+		rc = keep(&fates[VERIFY_UNSENT], unsent, true, e);
+	if (!rc)
+		rc = keep(&fates[VERIFY_MISSING], unsent, false, e);
+	return rc ? rc : keep(&fates[VERIFY_DIFFERING], unsent, false, e);
+}
+
 int verify_search_end(struct verify_search *search, const struct ranges *unsent, struct err *e)
 {
 	struct ranges *fates = search->result.fates;
@@ -279,9 +292,7 @@ int verify_search_end(struct verify_search *search, const struct ranges *unsent,
 	if (!rc)
 		rc = name_lost(fates, e);
 	if (!rc)
-		rc = ranges_intersect(&fates[VERIFY_UNSENT], &fates[VERIFY_MISSING], unsent, e);
-	if (!rc)
-		rc = keep(&fates[VERIFY_MISSING], unsent, false, e);
+		rc = name_unsent(fates, unsent, e);
 	if (!rc)
 		rc = ranges_add_all(&fates[VERIFY_HELD], &search->result.recorded, e);
 	for (int other = VERIFY_HELD + 1; other < VERIFY_FATES && !rc; other++)

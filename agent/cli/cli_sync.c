@@ -103,6 +103,8 @@ static void print_report(const struct engine_report *r, const struct prune_repor
 		puts("nothing is unsent");
 	if (r->rejected)
 		printf("rejected  %s; alzy queue --rejected says why\n", text_counted(r->rejected, "row", rows));
+	if (r->forgotten)
+		puts("centre    went back to an earlier state, as of a dump: what it lacks is sent again");
 	if (r->renamed)
 		printf("renamed   %s, whose numbers another copy of this store has used: alzy status says more\n",
 		       text_counted(r->renamed, "row", rows));
@@ -148,6 +150,7 @@ static void print_report_json(const struct engine_report *r, const struct prune_
 		cJSON_AddNumberToObject(object, "bytes_per_point", (double)r->bytes_sent / (double)r->points);
 	else
 		cJSON_AddNullToObject(object, "bytes_per_point");
+	cJSON_AddBoolToObject(object, "forgotten", r->forgotten);
 	json_add_text_or_null(object, "proof", r->proof);
 	json_add_text_or_null(object, "error", rc ? err_name(e->code) : "");
 	cli_print_json(object);

@@ -27,6 +27,7 @@ static int read_store(struct ingest *in, const struct pg_result *found, struct e
 	in->newest = in->batch->exchange >= pg_int(found, 0, 14);
 	in->verify_ms = pg_int(found, 0, 15);
 	in->expired_ms = pg_is_null(found, 0, 16) ? TIME_MS_MAX : pg_int(found, 0, 16);
+	in->receipt->forgotten = !strcmp(pg_text(found, 0, 17), "t");
 	int rc = 0;
 	for (size_t s = 0; s < STREAM_COUNT && !rc; s++) {
 		struct ingest_stream *stream = &in->streams[s];
@@ -47,18 +48,48 @@ static const char select_store_sql[] =
 	" CASE WHEN verify_asked_at > coalesce(proof_asked_at, '-infinity') THEN"
 	"  floor(extract(epoch FROM verify_asked_at) * 1000)::bigint END,"
 	" CASE WHEN isfinite(greatest(expired_before, erased_at)) THEN"
-	"  ceil(extract(epoch FROM greatest(expired_before, erased_at)) * 1000)::bigint END"
-	" FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE";
+	"  ceil(extract(epoch FROM greatest(expired_before, erased_at)) * 1000)::bigint END,"
+	" $2::uuid IS NOT NULL AND NOT EXISTS (SELECT FROM alzy.stores t WHERE t.store_id = $2::uuid AND"
+	"  (EXISTS (SELECT FROM alzy.stretches s WHERE s.store_number = t.number AND s.stream = $3"
+	"    AND s.first_seq = $4::bigint AND s.last_seq = $5::bigint AND starts_with(encode(s.digest, 'hex'), $6))"
+	"   OR CASE $3 WHEN 'points' THEN t.points_expired ELSE t.events_expired END"
+	"    && int8range($4::bigint, $5::bigint + 1)))"
+	" FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE OF stores";
+enum { SELECT_STORE_VALUES = 6 };
+
+/* What that asks for, with its texts. */
+struct store_question {
+	const char *values[SELECT_STORE_VALUES];
+	char first[24], last[24], digest[2 * STRETCH_DIGEST + 1];
+};
+
+static void ask_for_store(const struct batch *batch, struct store_question *out)
+{
+	const struct latest_stretch *latest = &batch->latest;
+	snprintf(out->first, sizeof out->first, "%" PRId64, latest->rows.first);
+	snprintf(out->last, sizeof out->last, "%" PRId64, latest->rows.last);
+	for (size_t i = 0; i < STRETCH_DIGEST; i++)
+		snprintf(out->digest + 2 * i, 3, "%02x", latest->rows.digest[i]);
+	const char *const values[] = {batch->store_id,
+	                              latest->rows.last ? latest->store_id : NULL,
+	                              stream_name(latest->stream),
+	                              out->first,
+	                              out->last,
+	                              out->digest};
+	memcpy(out->values, values, sizeof values);
+}
 
 /* Makes the row of a store that is new here. */
 static int add_store(struct ingest *in, struct err *e)
 {
+	struct store_question question;
 	char device[24];
 	const struct batch *batch = in->batch;
 	const char *store_id = batch->store_id;
 	struct pg_result *found = NULL;
 	in->changed = true;
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
+	ask_for_store(batch, &question);
 	int rc = pg_query(in->pg, NULL, e,
 	                  "INSERT INTO alzy.stores (store_id, device_id, erased_at, forked_from, forked_because, moved)"
 	                  " SELECT $1::uuid, d.id, v.erased_at, $3::uuid, $4, $5::boolean FROM alzy.devices d"
@@ -67,7 +98,7 @@ static int add_store(struct ingest *in, struct err *e)
 	                  (const char *const[]){store_id, device, batch->forked_from[0] ? batch->forked_from : NULL,
 	                                        batch->because[0] ? batch->because : NULL, batch->moved ? "t" : "f"});
 	if (!rc)
-		rc = pg_query(in->pg, &found, e, select_store_sql, 1, &store_id);
+		rc = pg_query(in->pg, &found, e, select_store_sql, SELECT_STORE_VALUES, question.values);
 	if (!rc)
 		rc = pg_rows(found) ? read_store(in, found, e)
 		                    : err_set(e, ERR_BUSY, "store %s was made and went away meanwhile", store_id);
@@ -81,12 +112,14 @@ static int add_store(struct ingest *in, struct err *e)
 static int begin(struct ingest *in, struct err *e)
 {
 	enum { BEGIN, BOUNDS, STORE, SESSIONS, POINTS, EVENTS, UNSEEN, REFERENCE, CALLS };
+	struct store_question question;
+	ask_for_store(in->batch, &question);
 	struct pg_call calls[CALLS] = {
 		[BEGIN] = {.sql = "BEGIN"},
 		[BOUNDS] = {.sql =
 	                    "SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout', '60s', true),"
 	                    " set_config('synchronous_commit', 'on', true), set_config('alzy.ingest', 'on', true)"},
-		[STORE] = {.sql = select_store_sql, .count = 1, .values = (const char *const[]){in->batch->store_id}},
+		[STORE] = {.sql = select_store_sql, .count = SELECT_STORE_VALUES, .values = question.values},
 	};
 	int rc = ingest_sessions_ask(in, &calls[SESSIONS], e);
 	if (!rc)

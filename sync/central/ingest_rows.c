@@ -331,8 +331,8 @@ static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct 
 	if (!out->proofs)
 		return err_set(e, ERR_MEMORY, "out of memory for proofs");
 	for (size_t i = 0; i < pg_rows(found) && out->proof_count < RECEIPT_PROOFS_MAX; i++) {
-		struct receipt_proof *proof = &out->proofs[out->proof_count];
-		*proof = (struct receipt_proof){.first = pg_int(found, i, 0), .last = pg_int(found, i, 1)};
+		struct stretch *proof = &out->proofs[out->proof_count];
+		*proof = (struct stretch){.first = pg_int(found, i, 0), .last = pg_int(found, i, 1)};
 		int64_t before = out->proof_count ? out->proofs[out->proof_count - 1].last : 0;
 		out->proof_count += proof->first > before && !ranges_cover(&stream->given, proof->first, proof->last) &&
 		                    ranges_cover(&stream->held, proof->first, proof->last) &&
@@ -534,12 +534,16 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 		rc = check_overlap(in, rows, e);
 	if (!rc)
 		rc = add_proofs(in, rows, e);
-	if (!rc)
+	if (!rc && in->batch->moved && fresh.count)
+		rc = ingest_moved(in, rows, &fresh, e);
+	if (!rc && !in->receipt->forgotten)
 		rc = find_room(stream, &fresh, &fitting, e);
 	if (!rc)
 		rc = take_fresh(in, rows, &fitting, e);
 	if (!rc)
 		rc = note_stretches(in, rows, e);
+	if (!rc && stream->taken.count)
+		in->receipt->streams[rows->stream].taken = stream->taken.items[stream->taken.count - 1];
 	if (!rc && in->batch->retry)
 		rc = ingest_settle(in, rows, e);
 	if (!rc)

@@ -232,6 +232,33 @@ is "$(sql "SELECT count(*) FROM alzy.points p JOIN alzy.devices d ON d.id = p.de
 ok "the first one goes on" on ferry sync
 ok "the centre's own check finds no fault" central check
 
+# ---- the centre is taken back, and another copy has filled the places before the first one comes
+make_unit e1
+record e1 50
+pair e1
+ok "a card" on e1 sync
+copy e1 e2
+copy e1 e3
+make_unit e2
+make_unit e3
+dump before
+record e1 60
+ok "one copy sends" on e1 sync
+record e2 40
+copy e2 e4
+make_unit e4
+ok "… another one's rows move" on e2 sync
+restore before
+ok "a third copy, with rows of the second, takes the places of both" on e4 sync
+record e3 30
+ok "… and a fourth its own" on e3 sync
+ok "the second finds its rows there" on e2 sync
+like "$(on e1 sync)" 'went back to an earlier state' "the first is told"
+for name in e1 e2 e3 e4; do ok "$name sends" on $name sync; done
+once "taken back, with copies" e1 e2 e3 e4
+for name in e1 e2 e3 e4; do ok "$name proves it" on $name verify; done
+ok "the centre's own check finds no fault" central check
+
 # ---- other hardware
 make_unit crane store.hardware=number-1
 record crane 80

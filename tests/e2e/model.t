@@ -2,7 +2,7 @@
 # Random steps against real programs, with a list of what was recorded as the only judge (tests/lib/model.pl). ALZY_SEED
 # repeats a run, ALZY_STEPS=N or 1-20,25 makes it shorter or longer; make soak is thousands of steps.
 . "$(dirname "$0")/../lib/rig.sh"
-# The same steps each time here: with copies of units (even seeds), or a centre that is taken back (odd ones). make soak draws others.
+# The same steps each time here; make soak draws others.
 case $BUILD in *sanitize*) seed=${ALZY_SEED:-2003} ;; *) seed=${ALZY_SEED:-3002} ;; esac
 steps=${ALZY_STEPS:-$((400 / SLOWER))}
 diag "ALZY_SEED=$seed"

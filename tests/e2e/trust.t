@@ -68,7 +68,7 @@ stopped() { # WORD: the unit is told, keeps what it has and believes, and sends 
 	is "$(lite car 'SELECT count(*) FROM points')" $((seen * 100)) "… recording goes on"
 	refuses "… sync sends no rows" 17 "$1" on car sync
 	is "$(held car)" "$before" "… none is taken"
-	[ "$(perl -0777 -ne 'print length s/\A.*?\r\n\r\n//sr' "$SCRATCH/kept/$(last_kept).request")" -lt 400 ]
+	[ "$(perl -0777 -ne 'print length s/\A.*?\r\n\r\n//sr' "$SCRATCH/kept/$(last_kept).request")" -lt 450 ]
 	tap $? "… but asks"
 }
 ok "deactivate" central device deactivate 1

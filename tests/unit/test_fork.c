@@ -48,6 +48,7 @@ static size_t find_number(const struct identity *all, size_t count, int64_t numb
 struct says {
 	int64_t identity; /* 0: the present one */
 	struct range accounted, confirmed, conflicts;
+	bool forgotten;
 };
 
 static void apply(struct rig *rig, const struct says *says)
@@ -59,6 +60,7 @@ static void apply(struct rig *rig, const struct says *says)
 	OK(identities_read(rig->store, &all, &count, &e));
 	strcpy(receipt.store_id, all[find_number(all, count, says->identity)].store_id);
 	name_moved(receipt.store_id, receipt.moved_id);
+	receipt.forgotten = says->forgotten;
 	identities_free(all, count);
 	add(&receipt.accounted[STREAM_POINTS], says->accounted.first, says->accounted.last);
 	add(&receipt.confirmed[STREAM_POINTS], says->confirmed.first, says->confirmed.last);
@@ -219,6 +221,28 @@ static void test_copies_give_the_same_names(void **state)
 	}
 	store_close(rigs[1]->store);
 	assert_string_equal(moved[0], moved[1]);
+}
+
+/* The centre went back to an earlier state: what it has may be of copies, and moved rows look for their places anew. */
+static void test_a_centre_that_went_back(void **state)
+{
+	struct rig *rig = *state;
+	rig_append(rig, 20, 0);
+	apply(rig, &(struct says){.accounted = {1, 15}, .confirmed = {1, 10}, .conflicts = {11, 15}});
+	apply(rig, &(struct says){.identity = 2, .accounted = {11, 15}, .confirmed = {11, 12}, .conflicts = {13, 15}});
+	rig_append(rig, 3, 0);
+	apply(rig, &(struct says){.accounted = {1, 3}, .confirmed = {1, 3}});
+	assert_string_equal(names(rig), "1: 1-10 as 1; 1: 16-20 as 16; 2: 11-12 as 11; 4: 13-15 as 13; 3: 21-23 as 1");
+	assert_unsent(rig, "13-20");
+	apply(rig, &(struct says){
+				   .identity = 1, .accounted = {1, 8}, .confirmed = {2, 3}, .conflicts = {5, 6}, .forgotten = true});
+	assert_string_equal(names(rig), "1: 1-20 as 1; 3: 21-23 as 1");
+	assert_unsent(rig, "1, 4-23");
+	rig_append(rig, 1, 0);
+	assert_string_equal(names(rig), "1: 1-20 as 1; 3: 21-24 as 1");
+	apply(rig, &(struct says){.identity = 1, .accounted = {1, 20}, .confirmed = {4, 10}, .conflicts = {11, 20}});
+	assert_string_equal(names(rig), "1: 1-10 as 1; 2: 11-20 as 11; 3: 21-24 as 1");
+	assert_unsent(rig, "1, 11-24");
 }
 
 static void test_a_believed_row_keeps_its_name(void **state)
@@ -434,6 +458,7 @@ int main(void)
 		T(test_only_what_is_confirmed_is_believed),
 		T(test_rows_that_conflict_get_other_names),
 		T(test_copies_give_the_same_names),
+		T(test_a_centre_that_went_back),
 		T(test_a_believed_row_keeps_its_name),
 		T(test_a_store_that_is_behind),
 		T(test_rows_by_their_seq),

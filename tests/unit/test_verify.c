@@ -132,10 +132,10 @@ static struct verify_search search_world(struct world *w)
 static enum verify_fate fate_of(const struct world *w, int64_t seq)
 {
 	bool here = seq <= w->last && w->unit[seq], there = w->centre[seq] != 0;
+	if (here && there && w->unit[seq] != w->centre[seq])
+		return ranges_contain(&w->unsent, seq) ? VERIFY_UNSENT : VERIFY_DIFFERING;
 	if (here && there)
-		return w->unit[seq] != w->centre[seq]      ? VERIFY_DIFFERING
-		       : ranges_contain(&w->rejected, seq) ? VERIFY_REJECTED
-		                                           : VERIFY_HELD;
+		return ranges_contain(&w->rejected, seq) ? VERIFY_REJECTED : VERIFY_HELD;
 	if (there)
 		return VERIFY_ADDED;
 	if (ranges_contain(&w->dropped, seq))
