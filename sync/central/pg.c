@@ -182,9 +182,13 @@ static int start_session(struct pg *pg, struct err *e)
 	PQsetNoticeReceiver(pg->connection, ignore_notice, NULL);
 	PQsetnonblocking(pg->connection, 1);
 	pg->stale = false;
-	/* No statement here has a better plan for some values than for others: one plan is made, and kept. */
+	/* What a database or a role has as its settings must not change what is read and kept: with fewer digits a number
+	 * that is kept as text or JSON would be another one. No statement here has a better plan for some values than for
+	 * others: one plan is made, and kept. */
 	return pg_script(pg,
-	                 "SET timezone TO 'UTC'; SET datestyle TO 'ISO, YMD'; SET client_min_messages TO warning;"
+	                 "SET timezone TO 'UTC'; SET datestyle TO 'ISO, YMD'; SET extra_float_digits TO 1;"
+	                 " SET quote_all_identifiers TO off; SET standard_conforming_strings TO on;"
+	                 " SET transform_null_equals TO off; SET client_min_messages TO warning;"
 	                 " SET plan_cache_mode TO force_generic_plan",
 	                 e);
 }

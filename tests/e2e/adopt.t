@@ -116,6 +116,17 @@ database together was_both
 ok 'four at once' at_once 4 central migrate
 same_end both 'come to the same end'
 
+# What a database says of settings concerns those who look into it: not what is kept.
+database settings was_both
+sql "ALTER DATABASE settings SET extra_float_digits = 0; ALTER DATABASE settings SET quote_all_identifiers = on;
+	ALTER DATABASE settings SET search_path = 'elsewhere'; ALTER DATABASE settings SET timezone = 'America/Sao_Paulo';
+	ALTER DATABASE settings SET datestyle = 'SQL, DMY'; ALTER DATABASE settings SET bytea_output = 'escape';
+	ALTER DATABASE settings SET standard_conforming_strings = off; ALTER DATABASE settings SET transform_null_equals = on;
+	ALTER DATABASE settings SET default_transaction_isolation = 'serializable'"
+ok 'a database with settings of its own' env -u PGTZ ALZY_CONFIG="$SCRATCH/central.conf" "$BUILD/alzy-central" migrate
+sql 'ALTER DATABASE settings RESET ALL'
+same_end both 'comes to the same end'
+
 # Its connection ends before a statement that makes or changes something: one statement after the other.
 database stepwise was_public
 sql "CREATE TABLE copy.fatal AS SELECT 0 AS at; CREATE SEQUENCE copy.passed;
