@@ -273,22 +273,46 @@ static int add_sure(const struct applying *a, enum stream stream, const struct r
 	return rc;
 }
 
+/* Rows that the centre counts as dropped, though nobody has dropped them here: a copy has, and may have meant a row of its own.
+ * Here they are unsent, and move when they are sent. */
+static int find_dropped_elsewhere(const struct applying *a, enum stream stream, struct ranges *out, struct err *e)
+{
+	struct ranges own = {0}, others = {0}, pruned = {0};
+	int rc = store_dropped(a->store, stream, &own, e);
+	if (!rc)
+		rc = ranges_subtract(&others, &a->dropped[stream], &own, e);
+	if (!rc)
+		rc = store_pruned(a->store, stream, &others, &pruned, e);
+	if (!rc)
+		rc = ranges_subtract(out, &others, &pruned, e);
+	ranges_free(&own);
+	ranges_free(&others);
+	ranges_free(&pruned);
+	return rc;
+}
+
 /* *out = what is said and sure, and all that is believed of other identities. */
 static int find_held(const struct applying *a, enum stream stream, const struct ranges *believed, struct ranges *out,
                      struct err *e)
 {
-	struct ranges sure = {0}, now = {0};
+	struct ranges sure = {0}, now = {0}, elsewhere = {0}, others = {0}, all = {0};
 	int rc = identity_rows(&a->identity, stream, &a->receipt->confirmed[stream], &sure, e);
 	if (!rc)
 		rc = add_sure(a, stream, believed, &sure, e);
 	if (!rc)
 		rc = ranges_intersect(&now, &a->said[stream], &sure, e);
 	if (!rc)
-		rc = ranges_subtract(out, believed, &a->mine[stream], e);
+		rc = find_dropped_elsewhere(a, stream, &elsewhere, e);
 	if (!rc)
-		rc = ranges_add_all(out, &now, e);
-	ranges_free(&sure);
-	ranges_free(&now);
+		rc = ranges_subtract(&others, believed, &a->mine[stream], e);
+	if (!rc)
+		rc = ranges_subtract(&all, &now, &elsewhere, e);
+	if (!rc)
+		rc = ranges_add_all(&all, &others, e);
+	struct ranges *sets[] = {&sure, &now, &elsewhere, &others};
+	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+		ranges_free(sets[i]);
+	*out = all;
 	return rc;
 }
 

@@ -711,7 +711,9 @@ sub ending {
 		retry($unit);
 		sync_clean($unit);
 		my ($aside, $there) = (aside(), at_centre());
-		my @aside = (store($unit, 'SELECT * FROM set_aside'), grep { $unit->{own}{$_} && !$there->{$_} } sort keys %$aside);
+		my $dropped = is_dropped($unit); # … which a copy may have sent, and can't offer again from here
+		my @aside = (store($unit, 'SELECT * FROM set_aside'),
+			grep { $unit->{own}{$_} && !$there->{$_} && !exists $dropped->{ $unit->{own}{$_} } } sort keys %$aside);
 		wrong("$unit->{name}: offered again, with nothing against them, and still kept aside:\n@aside") if @aside;
 		ask_for_proof($unit);
 		sync_clean($unit);

@@ -47,7 +47,7 @@ static size_t find_number(const struct identity *all, size_t count, int64_t numb
 /* What a receipt for the identity with this number says of points; {0} says nothing. */
 struct says {
 	int64_t identity; /* 0: the present one */
-	struct range accounted, confirmed, conflicts;
+	struct range accounted, confirmed, conflicts, dropped;
 	bool forgotten;
 };
 
@@ -65,11 +65,13 @@ static void apply(struct rig *rig, const struct says *says)
 	add(&receipt.accounted[STREAM_POINTS], says->accounted.first, says->accounted.last);
 	add(&receipt.confirmed[STREAM_POINTS], says->confirmed.first, says->confirmed.last);
 	add(&receipt.conflicts[STREAM_POINTS], says->conflicts.first, says->conflicts.last);
+	add(&receipt.dropped[STREAM_POINTS], says->dropped.first, says->dropped.last);
 	OK(store_apply_receipt(rig->store, &receipt, &applied, &e));
 	assert_true(applied);
 	ranges_free(&receipt.accounted[STREAM_POINTS]);
 	ranges_free(&receipt.confirmed[STREAM_POINTS]);
 	ranges_free(&receipt.conflicts[STREAM_POINTS]);
+	ranges_free(&receipt.dropped[STREAM_POINTS]);
 }
 
 /* "1: 1-10 as 1; 2: 11-15 as 1" of points. */
@@ -221,6 +223,21 @@ static void test_copies_give_the_same_names(void **state)
 	}
 	store_close(rigs[1]->store);
 	assert_string_equal(moved[0], moved[1]);
+}
+
+/* Rows that the centre kept aside, until a copy let go of what it had under their seqs. */
+static void test_what_a_copy_has_dropped_is_still_here(void **state)
+{
+	struct rig *rig = *state;
+	rig_append(rig, 10, 0);
+	apply(rig, &(struct says){.accounted = {1, 10}, .confirmed = {1, 10}});
+	assert_unsent(rig, "none");
+	apply(rig, &(struct says){.accounted = {1, 10}, .dropped = {4, 5}});
+	assert_unsent(rig, "4-5");
+	apply(rig, &(struct says){.accounted = {1, 10}, .dropped = {4, 5}, .conflicts = {4, 5}});
+	assert_string_equal(names(rig), "1: 1-3 as 1; 1: 6-10 as 6; 2: 4-5 as 4");
+	apply(rig, &(struct says){.identity = 2, .accounted = {4, 5}, .confirmed = {4, 5}});
+	assert_unsent(rig, "none");
 }
 
 /* The centre went back to an earlier state: what it has may be of copies, and moved rows look for their places anew. */
@@ -458,6 +475,7 @@ int main(void)
 		T(test_only_what_is_confirmed_is_believed),
 		T(test_rows_that_conflict_get_other_names),
 		T(test_copies_give_the_same_names),
+		T(test_what_a_copy_has_dropped_is_still_here),
 		T(test_a_centre_that_went_back),
 		T(test_a_believed_row_keeps_its_name),
 		T(test_a_store_that_is_behind),
