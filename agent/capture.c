@@ -109,10 +109,9 @@ static void event_missing(struct capture *c, const struct gnss_report *fix)
 	pending_event(&c->pending, EVENT_FIXES_MISSING, timekeeper_of_fix(&c->time, fix), true, payload);
 }
 
-/* A recording is as silent as its times say, however fast it is read. */
 static void tell_silence(struct capture *c, int reason, int64_t mono_ms)
 {
-	int64_t at_ms = c->epoch.silence_ms ? mono_ms : c->facts.sight.fix.recorded_at_ms;
+	int64_t at_ms = silence_now(&c->silence, mono_ms, timekeeper_at(&c->time, mono_ms).at_ms);
 	if (reason == VERDICT_REFUSED_NO_SESSION && c->trips.state == TRIPS_HELD)
 		silence_other(&c->silence); /* paused by a person: that has an event */
 	else if (reason > VERDICT_THINNED)

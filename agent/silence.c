@@ -35,6 +35,16 @@ static int most_frequent(const struct silence *s)
 	return most;
 }
 
+int64_t silence_now(struct silence *s, int64_t mono_ms, int64_t said_ms)
+{
+	int64_t step_ms = mono_ms > s->mono_ms ? mono_ms - s->mono_ms : 0, said_step_ms = said_ms - s->said_ms;
+	bool faster = said_step_ms > 2 * step_ms && said_step_ms <= SILENCE_MISSING_MS;
+	s->now_ms += faster ? said_step_ms : step_ms;
+	s->mono_ms = mono_ms > s->mono_ms ? mono_ms : s->mono_ms;
+	s->said_ms = said_ms;
+	return s->now_ms;
+}
+
 struct silence_news silence_good(struct silence *s, int64_t now_ms)
 {
 	struct silence_news news = {0};

@@ -27,8 +27,9 @@ enum silence_reason {
 	SILENCE_REASON_COUNT
 };
 
-/* Zero-initialised it is ready. Times are monotonic. */
+/* Zero-initialised it is ready. Times are those of silence_now. */
 struct silence {
+	int64_t now_ms, mono_ms, said_ms;      /* what silence_now gave last, and of what */
 	int64_t refused[SILENCE_REASON_COUNT]; /* since the last good fix, or since that was told last */
 	int64_t since_ms;                      /* of the first of them; of use when there is one */
 	int told;                              /* the reason that holds; SILENCE_NONE: fixes are good */
@@ -45,6 +46,9 @@ struct silence_news {
 	int64_t for_ms; /* so long before now it began, or was over */
 };
 
+/* By what silence is measured: the monotonic clock; while the times that the receiver says (said_ms) go on much faster than it, as
+ * those of a recording do, by these. A leap of theirs beyond SILENCE_MISSING_MS is silence_fix's. */
+int64_t silence_now(struct silence *silence, int64_t mono_ms, int64_t said_ms);
 /* A fix that was kept, or that was good and not needed. */
 struct silence_news silence_good(struct silence *silence, int64_t now_ms);
 struct silence_news silence_refused(struct silence *silence, int reason, int64_t now_ms);

@@ -209,6 +209,7 @@ int64_t timebase_at(const struct timebase *t, int64_t mono_ms)
 bool timebase_hopeless(const struct timebase *t)
 {
 	bool long_enough = t->seen_to_ms - t->seen_from_ms >= TIMEBASE_HOPE_MS;
-	bool too_fast = t->broken > 0 && (long_enough || t->broken == t->seen - 1);
+	bool often = t->broken >= TIMEBASE_BREAKS || t->broken == t->seen - 1;
+	bool too_fast = t->broken > 0 && (long_enough || often);
 	return !timebase_known(t) && (too_fast || t->outside);
 }

@@ -20,6 +20,7 @@ enum {
 	TIMEBASE_MOVE_MS = 1000,   /* what is known changes only by more than this */
 	TIMEBASE_STEP_MS = 2000,   /* more than this between two looks is a step of the system clock */
 	TIMEBASE_HOPE_MS = 10000,  /* a receiver that has had so long, and has disagreed with itself, is given up */
+	TIMEBASE_BREAKS = 5,       /* … and one that has disagreed so often sooner: a recording that is fed fast */
 	TIMEBASE_DOUBT_MS = 60000, /* a receiver further than this from what NTP or the centre say is doubtful */
 	/* A fix that is further than that from what is known counts only with others that go on from it, by no more than this: a recording
 	 * that is fed to gpsd may be sparse. */

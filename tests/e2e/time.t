@@ -227,6 +227,24 @@ is "$(waiting played)" 0 "nothing waits after a clean stop"
 is "$(lite played "SELECT count(*) FROM events WHERE payload ->> 'time_estimated' IS NULL")" 0 "its events are marked as estimated"
 like "$(events played)" "^agent_start .*session_start .*agent_stop$" "and all there"
 gpsd_stop
+
+# Ten fixes a second, of which many agree by chance; two minutes of them are no good.
+perl -e 'my $t = time - 86400; printf "%.1f %.7f 13.4 %s 19.438 0\n", $t + $_ / 10, 52.5 + $_ * 0.000009, 34 for 0 .. 6000' |
+	perl "$RIG/nmea.pl" | perl -pe '/^\$GPGGA/ and ++$n > 2000 and $n <= 3200 and s/,0\.9,/,80.0,/ and do {
+		my ($said) = /^\$(.*)\*/; my $sum = 0; $sum ^= ord for split //, $said; s/\*..\r/sprintf "*%02X\r", $sum/e }' >"$SCRATCH/ten.nmea"
+unit ten clock.floor=auto capture.sampling=detailed
+gpsd_start "$SCRATCH/ten.nmea"
+agent_start ten || die "no agent"
+gpsd_play
+stop agent-ten
+gpsd_stop
+is "$(lite ten 'SELECT started_at FROM sessions') $(lite ten 'SELECT ended_at - started_at FROM sessions')" \
+	"$(lite ten 'SELECT min(recorded_at) FROM points') 600000" \
+	"ten a second: its session is as recorded, too"
+is "$(waiting ten)" 0 "… and nothing waits"
+like "$(on ten gaps --longer 30s --to "$(lite ten "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', max(recorded_at) / 1000, 'unixepoch') FROM points")" --json |
+	perl -MJSON::PP -0777 -ne 'print map { map { "$_->{cause}:$_->{detail}:$_->{seconds} " } @{$_->{parts}} } @{decode_json($_)->{gaps}}')" \
+	'^refused:accuracy:12[01](\.[0-9]+)? $' "… fixes that were no good are told as such, however fast they came"
 rm -f "$SCRATCH/witness.log"
 unit old clock.floor=auto
 unit dated clock.floor=2026-01-01

@@ -149,6 +149,25 @@ static void test_missing(void **state)
 	}
 }
 
+/* A recording that gpsd is fed with in a second is as silent as its times say; a leap of them is no refusal. */
+static void test_fed_fast(void **state)
+{
+	(void)state;
+	struct silence s = {0};
+	int64_t mono = 5 * S, said = 1000000 * S, from = silence_now(&s, mono, said);
+	for (int i = 0; i < 100; i++)
+		silence_now(&s, mono += 2, said += S);
+	assert_int_equal(silence_now(&s, mono, said) - from, 100 * S);
+	silence_now(&s, mono += S, said += 24 * 60 * MINUTE);
+	silence_now(&s, mono += S, said -= 24 * 60 * MINUTE);
+	assert_int_equal(silence_now(&s, mono, said) - from, 102 * S);
+	for (int i = 0; i < 100; i++) /* in life, read now sooner and now later */
+		silence_now(&s, mono += S + (i % 2 ? 300 : -300), said += S);
+	for (int i = 0; i < 100; i++) /* and stuck */
+		silence_now(&s, mono += S, said);
+	assert_int_equal(silence_now(&s, mono - MINUTE, said) - from, 302 * S);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -168,6 +187,7 @@ int main(void)
 		cmocka_unit_test(test_what_else_silences_explains_itself),
 		cmocka_unit_test(test_few),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_fed_fast),
 		cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

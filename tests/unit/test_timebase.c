@@ -110,6 +110,10 @@ static void when_there_is_no_hope(void **state)
 	assert_false(timebase_hopeless(&tb));
 	fix(1, 1000);
 	assert_true(timebase_hopeless(&tb));
+	begin(NULL);
+	for (int i = 0; i < 100; i++) /* one with ten fixes a second, of which several at a time agree */
+		fix(i, i * 100);
+	assert_true(timebase_hopeless(&tb));
 }
 
 static void what_is_far_from_what_is_known_is_strange(void **state)
