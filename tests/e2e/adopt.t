@@ -109,6 +109,8 @@ sql 'CREATE VIEW mine AS SELECT event_at FROM public.events'
 refused 'a view on a column that changes' 'view mine'
 sql 'DROP VIEW mine; CREATE VIEW mine AS SELECT lat FROM alzy.points'
 refused 'a view on points' 'view mine'
+sql 'DROP VIEW mine; ALTER TABLE alzy.points ENABLE ROW LEVEL SECURITY; CREATE POLICY all_of_it ON alzy.points USING (true)'
+refused 'row security of points' 'row security of alzy.points would be lost'
 
 # ---- at once, and killed -------------------------------------------------------------------------------------------
 

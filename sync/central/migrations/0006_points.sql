@@ -1,5 +1,14 @@
 -- Departures of alzy.points: partitioned by month; geom generated; references checked once a statement.
 
+-- Whoever has said which rows somebody may see must not find that this no longer holds.
+DO $$
+BEGIN
+	IF (SELECT relrowsecurity FROM pg_class WHERE oid = 'alzy.points'::regclass) THEN
+		RAISE EXCEPTION 'row security of alzy.points would be lost, for the table is made anew'
+			USING ERRCODE = 'feature_not_supported';
+	END IF;
+END
+$$;
 ALTER TABLE alzy.points RENAME TO points_before;
 DO $$
 DECLARE
