@@ -168,7 +168,9 @@ static const struct addition additions[] = {
 
 struct listing {
 	const char *verb, *summary, *sql;
-	const char *none; /* what to tell people when there is nothing to list; NULL: nothing */
+	const char *table; /* what people see of it, where that is less; NULL: all of it */
+	const char *notes; /* lines for people beneath the table; NULL: none */
+	const char *none;  /* what to tell people when there is nothing to list; NULL: nothing */
 };
 
 enum { LIST_organization, LIST_application, LIST_user, LIST_machine, LIST_account, LIST_device, LIST_status };
@@ -223,6 +225,23 @@ static const struct listing listings[] = {
 				" forked_from, CASE WHEN moved THEN 'moved' ELSE forked_because END AS forked_because,"
 				" proof_outcome, " TIME("last_batch_at") ", " TIME("copied_at") ", " TIME(
 					"proof_at") " FROM alzy.store_status ORDER BY device_id, number",
+			.table =
+				"SELECT device, left(store_id::text, 8) AS store,"
+				" to_char(last_batch_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS last_batch,"
+				" points_held AS points, points_missing AS missing, events_held AS events, events_missing AS missing"
+				" FROM alzy.store_status ORDER BY device_id, number",
+			.notes =
+				"SELECT store || '  ' || said AS note FROM (SELECT device_id, number, left(store_id::text, 8) AS store,"
+				" concat_ws('; ',"
+				" nullif(points_rejected + events_rejected, 0) || ' rejected',"
+				" nullif(points_dropped + events_dropped, 0) || ' dropped',"
+				" nullif(points_expired + events_expired, 0) || ' expired',"
+				" nullif(copied_rows, 0) || ' sent by another copy of it',"
+				" CASE WHEN moved THEN 'moved' ELSE 'forked' END || ' from ' || left(forked_from::text, 8)"
+				" || coalesce(' (' || CASE WHEN NOT moved THEN forked_because END || ')', ''),"
+				" 'proof of ' || to_char(proof_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI UTC') || ': ' || "
+				"proof_outcome"
+				") AS said FROM alzy.store_status) s WHERE said <> '' ORDER BY device_id, number",
 			.none = "no store yet: a unit that is paired sends the first",
 		},
 };
@@ -385,7 +404,7 @@ static int add(int argc, char **argv, const struct addition *a, struct err *e)
 
 static int query_json(struct pg *pg, const char *sql, cJSON **out, struct err *e)
 {
-	char wrapped[1024];
+	char wrapped[2048];
 	struct pg_result *result = NULL;
 	snprintf(wrapped, sizeof wrapped, "SELECT coalesce(json_agg(t), '[]') FROM (%s) t", sql);
 	int rc = pg_query(pg, &result, e, wrapped, 0, NULL);
@@ -406,9 +425,12 @@ static int list(int argc, char **argv, const struct listing *l, struct err *e)
 		return rc;
 	struct central central = {0};
 	cJSON *rows = NULL;
+	struct pg_result *notes = NULL;
 	rc = central_open(&central, CENTRAL_DATABASE, e);
 	if (!rc)
-		rc = query_json(central.pg, l->sql, &rows, e);
+		rc = query_json(central.pg, !json && l->table ? l->table : l->sql, &rows, e);
+	if (!rc && !json && l->notes)
+		rc = pg_query(central.pg, &notes, e, l->notes, 0, NULL);
 	central_close(&central);
 	if (!rc && json) {
 		central_print_json(rows);
@@ -418,6 +440,9 @@ static int list(int argc, char **argv, const struct listing *l, struct err *e)
 		puts(l->none);
 	else if (!rc)
 		rc = json_table_print(rows, e);
+	for (size_t i = 0; !rc && i < pg_rows(notes); i++)
+		puts(pg_text(notes, i, 0));
+	pg_result_free(notes);
 	cJSON_Delete(rows);
 	return rc;
 }

@@ -3,11 +3,19 @@
 #include "hal/table.h"
 
 #include <ctype.h>
-#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { CELL_TEXT = 512, COLUMNS_MAX = 24 };
+
+/* Kilometres below a hundred with one decimal, everything else in whole numbers. */
+static void number_text(const cJSON *value, char out[CELL_TEXT])
+{
+	size_t length = value->string ? strlen(value->string) : 0;
+	bool km = length > 3 && !strcmp(value->string + length - 3, "_km");
+	snprintf(out, CELL_TEXT, "%.*f", km && value->valuedouble < 100 ? 1 : 0, value->valuedouble);
+}
 
 /* How a value is written for people: null as nothing, an array with commas. */
 static const char *cell_text(const cJSON *value, char out[CELL_TEXT])
@@ -17,7 +25,7 @@ static const char *cell_text(const cJSON *value, char out[CELL_TEXT])
 	if (cJSON_IsString(value))
 		snprintf(out, CELL_TEXT, "%s", value->valuestring);
 	else if (cJSON_IsNumber(value))
-		snprintf(out, CELL_TEXT, "%" PRId64, (int64_t)value->valuedouble);
+		number_text(value, out);
 	else if (cJSON_IsBool(value))
 		snprintf(out, CELL_TEXT, "%s", cJSON_IsTrue(value) ? "yes" : "no");
 	if (!cJSON_IsArray(value))
@@ -46,20 +54,30 @@ static int add_row(struct table *table, const cJSON *row, struct err *e)
 	return table_add(table, cells, e);
 }
 
+/* Numbers stand on the right, also where the first row has none. */
+static bool is_number(const cJSON *rows, const char *name)
+{
+	const cJSON *row, *value = NULL;
+	cJSON_ArrayForEach (row, rows)
+		if ((value = cJSON_GetObjectItem(row, name)) && !cJSON_IsNull(value))
+			break;
+	return cJSON_IsNumber(value);
+}
+
 /* The columns are the members of the first row. */
-static int new_table(struct table **out, const cJSON *first, struct err *e)
+static int new_table(struct table **out, const cJSON *rows, struct err *e)
 {
 	char names[COLUMNS_MAX][64];
 	struct table_column columns[COLUMNS_MAX] = {{0}};
 	const cJSON *value;
 	size_t count = 0;
-	cJSON_ArrayForEach (value, first) {
+	cJSON_ArrayForEach (value, rows->child) {
 		if (count == COLUMNS_MAX)
 			break;
 		snprintf(names[count], sizeof names[count], "%s", value->string);
 		for (char *c = names[count]; *c; c++)
 			*c = *c == '_' ? ' ' : (char)toupper((unsigned char)*c);
-		columns[count] = (struct table_column){.name = names[count], .right = cJSON_IsNumber(value)};
+		columns[count] = (struct table_column){.name = names[count], .right = is_number(rows, value->string)};
 		count++;
 	}
 	return table_new(out, columns, count, e);
@@ -71,7 +89,7 @@ int json_table_print(const cJSON *rows, struct err *e)
 	const cJSON *row;
 	if (!cJSON_GetArraySize(rows))
 		return 0;
-	int rc = new_table(&table, rows->child, e);
+	int rc = new_table(&table, rows, e);
 	cJSON_ArrayForEach (row, rows)
 		if (!rc)
 			rc = add_row(table, row, e);

@@ -259,6 +259,7 @@ is "$(sql "SELECT proof_outcome FROM alzy.stores")" differs "alzy-syncd answers 
 stop syncd-car
 refuses "what differs is a fault" 23 "by its unit, .*differing points $altered_seq" central verify --device 1 --show
 like "$(central status --json)" 'differs' "status shows it"
+like "$(central status)" '^[0-9a-f]{8}  .*proof of 20.* UTC: differs' "… to people, too"
 sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = ($number::bigint << 40) + $altered_seq"
 proofs
 is $? 23 "mended, it stays so"
