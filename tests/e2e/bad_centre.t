@@ -59,8 +59,11 @@ is "$(http "${octets[@]}" --data-binary '' $url/v1/batches)" "400 INVALID" "no b
 is "$(http "${octets[@]}" -H 'Transfer-Encoding: chunked' --data-binary x $url/v1/batches)" "411 INVALID" "a body without a length"
 http "${octets[@]}" -H 'Content-Length: 1' -H 'Content-Length: 300' --data-binary x $url/v1/batches >/dev/null
 like "$(cat "$SCRATCH/body")" 'INVALID.*Content-Length is there 2 times' "a body of two lengths"
-head -c 3000000 /dev/urandom >"$SCRATCH/large"
-is "$(http "${octets[@]}" -H 'Expect:' --data-binary @"$SCRATCH/large" $url/v1/batches | cut -c1-9)" "413 LIMIT" "a body of 3 MB"
+# The answer comes while the body is still on its way, and then the connection breaks: curl does not always look for the answer.
+like "$(perl -MIO::Socket::INET -e '$SIG{PIPE} = "IGNORE"; my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]") or die;
+	my $all = "POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 3000000\r\n\r\n" . "A" x 3000000;
+	while (length $all) { my $sent = syswrite $s, $all or last; substr $all, 0, $sent, "" }
+	sysread $s, my $answer, 65536; print $answer =~ s/\r\n.*\r\n\r\n/ /sr' "$CENTRAL_PORT")" '^HTTP/1.1 413 .*"LIMIT"' "a body of 3 MB"
 head -c 5000 /dev/urandom >"$SCRATCH/noise"
 is "$(http "${octets[@]}" --data-binary @"$SCRATCH/noise" $url/v1/batches)" "400 INVALID" "noise"
 (printf 'ALZY\377\1' && cat "$SCRATCH/noise") >"$SCRATCH/version"
@@ -117,7 +120,8 @@ sql "CREATE FUNCTION alzy.wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERF
 start van-sync env ALZY_CONFIG="$SCRATCH/van/alzy.conf" "$BUILD/alzy" sync
 ok "a batch is under way" await bash -c 'psql -qXAtd "$0" -c "SELECT 1 FROM pg_stat_activity WHERE wait_event = '"'PgSleep'"'" | grep -q 1' "$DSN"
 kill9 postgres
-stop van-sync CONT
+await gone van-sync
+stop van-sync # it has ended: a signal would meet the sanitizer, whose look for leaks SIGCONT makes hang
 like "$?" '^(15|16)$' "the sync that was under way fails"
 like "$(http $url/healthz)" '^503' "the gateway says that its database is away"
 refuses "a sync without the database" '15|16' . on van sync

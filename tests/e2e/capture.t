@@ -47,10 +47,12 @@ gpsd_stop
 rm "$SCRATCH/witness.log"
 
 # ---- kill -9, and a person at the command line
-gpsd_start "$DATA/drive.nmea" 0.01
+gpsd_start "$DATA/drive.nmea" 0.03
 unit car store.commit_interval=100ms
 agent_start car || die "no agent: $(log_of agent-car)"
 gpsd_go
+driving() { [ "$(lite car 'SELECT group_concat(status) FROM sessions')" = active ]; }
+await driving || die "no session"
 points() { lite car 'SELECT count(*) FROM points'; }
 more_than() { [ "$(points)" -gt "$1" ]; }
 for round in 1 2 3; do
@@ -67,9 +69,9 @@ ok "the agent notices" await log_has agent-car 'is paused'
 ok "a person goes on" on car session resume
 ok "… and so does the agent" await more_than "$paused_at"
 ok "a person ends the session" on car session end
-ended_at=$(points)
-ok "… and the agent goes on outside of it" await more_than "$ended_at"
-is "$(lite car 'SELECT count(*) FROM sessions')" 1 "… until it has rested"
+# Of a slow machine the drive may well have a next session by now: what counts is the point behind the last of this one.
+outside() { [ "$(lite car 'SELECT session_id IS NULL FROM points WHERE seq = (SELECT max(seq) + 1 FROM points WHERE session_id = (SELECT min(id) FROM sessions))')" = 1 ]; }
+ok "… and the agent goes on outside of it, until it has rested" await outside
 ok "SIGTERM ends the agent within a second" within_a_second agent-car
 is "$(lite car 'SELECT count(*) FROM (SELECT recorded_at FROM points GROUP BY 1 HAVING count(*) > 1)')" 0 "no epoch is there twice"
 gpsd_stop

@@ -134,7 +134,10 @@ stop() { # NAME [SIGNAL]: sends it, waits for the end, returns the exit status o
 	local name=$1 pid status
 	pid=$(pid_of "$name") || return 0
 	kill "-${2:-TERM}" "$pid" 2>/dev/null
-	await gone "$name" || kill -KILL "$pid"
+	await gone "$name" || {
+		diag "$name: $(ps -L -o stat=,wchan:30=,args= -p "$pid")"
+		kill -KILL "$pid"
+	}
 	wait "$pid" 2>/dev/null
 	status=$?
 	rm -f "$SCRATCH/pids/$name"
