@@ -8,7 +8,7 @@ proxy=$(free_port)
 central_init "public_url = http://127.0.0.1:$proxy"
 central_start || die "no centre: $(log_of central)"
 proxy_start "$proxy"
-for name in car van lorry; do unit "$name" sync.batch_points=300 sync.timeout=2s gnss.source="replay:$SCRATCH/drive.json"; done
+for name in car van lorry; do unit "$name" sync.batch_points=300 gnss.source="replay:$SCRATCH/drive.json"; done
 perl -e 'for (0 .. 999) { printf qq({"class":"TPV","device":"d","mode":3,"time":"2024-05-01T10:%02d:%02d.000Z","lat":%.7f,"lon":8.1,"speed":%.2f}\n), $_ / 60, $_ % 60, 50 + $_ / 1e5, $_ / 100 }' \
 	>"$SCRATCH/drive.json"
 for name in car van lorry; do replay "$name" || die "no recording: $(log_of "agent-$name")"; done
@@ -76,8 +76,10 @@ held() { sql 'SELECT count(*) FROM alzy.points'; }
 for case in "500:16:500" "garbage:18|6|16:." "html:6|15|16|18:." "nothing:15:." "cut:15|16|18|6:." "lost:15|16:." "forged:18:signature|seal"; do
 	IFS=: read -r answer status words <<<"$case"
 	mode "$answer"
+	[ "$answer" != nothing ] || patience car 2s
 	refuses "answer '$answer': sync says so" "$status" "$words" on car sync
 	like "$(on car status --json | json points.unsent)" '^(1000|700|400|100)$' "… and believes nothing"
+	patience car 10s
 done
 mode old
 refuses "an answer to another question" '18|6|16' . on car sync

@@ -44,7 +44,7 @@ standing() { on "$1" status --json | json standing; }
 all_sent() { [ "$(on "$1" status --json | json points.unsent)" = 0 ]; }
 via_proxy() { sed "s/%3A$CENTRAL_PORT/%3A$proxy/"; }
 last_kept() { ls "$SCRATCH/kept" | sed -n "s/\.request//p" | sort -n | tail -n 1; }
-unit car gnss.source="replay:$SCRATCH/drive.json" sync.timeout=2s sync.interval=1s
+unit car gnss.source="replay:$SCRATCH/drive.json" sync.interval=1s
 drive car
 link=$(pair_link car | via_proxy)
 on car pair "$link" >/dev/null || die "not paired"
@@ -130,7 +130,9 @@ believed=$(accounted car)
 like "$(central device pair 1 2>&1)" 'takes its place' "a second link for a device that has a unit comes with a word of warning"
 mode nothing
 drive car
+patience car 2s
 refuses "a batch that is kept back" 15 . on car sync
+patience car 10s
 stick=$(ls "$SCRATCH/kept" | grep request | sort -n | tail -n 1)
 mode pass
 perl -0777 -pe 's/\A.*?\r\n\r\n//s' "$SCRATCH/kept/$stick" >"$SCRATCH/stick"

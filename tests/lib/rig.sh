@@ -288,6 +288,7 @@ on() { # NAME VERB…: alzy on this unit
 	ALZY_CONFIG=$SCRATCH/$1/alzy.conf bounded "$BUILD/alzy" "${@:2}"
 }
 lite() { sqlite3 -readonly "$SCRATCH/$1/store.db" "$2"; } # NAME SQL: rows as a|b|c
+patience() { sed -i "s/^timeout = .*/timeout = $2/" "$SCRATCH/$1/alzy.conf"; } # NAME TIME: with an answer of the centre
 agent_start() { start_ready "agent-$1" env ALZY_CONFIG="$SCRATCH/$1/alzy.conf" "$BUILD/alzy-agentd"; }
 syncd_start() { start_ready "syncd-$1" env ALZY_CONFIG="$SCRATCH/$1/alzy.conf" "$BUILD/alzy-syncd"; }
 replay() { # NAME: runs the agent to the end of its replay:FILE
