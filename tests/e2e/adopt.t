@@ -162,7 +162,7 @@ busy() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name 
 busy_or_gone() { busy || gone migrate; }
 idle() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'alzy-central'")" = 0 ]; }
 killed_anew() {
-	psql -qXd "host=$PG dbname=postgres user=postgres" -c 'DROP DATABASE IF EXISTS killed' || die 'no database killed'
+	psql -qXd "host=$PG dbname=postgres user=postgres" -c 'SET client_min_messages = warning' -c 'DROP DATABASE IF EXISTS killed' || die 'no database killed'
 	database killed was_both
 	sql CHECKPOINT # or all databases of this test are recovered when a process dies
 	state >"$SCRATCH/state.before"
