@@ -297,7 +297,27 @@ static int mend(struct asking *asking, const struct verify_report *found, struct
 	return rc;
 }
 
-/* What this unit still has of what is missing or differs. */
+/* Rows that the centre has named as conflicts: somebody there may have decided since, and then they are none. */
+static int add_conflicts(const struct asking *asking, enum stream stream, struct ranges *seqs, struct err *e)
+{
+	struct store_rejected *rejected = NULL;
+	struct ranges rows = {0}, named = {0};
+	size_t count = 0;
+	int rc = store_rejected_list(asking->store, RANGES_MAX, &rejected, &count, e);
+	for (size_t i = 0; i < count && !rc; i++)
+		if (rejected[i].stream == stream && !strcmp(rejected[i].code, "conflict"))
+			rc = ranges_add(&rows, rejected[i].seq, rejected[i].seq, e);
+	if (!rc)
+		rc = identity_seqs(asking->identity, stream, &rows, &named, e);
+	if (!rc)
+		rc = ranges_add_all(seqs, &named, e);
+	free(rejected);
+	ranges_free(&rows);
+	ranges_free(&named);
+	return rc;
+}
+
+/* What this unit still has of what is missing, differs or was a conflict. */
 static int to_send_again(const struct asking *asking, enum stream stream, const struct verify_result *found,
                          struct ranges *out, struct err *e)
 {
@@ -305,6 +325,8 @@ static int to_send_again(const struct asking *asking, enum stream stream, const 
 	int rc = ranges_copy(&wrong, &found->fates[VERIFY_MISSING], e);
 	if (!rc)
 		rc = ranges_add_all(&wrong, &found->fates[VERIFY_DIFFERING], e);
+	if (!rc)
+		rc = add_conflicts(asking, stream, &wrong, e);
 	if (!rc)
 		rc = identity_rows(asking->identity, stream, &wrong, &rows, e);
 	if (!rc)

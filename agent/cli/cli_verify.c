@@ -111,12 +111,13 @@ static int repair_all(struct at_work *w, struct err *e)
 {
 	struct engine_options options = {.batch_points = w->cli->conf.batch_points};
 	struct verifying *out = w->out;
-	int rc = 0;
+	int64_t rejected = 0; /* there may be conflicts that are none any more */
+	int rc = store_rejected_count(w->cli->store, &rejected, e);
 	for (size_t i = 0; i < out->count && !rc; i++) {
 		struct proof *proof = &out->proofs[i];
 		struct engine_report sent;
-		if (!(named(&proof->report, VERIFY_MISSING) + named(&proof->report, VERIFY_LOST) +
-		      named(&proof->report, VERIFY_DIFFERING)))
+		if (!rejected && !(named(&proof->report, VERIFY_MISSING) + named(&proof->report, VERIFY_LOST) +
+		                   named(&proof->report, VERIFY_DIFFERING)))
 			continue;
 		rc = engine_repair(w->cli->store, &proof->identity, w->keys, w->carrier, &proof->report, &options, &sent, e);
 		add_report(&out->sent, &sent);

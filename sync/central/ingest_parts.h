@@ -146,6 +146,8 @@ int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row,
                   struct err *e);
 /* Rows that were rejected and are now taken leave alzy.rejected. */
 int ingest_settle(struct ingest *in, const struct ingest_rows *rows, struct err *e);
+/* Of rows that were compared: what was kept aside of those that are held as they came, is kept no more. */
+int ingest_settle_conflicts(struct ingest *in, const struct ingest_rows *rows, struct err *e);
 /* Writes in->rejects. */
 int ingest_rejects_flush(struct ingest *in, struct err *e);
 

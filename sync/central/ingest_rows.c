@@ -546,6 +546,8 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 		in->receipt->streams[rows->stream].taken = stream->taken.items[stream->taken.count - 1];
 	if (!rc && in->batch->retry)
 		rc = ingest_settle(in, rows, e);
+	if (!rc && in->batch->compare)
+		rc = ingest_settle_conflicts(in, rows, e);
 	if (!rc)
 		rc = ranges_add_all(&stream->held, &stream->taken, e);
 	if (!rc)

@@ -1,4 +1,4 @@
-/* Rows that were rejected once, and are taken now that the unit has offered them again. */
+/* Rows that were rejected once, and are taken now that the unit has offered them again; and conflicts that are none any more. */
 #include "sync/central/ingest_parts.h"
 
 #include "hal/json.h"
@@ -59,6 +59,27 @@ int ingest_settle(struct ingest *in, const struct ingest_rows *rows, struct err 
 		stream->rejected = left;
 	}
 	ranges_free(&now);
+	ranges_free(&healed);
+	return rc;
+}
+
+int ingest_settle_conflicts(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+{
+	const struct ingest_stream *stream = &in->streams[rows->stream];
+	struct ranges now = {0}, same = {0}, healed = {0};
+	int rc = ranges_copy(&now, &stream->held, e);
+	if (!rc)
+		rc = ranges_add_all(&now, &stream->taken, e);
+	if (!rc)
+		rc = ranges_add_all(&now, &stream->found, e);
+	if (!rc)
+		rc = ranges_intersect(&same, &stream->given, &now, e);
+	if (!rc)
+		rc = ranges_subtract(&healed, &same, &stream->conflicts, e);
+	if (!rc && healed.count)
+		rc = settle(in, rows, &healed, e);
+	ranges_free(&now);
+	ranges_free(&same);
 	ranges_free(&healed);
 	return rc;
 }

@@ -170,6 +170,11 @@ is "$(finds points conflict) $(finds events conflict)" "777-777 3-3" "… and kn
 sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = $base + 777; UPDATE public.events e SET event_type = s.event_type FROM saved_events s WHERE s.event_id = e.event_id"
 verify
 is "$? $(error)" "0 " "mended by hand, it is whole"
+sql "DELETE FROM alzy.points WHERE id = $base + 778"
+verify --repair
+is "$? $(error)" "0 " "a repair then compares again what was a conflict"
+is "$(sql 'SELECT count(*) FROM alzy.rejected') $(lite car 'SELECT count(*) FROM rejected')" "0 0" "… which is none any more, at the centre and on the unit"
+ok "… and for check" central check
 
 # ---- added by hand
 sql "INSERT INTO alzy.points (id, device_id, lat, lng, recorded_at) VALUES ($base + 20000, 1, 1, 1, now()), ($base + 55, 1, 1, 1, now()), ($base + 7 * (1::bigint << 40), 1, 1, 1, now());
