@@ -418,10 +418,25 @@ static int put_copies(struct applying *a, struct err *e)
 	return query_run(&q, e);
 }
 
+/* Whether the batch that is answered was made since the last time that the centre was found to have gone back. */
+static int is_news(struct store *store, int64_t exchange, bool *out, struct err *e)
+{
+	struct query q;
+	int64_t news = 0;
+	query_start(&q, store, "SELECT ? > went_back_at FROM centre");
+	query_int(&q, exchange);
+	int rc = query_one_int(&q, 0, &news, e);
+	*out = news;
+	return rc;
+}
+
 static int apply_rows(struct store *store, const struct store_receipt *receipt, struct err *e)
 {
 	struct applying a = {.store = store, .receipt = receipt};
-	int rc = receipt->forgotten ? doubt_all(store, receipt->centre_ms, e) : 0;
+	bool back = false;
+	int rc = receipt->forgotten ? is_news(store, receipt->exchange, &back, e) : 0;
+	if (!rc && back)
+		rc = doubt_all(store, receipt->centre_ms, e);
 	if (!rc)
 		rc = identity_read(store, receipt->store_id[0] ? receipt->store_id : NULL, &a.identity, e);
 	if (!rc)
@@ -432,7 +447,7 @@ static int apply_rows(struct store *store, const struct store_receipt *receipt, 
 		rc = drops_follow(store, a.said, a.dropped, a.rejected, a.rejected_count, e);
 	if (!rc)
 		rc = put_copies(&a, e);
-	if (!rc && !receipt->forgotten)
+	if (!rc && !back)
 		rc = fork_if_copied(&a, e);
 	if (!rc && receipt->latest.rows.last)
 		rc = latest_put(store, &receipt->latest, receipt->latest_is_old, e);

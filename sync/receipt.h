@@ -73,8 +73,7 @@ struct receipt {
 	int64_t centre_ms; /* the centre's time */
 	int64_t verify_ms; /* since when it asks for a proof (verify.h); 0: it does not */
 	struct receipt_stream streams[STREAM_COUNT];
-	bool
-		forgotten; /* batch.latest is not there: the centre went back to an earlier state; no row of the batch was taken */
+	bool forgotten; /* batch.latest is not there: the centre went back to an earlier state */
 	struct receipt_session *sessions;
 	size_t session_count;
 	int64_t device_id;

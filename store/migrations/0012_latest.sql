@@ -5,3 +5,5 @@ ALTER TABLE centre ADD COLUMN latest_stream TEXT CHECK (latest_stream IN ('point
 ALTER TABLE centre ADD COLUMN latest_first INTEGER;
 ALTER TABLE centre ADD COLUMN latest_last INTEGER;
 ALTER TABLE centre ADD COLUMN latest_digest BLOB CHECK (length(latest_digest) = 16);
+-- The highest exchange that was given out when that turned out last: batches of before, on sticks, say nothing new of it.
+ALTER TABLE centre ADD COLUMN went_back_at INTEGER NOT NULL DEFAULT 0;

@@ -30,7 +30,8 @@ static int is_there(struct ingest *in, const struct ingest_rows *rows, int64_t o
 	return rc;
 }
 
-int ingest_moved(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, struct err *e)
+int ingest_moved(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, bool *out_undone,
+                 struct err *e)
 {
 	struct ranges held = {0}, filled = {0}, free_places = {0}, overlap = {0};
 	struct pg_result *found = NULL;
@@ -48,7 +49,8 @@ int ingest_moved(struct ingest *in, const struct ingest_rows *rows, const struct
 		rc = ranges_intersect(&overlap, fresh, &held, e);
 	if (!rc && overlap.count)
 		rc = is_there(in, rows, pg_int(found, 0, 0), &overlap, &there, e);
-	in->receipt->forgotten = in->receipt->forgotten || free_places.count || there;
+	*out_undone = free_places.count || there;
+	in->receipt->forgotten |= *out_undone;
 	pg_result_free(found);
 	struct ranges *sets[] = {&held, &filled, &free_places, &overlap};
 	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)

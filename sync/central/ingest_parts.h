@@ -132,8 +132,9 @@ bool ingest_points_known(struct ingest *in);
 /* All of one stream: subtracts what is accounted for, compares what overlaps, takes the rest. */
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);
 /* For a batch of a store to which rows move: a row that finds its place of before free, or itself there, has moved in a past that was
- * undone, when the centre went back, and is not taken: in->receipt->forgotten says so. */
-int ingest_moved(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, struct err *e);
+ * undone, when the centre went back: none of the batch is taken then, and in->receipt->forgotten says so. */
+int ingest_moved(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, bool *out_undone,
+                 struct err *e);
 /* Index in the batch of the row with this seq, which must be there. */
 size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq);
 /* Takes the rows of the batch with these indexes, which are no whole that Postgres takes: those that it refuses by themselves

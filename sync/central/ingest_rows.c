@@ -523,6 +523,7 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges fresh = {0}, fitting = {0};
+	bool undone = false;
 	int rc = find_fresh(stream, &fresh, e);
 	if (!rc)
 		rc = check_aside(in, rows, &fresh, e);
@@ -535,8 +536,8 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 	if (!rc)
 		rc = add_proofs(in, rows, e);
 	if (!rc && in->batch->moved && fresh.count)
-		rc = ingest_moved(in, rows, &fresh, e);
-	if (!rc && !in->receipt->forgotten)
+		rc = ingest_moved(in, rows, &fresh, &undone, e);
+	if (!rc && !undone)
 		rc = find_room(stream, &fresh, &fitting, e);
 	if (!rc)
 		rc = take_fresh(in, rows, &fitting, e);
