@@ -10,7 +10,7 @@ demo=(
 	libgps-dev libsqlite3-dev libcurl4-openssl-dev libsodium-dev libzstd-dev libcjson-dev libinih-dev
 	libpq-dev libmicrohttpd-dev libsmartcols-dev libqrencode-dev
 )
-check=("${demo[@]}" libcmocka-dev clang clang-format cppcheck libxml2-utils faketime openssl strace)
+check=("${demo[@]}" libcmocka-dev clang libclang-rt-dev clang-format cppcheck libxml2-utils faketime openssl strace)
 bench=("${demo[@]}" gpsd-clients)
 
 fail() {
