@@ -144,7 +144,7 @@ stepwise() {
 	while sql "UPDATE copy.fatal SET at = $at; SELECT setval('copy.passed', 1, false)" && ! central migrate >"$SCRATCH/struck.log" 2>&1; do
 		log_has struck 'terminating connection|server closed' || bad=1
 		[ "$(sql "SELECT to_regnamespace('alzy') IS NULL AND to_regclass('public.points') IS NOT NULL")" = t ] || bad=1
-		at=$((at + 1 + RANDOM % (60 * SLOWER)))
+		at=$((at + 1 + RANDOM % (120 * SLOWER)))
 	done
 	log_of struck
 	echo "$at statements"
