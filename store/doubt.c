@@ -5,14 +5,12 @@
 
 #include <string.h>
 
-/* The identity that a moved one was made for in the first place. */
+/* The identity that a moved one was made for in the first place: each is listed behind the one that it was made from. */
 static const struct identity *find_root(const struct identity *all, size_t count, const struct identity *of)
 {
-	for (size_t i = 0; i < count && of->moved; i++)
-		if (!strcmp(all[i].store_id, of->forked_from)) {
+	for (size_t i = count; i-- > 0 && of->moved;)
+		if (!strcmp(all[i].store_id, of->forked_from))
 			of = &all[i];
-			i = (size_t)-1;
-		}
 	return of;
 }
 
@@ -25,19 +23,15 @@ static int return_moved(struct store *store, enum stream stream, const struct ra
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < count && !rc; i++) {
-		struct ranges seqs = {0}, rows = {0}, returned[STREAM_COUNT] = {{0}};
+		struct ranges rows = {0}, returned[STREAM_COUNT] = {{0}};
 		const struct identity *root = find_root(all, count, &all[i]);
-		int64_t last = all[i].streams[stream].last;
-		if (root == &all[i] || !last)
+		if (root == &all[i])
 			continue;
-		rc = ranges_add(&seqs, 1, last, e);
-		if (!rc)
-			rc = identity_rows(&all[i], stream, &seqs, &rows, e);
+		rc = identity_all_rows(&all[i], stream, &rows, e);
 		if (!rc)
 			rc = ranges_intersect(&returned[stream], &rows, here, e);
 		if (!rc)
 			rc = fork_move(store, all[i].number, root->store_id, returned, e);
-		ranges_free(&seqs);
 		ranges_free(&rows);
 		ranges_free(&returned[stream]);
 	}

@@ -210,6 +210,17 @@ int identity_rows(const struct identity *identity, enum stream stream, const str
 	return translate(identity, stream, seqs, false, out, e);
 }
 
+int identity_all_rows(const struct identity *identity, enum stream stream, struct ranges *out, struct err *e)
+{
+	struct ranges seqs = {0};
+	int64_t last = identity->streams[stream].last;
+	int rc = last ? ranges_add(&seqs, 1, last, e) : 0;
+	if (!rc)
+		rc = identity_rows(identity, stream, &seqs, out, e);
+	ranges_free(&seqs);
+	return rc;
+}
+
 int64_t identity_seq(const struct identity *identity, enum stream stream, int64_t row)
 {
 	const struct identity_stream *s = &identity->streams[stream];

@@ -70,6 +70,9 @@ int identity_seqs(const struct identity *identity, enum stream stream, const str
 int identity_rows(const struct identity *identity, enum stream stream, const struct ranges *seqs, struct ranges *out,
                   struct err *e);
 
+/* All rows of it; `out` as above. */
+int identity_all_rows(const struct identity *identity, enum stream stream, struct ranges *out, struct err *e);
+
 /* One of them; 0 when it is none. */
 int64_t identity_seq(const struct identity *identity, enum stream stream, int64_t row);
 int64_t identity_row(const struct identity *identity, enum stream stream, int64_t seq);

@@ -334,17 +334,13 @@ static int find_moved(const struct applying *a, enum stream stream, const struct
 
 static int translate_stream(struct applying *a, enum stream stream, struct err *e)
 {
-	struct ranges all = {0};
 	int64_t last = a->identity.streams[stream].last;
-	int rc = last ? ranges_add(&all, 1, last, e) : 0;
-	if (!rc)
-		rc = identity_rows(&a->identity, stream, &all, &a->mine[stream], e);
+	int rc = identity_all_rows(&a->identity, stream, &a->mine[stream], e);
 	if (!rc)
 		rc = identity_rows(&a->identity, stream, &a->receipt->accounted[stream], &a->said[stream], e);
 	if (!rc)
 		rc = identity_rows(&a->identity, stream, &a->receipt->dropped[stream], &a->dropped[stream], e);
 	a->behind |= a->identity.present && ranges_highest(&a->receipt->accounted[stream]) > last;
-	ranges_free(&all);
 	return rc;
 }
 

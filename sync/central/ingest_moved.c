@@ -15,18 +15,12 @@ static const char origin_sql[] =
 static int is_there(struct ingest *in, const struct ingest_rows *rows, int64_t origin, const struct ranges *held,
                     bool *out, struct err *e)
 {
-	struct buffer firsts = {0}, lasts = {0};
 	struct pg_result *found = NULL;
 	int64_t base = origin * (SEQ_MAX + 1);
-	int rc = seq_ranges_arrays(held, base, &firsts, &lasts, e);
-	if (!rc)
-		rc = pg_query(in->pg, &found, e, rows->compare_sql, 2,
-		              (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
+	int rc = ingest_read_rows(in, rows, base, held, &found, e);
 	for (size_t i = 0; !rc && i < pg_rows(found) && !*out; i++)
 		*out = rows->same(in, ingest_find(rows, in->batch, pg_int(found, i, 0) - base), found, i);
 	pg_result_free(found);
-	buffer_free(&firsts);
-	buffer_free(&lasts);
 	return rc;
 }
 

@@ -131,6 +131,9 @@ int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct 
 bool ingest_points_known(struct ingest *in);
 /* All of one stream: subtracts what is accounted for, compares what overlaps, takes the rest. */
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);
+/* The rows of the table whose names are base + seq, to be held against those of the batch; pg_result_free. */
+int ingest_read_rows(struct ingest *in, const struct ingest_rows *rows, int64_t base, const struct ranges *seqs,
+                     struct pg_result **out, struct err *e);
 /* For a batch of a store to which rows move: a row that finds its place of before free, or itself there, has moved in a past that was
  * undone, when the centre went back: none of the batch is taken then, and in->receipt->forgotten says so. */
 int ingest_moved(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, bool *out_undone,

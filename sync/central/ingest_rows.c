@@ -91,17 +91,26 @@ static int conflict(struct ingest *in, const struct ingest_rows *rows, size_t ro
 	return ingest_reject(in, rows, row, "conflict", "held with other content, which was kept", e);
 }
 
+int ingest_read_rows(struct ingest *in, const struct ingest_rows *rows, int64_t base, const struct ranges *seqs,
+                     struct pg_result **out, struct err *e)
+{
+	struct buffer firsts = {0}, lasts = {0};
+	int rc = seq_ranges_arrays(seqs, base, &firsts, &lasts, e);
+	if (!rc)
+		rc = pg_query(in->pg, out, e, rows->compare_sql, 2,
+		              (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
+	buffer_free(&firsts);
+	buffer_free(&lasts);
+	return rc;
+}
+
 /* Reads the rows of `overlap` from the table, and adds those that are there to *out_present (which may be NULL); those of other
  * content are conflicts. */
 static int compare(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,
                    struct ranges *out_present, struct err *e)
 {
-	struct buffer firsts = {0}, lasts = {0};
 	struct pg_result *found = NULL;
-	int rc = seq_ranges_arrays(overlap, ingest_row_id(in, 0), &firsts, &lasts, e);
-	if (!rc)
-		rc = pg_query(in->pg, &found, e, rows->compare_sql, 2,
-		              (const char *const[]){(char *)firsts.bytes, (char *)lasts.bytes});
+	int rc = ingest_read_rows(in, rows, ingest_row_id(in, 0), overlap, &found, e);
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
 		int64_t seq = pg_int(found, i, 0) - ingest_row_id(in, 0);
 		size_t row = ingest_find(rows, in->batch, seq);
@@ -111,8 +120,6 @@ static int compare(struct ingest *in, const struct ingest_rows *rows, const stru
 			rc = conflict(in, rows, row, e);
 	}
 	pg_result_free(found);
-	buffer_free(&firsts);
-	buffer_free(&lasts);
 	return rc;
 }
 
