@@ -388,37 +388,53 @@ static void refused_rows_block_nothing(void **state)
 	buffer_free(&envelope);
 }
 
+/* What somebody's own rules do against rows or sessions: how they come and go, and the code by which they are known. */
+struct refuser {
+	const char *make, *unmake, *code;
+};
+
+static const struct refuser row_refusers[] = {
+	{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+     " refuse('P0001')",
+     "DROP TRIGGER test ON alzy.points", "P0001"},
+	{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+     " refuse('MYERR')",
+     "DROP TRIGGER test ON alzy.points", "MYERR"},
+	{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+     " refuse('P0004')",
+     "DROP TRIGGER test ON alzy.points", "P0004"},
+	{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+     " refuse('42P01')",
+     "DROP TRIGGER test ON alzy.points", "42P01"},
+	{"CREATE TRIGGER test AFTER INSERT ON alzy.points REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE"
+     " FUNCTION refuse_any()",
+     "DROP TRIGGER test ON alzy.points", "P0001"},
+	{"CREATE TABLE speeds (speed float8 PRIMARY KEY); INSERT INTO speeds SELECT generate_series(0, 3000) / 100.0;"
+     "ALTER TABLE alzy.points_2026_11 ADD CONSTRAINT test FOREIGN KEY (speed) REFERENCES speeds NOT VALID",
+     "ALTER TABLE alzy.points_2026_11 DROP CONSTRAINT test; DROP TABLE speeds", "23503"},
+	{"CREATE CONSTRAINT TRIGGER test AFTER INSERT ON alzy.points_2026_11 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+     " WHEN (NEW.speed >= 1000) EXECUTE FUNCTION refuse('P0001')",
+     "DROP TRIGGER test ON alzy.points_2026_11", "P0001"},
+	{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
+     " pass_over()",
+     "DROP TRIGGER test ON alzy.points", "unwritten"},
+};
+
+/* Rows 10 and 11 are of another kind than the others; row 500 is too fast. */
+static struct batch varied_batch(struct unit *unit, size_t count)
+{
+	struct batch batch = rig_batch(unit, 1, count);
+	batch.points[9].lat_e7 = -521234567;
+	batch.points[9].altitude_dm = -43;
+	batch.points[10].session = 0;
+	batch.points[10].accuracy_dm = ROW_ABSENT;
+	batch.points[499].speed_cmps = 100000;
+	return batch;
+}
+
 /* Whatever of somebody's own refuses a row, and however it does: the others are taken as they came, all columns of them. */
 static void whoever_refuses_a_row_blocks_nothing(void **state)
 {
-	static const struct {
-		const char *make, *unmake, *code;
-	} refusers[] = {
-		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
-	     " refuse('P0001')",
-	     "DROP TRIGGER test ON alzy.points", "P0001"},
-		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
-	     " refuse('MYERR')",
-	     "DROP TRIGGER test ON alzy.points", "MYERR"},
-		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
-	     " refuse('P0004')",
-	     "DROP TRIGGER test ON alzy.points", "P0004"},
-		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
-	     " refuse('42P01')",
-	     "DROP TRIGGER test ON alzy.points", "42P01"},
-		{"CREATE TRIGGER test AFTER INSERT ON alzy.points REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE"
-	     " FUNCTION refuse_any()",
-	     "DROP TRIGGER test ON alzy.points", "P0001"},
-		{"CREATE TABLE speeds (speed float8 PRIMARY KEY); INSERT INTO speeds SELECT generate_series(0, 3000) / 100.0;"
-	     "ALTER TABLE alzy.points_2026_11 ADD CONSTRAINT test FOREIGN KEY (speed) REFERENCES speeds NOT VALID",
-	     "ALTER TABLE alzy.points_2026_11 DROP CONSTRAINT test; DROP TABLE speeds", "23503"},
-		{"CREATE CONSTRAINT TRIGGER test AFTER INSERT ON alzy.points_2026_11 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
-	     " WHEN (NEW.speed >= 1000) EXECUTE FUNCTION refuse('P0001')",
-	     "DROP TRIGGER test ON alzy.points_2026_11", "P0001"},
-		{"CREATE TRIGGER test BEFORE INSERT ON alzy.points FOR EACH ROW WHEN (NEW.speed >= 1000) EXECUTE FUNCTION"
-	     " pass_over()",
-	     "DROP TRIGGER test ON alzy.points", "unwritten"},
-	};
 	(void)state;
 	rig_do("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
 	       " RAISE EXCEPTION E'too\\r\\n\\x01\\x1b[2J\\u009b\\tfast' USING ERRCODE = TG_ARGV[0], DETAIL = E'\\r' || "
@@ -427,38 +443,29 @@ static void whoever_refuses_a_row_blocks_nothing(void **state)
 	       " IF EXISTS (SELECT FROM fresh WHERE speed >= 1000) THEN RAISE EXCEPTION 'too fast'; END IF; RETURN NULL; "
 	       "END $$;"
 	       "CREATE FUNCTION pass_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$");
-	for (size_t i = 0; i < sizeof refusers / sizeof *refusers; i++) {
+	for (size_t i = 0; i < sizeof row_refusers / sizeof *row_refusers; i++) {
 		struct unit unit = rig_unit();
-		struct batch batch = rig_batch(&unit, 1, 1200);
+		struct batch batch = varied_batch(&unit, 1200);
 		char wanted[64];
-		batch.points[9].lat_e7 = -521234567;
-		batch.points[9].altitude_dm = -43;
-		batch.points[10].session = 0;
-		batch.points[10].accuracy_dm = ROW_ABSENT;
-		batch.points[499].speed_cmps = batch.points[1199].speed_cmps = 100000;
-		rig_do(refusers[i].make);
+		batch.points[1199].speed_cmps = 100000;
+		rig_do(row_refusers[i].make);
 		struct receipt receipt = rig_exchange(&unit, &batch);
-		rig_do(refusers[i].unmake);
+		rig_do(row_refusers[i].unmake);
 		assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-1200");
 		assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 1198);
 		assert_int_equal(receipt.streams[STREAM_POINTS].rejected_count, 2);
 		const char *reason = receipt.streams[STREAM_POINTS].rejected[0].reason;
-		if (refusers[i].code[0] == 'u')
+		if (row_refusers[i].code[0] == 'u')
 			assert_string_equal(reason, "not written, as a trigger of the database passes over it");
-		else if (refusers[i].code[0] != '2' && strncmp(reason, "too fast", 8) &&
+		else if (row_refusers[i].code[0] != '2' && strncmp(reason, "too fast", 8) &&
 		         strncmp(reason, "too    [2J  fast;  1000 (SQLSTATE", 33))
 			fail_msg("%s", reason);
 		receipt_free(&receipt);
-		snprintf(wanted, sizeof wanted, "points 500 %s, points 1200 %s", refusers[i].code, refusers[i].code);
+		snprintf(wanted, sizeof wanted, "points 500 %s, points 1200 %s", row_refusers[i].code, row_refusers[i].code);
 		assert_string_equal(rejected_of(&unit), wanted);
 		assert_string_equal(stretches_of(&unit), "points 1 499, points 501 1199");
 		/* What was taken is what was sent: else it would be a conflict now. */
-		batch = rig_batch(&unit, 1, 1199);
-		batch.points[9].lat_e7 = -521234567;
-		batch.points[9].altitude_dm = -43;
-		batch.points[10].session = 0;
-		batch.points[10].accuracy_dm = ROW_ABSENT;
-		batch.points[499].speed_cmps = 100000;
+		batch = varied_batch(&unit, 1199);
 		batch.compare = true;
 		receipt = rig_exchange(&unit, &batch);
 		receipt_free(&receipt);
@@ -518,78 +525,92 @@ static void set_ids(struct batch *batch, char out[][UUID_TEXT])
 		memcpy(batch->sessions[i].session_id, out[i], UUID_TEXT);
 }
 
+enum { SESSIONS = 5, BAD = 2 };
+
+static const struct refuser session_refusers[] = {
+	{"ALTER TABLE public.sessions ADD CONSTRAINT test CHECK (start_at <> '2026-11-21 11:00:00') NOT VALID",
+     "ALTER TABLE public.sessions DROP CONSTRAINT test", "23514"},
+	{"CREATE TRIGGER test BEFORE INSERT ON alzy.sessions FOR EACH ROW WHEN (NEW.started_at = '2026-11-21 11:00Z')"
+     " EXECUTE FUNCTION refuse('MYERR')",
+     "DROP TRIGGER test ON alzy.sessions", "MYERR"},
+	{"CREATE CONSTRAINT TRIGGER test AFTER INSERT ON public.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+     " WHEN (NEW.start_at = '2026-11-21 11:00') EXECUTE FUNCTION refuse('P0001')",
+     "DROP TRIGGER test ON public.sessions", "P0001"},
+	{"CREATE TRIGGER test BEFORE INSERT ON alzy.sessions FOR EACH ROW WHEN (NEW.started_at = '2026-11-21 11:00Z')"
+     " EXECUTE FUNCTION pass_over()",
+     "DROP TRIGGER test ON alzy.sessions", "unwritten"},
+	{"CREATE TRIGGER test BEFORE INSERT ON public.sessions FOR EACH ROW WHEN (NEW.start_at = '2026-11-21 11:00')"
+     " EXECUTE FUNCTION pass_over()",
+     "DROP TRIGGER test ON public.sessions", "23503"},
+};
+
+/* Points and events of five sessions, of which some are of the one that is refused. */
+static struct batch batch_of_sessions(struct unit *unit, char ids[][UUID_TEXT])
+{
+	struct batch batch = rig_batch(unit, 1, 40);
+	batch.sessions = realloc(batch.sessions, SESSIONS * sizeof *batch.sessions);
+	batch.session_count = SESSIONS;
+	for (int k = 1; k < SESSIONS; k++)
+		batch.sessions[k] = batch.sessions[0];
+	set_ids(&batch, ids);
+	batch.sessions[BAD].started_at_ms += 3600000;
+	for (int k = 0; k < 40; k++)
+		batch.points[k].session = k < 10 ? 0 : k % 10 < 2 ? BAD + 1 : 1 + k % 2;
+	rig_add_event(&batch, 1, "good", NULL, ids[0]);
+	rig_add_event(&batch, 2, "bad", "{}", ids[BAD]);
+	rig_add_event(&batch, 3, "fine", NULL, "");
+	return batch;
+}
+
+static void assert_sessions(const struct receipt *receipt, char ids[][UUID_TEXT], bool mended)
+{
+	char named[80];
+	assert_int_equal(receipt->session_count, SESSIONS);
+	for (int k = 0; k < SESSIONS; k++) {
+		const struct receipt_session *said = &receipt->sessions[k];
+		assert_string_equal(said->session_id, ids[k]);
+		assert_int_equal(said->revision, k != BAD || mended);
+		snprintf(named, sizeof named, "session %.36s: ", ids[k]);
+		if (k == BAD && !mended) {
+			assert_ptr_equal(strstr(said->refused, named), said->refused);
+			assert_null(strpbrk(said->refused, "\r\n\001?")); /* a cut character is a ? */
+		} else {
+			assert_string_equal(said->refused, "");
+		}
+	}
+}
+
 /* Whatever refuses a session: it takes its rows aside with it, and those of the others are held. */
 static void a_refused_session_takes_its_rows_aside(void **state)
 {
-	static const struct {
-		const char *make, *unmake, *code;
-	} refusers[] = {
-		{"ALTER TABLE public.sessions ADD CONSTRAINT test CHECK (start_at <> '2026-11-21 11:00:00') NOT VALID",
-	     "ALTER TABLE public.sessions DROP CONSTRAINT test", "23514"},
-		{"CREATE TRIGGER test BEFORE INSERT ON alzy.sessions FOR EACH ROW WHEN (NEW.started_at = '2026-11-21 11:00Z')"
-	     " EXECUTE FUNCTION refuse('MYERR')",
-	     "DROP TRIGGER test ON alzy.sessions", "MYERR"},
-		{"CREATE CONSTRAINT TRIGGER test AFTER INSERT ON public.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
-	     " WHEN (NEW.start_at = '2026-11-21 11:00') EXECUTE FUNCTION refuse('P0001')",
-	     "DROP TRIGGER test ON public.sessions", "P0001"},
-		{"CREATE TRIGGER test BEFORE INSERT ON alzy.sessions FOR EACH ROW WHEN (NEW.started_at = '2026-11-21 11:00Z')"
-	     " EXECUTE FUNCTION pass_over()",
-	     "DROP TRIGGER test ON alzy.sessions", "unwritten"},
-		{"CREATE TRIGGER test BEFORE INSERT ON public.sessions FOR EACH ROW WHEN (NEW.start_at = '2026-11-21 11:00')"
-	     " EXECUTE FUNCTION pass_over()",
-	     "DROP TRIGGER test ON public.sessions", "23503"},
-	};
-	enum { SESSIONS = 5, BAD = 2 };
 	(void)state;
 	rig_do("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
 	       " RAISE EXCEPTION E'not\\r\\non a\\x01 Sunday%', repeat('ü', 200) USING ERRCODE = TG_ARGV[0]; END $$;"
 	       "CREATE FUNCTION pass_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$");
-	for (size_t i = 0; i < sizeof refusers / sizeof *refusers; i++) {
+	for (size_t i = 0; i < sizeof session_refusers / sizeof *session_refusers; i++) {
 		struct unit unit = rig_unit();
-		char ids[SESSIONS][UUID_TEXT], wanted[512], named[80];
+		char ids[SESSIONS][UUID_TEXT], wanted[512];
 		for (int k = 0; k < SESSIONS; k++)
 			rig_uuid(ids[k]);
-		rig_do(refusers[i].make);
+		rig_do(session_refusers[i].make);
 		/* New; once more, as after a lost receipt; offered again; the same when nothing refuses it any more. */
 		for (int step = 0; step < 4; step++) {
-			struct batch batch = rig_batch(&unit, 1, 40);
+			struct batch batch = batch_of_sessions(&unit, ids);
 			bool mended = step == 3;
-			batch.sessions = realloc(batch.sessions, SESSIONS * sizeof *batch.sessions);
-			batch.session_count = SESSIONS;
-			for (int k = 1; k < SESSIONS; k++)
-				batch.sessions[k] = batch.sessions[0];
-			set_ids(&batch, ids);
-			batch.sessions[BAD].started_at_ms += 3600000;
-			for (int k = 0; k < 40; k++)
-				batch.points[k].session = k < 10 ? 0 : k % 10 < 2 ? BAD + 1 : 1 + k % 2;
-			rig_add_event(&batch, 1, "good", NULL, ids[0]);
-			rig_add_event(&batch, 2, "bad", "{}", ids[BAD]);
-			rig_add_event(&batch, 3, "fine", NULL, "");
 			batch.retry = step > 1;
 			if (mended)
-				rig_do(refusers[i].unmake);
+				rig_do(session_refusers[i].unmake);
 			struct receipt receipt = rig_exchange(&unit, &batch);
 			assert_int_equal(receipt.streams[STREAM_POINTS].fresh, step == 0 ? 34 : mended ? 6 : 0);
 			assert_int_equal(receipt.streams[STREAM_EVENTS].fresh, step == 0 ? 2 : mended);
 			assert_ranges(receipt.streams[STREAM_POINTS].accounted, "1-40");
 			assert_ranges(receipt.streams[STREAM_POINTS].conflicts, "none");
 			assert_ranges(receipt.streams[STREAM_EVENTS].accounted, "1-3");
-			assert_int_equal(receipt.session_count, SESSIONS);
-			for (int k = 0; k < SESSIONS; k++) {
-				assert_string_equal(receipt.sessions[k].session_id, ids[k]);
-				assert_int_equal(receipt.sessions[k].revision, k != BAD || mended);
-				snprintf(named, sizeof named, "session %.36s: ", ids[k]);
-				if (k == BAD && !mended) {
-					assert_ptr_equal(strstr(receipt.sessions[k].refused, named), receipt.sessions[k].refused);
-					assert_null(strpbrk(receipt.sessions[k].refused, "\r\n\001?")); /* a cut character is a ? */
-				}
-				if (k != BAD || mended)
-					assert_string_equal(receipt.sessions[k].refused, "");
-			}
+			assert_sessions(&receipt, ids, mended);
 			if (!mended)
 				assert_string_equal(receipt.streams[STREAM_POINTS].rejected[0].reason, receipt.sessions[BAD].refused);
 			receipt_free(&receipt);
-			const char *code = refusers[i].code;
+			const char *code = session_refusers[i].code;
 			snprintf(wanted, sizeof wanted,
 			         "events 2 %s, points 11 %s, points 12 %s, points 21 %s, points 22 %s, points 31 %s, points 32 %s",
 			         code, code, code, code, code, code, code);
