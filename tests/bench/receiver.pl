@@ -2,21 +2,17 @@
 # time has come: RMC, GGA and GSA, and once a second 11 satellites in GSV. The time is that of this machine's clock, of a whole period.
 use strict;
 use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
 use IO::Socket::INET;
 use Time::HiRes qw(clock_gettime sleep CLOCK_REALTIME);
+use Nmea;
 
 use constant { RADIUS_M => 500, SPEED_MPS => 15, LAT => 48.2, LNG => 16.4, METRES_PER_DEGREE => 111_195, PI => 3.14159265358979 };
 
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
 my ($port, $hz) = @ARGV;
-
-sub sentence {
-	my ($body) = @_;
-	my $sum = 0;
-	$sum ^= ord for split //, $body;
-	return sprintf "\$%s*%02X\r\n", $body, $sum;
-}
 
 sub angle {
 	my ($degrees, $width) = @_;

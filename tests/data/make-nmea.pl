@@ -4,16 +4,12 @@
 # precision and the height of the geoid, which it does not have, are the same in each sentence.
 use strict;
 use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
 use POSIX 'floor';
+use Nmea;
 
 use constant KNOTS_PER_MPS => 3600 / 1852;
-
-sub sentence {
-	my ($body) = @_;
-	my $sum = 0;
-	$sum ^= ord for split //, $body;
-	printf "\$%s*%02X\r\n", $body, $sum;
-}
 
 # Six decimals of a degree, written as degrees and minutes with five decimals: 1.9 cm.
 sub angle {
@@ -31,7 +27,7 @@ while (<>) {
 	my ($s, $m, $h, $day, $month, $year) = gmtime floor($ms / 1000);
 	my $time = sprintf '%02d%02d%02d.%03d', $h, $m, $s, $ms % 1000;
 	my $where = angle($lat, 2, 'NS') . ',' . angle($lng, 3, 'EW');
-	sentence(sprintf 'GPGGA,%s,%s,1,09,0.9,%.1f,M,0.0,M,,', $time, $where, $altitude);
-	sentence(sprintf 'GPRMC,%s,A,%s,%.3f,%.1f,%02d%02d%02d,,,A', $time, $where, $speed * KNOTS_PER_MPS, $course, $day,
+	print sentence(sprintf 'GPGGA,%s,%s,1,09,0.9,%.1f,M,0.0,M,,', $time, $where, $altitude);
+	print sentence(sprintf 'GPRMC,%s,A,%s,%.3f,%.1f,%02d%02d%02d,,,A', $time, $where, $speed * KNOTS_PER_MPS, $course, $day,
 		$month + 1, $year % 100);
 }

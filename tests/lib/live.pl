@@ -3,9 +3,12 @@
 # one of them ONCE more; or "nofix".
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
 use IO::Socket::INET;
 use POSIX 'floor';
 use Time::HiRes qw(time sleep);
+use Nmea;
 
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
@@ -14,13 +17,6 @@ my $listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1
 print "listening $port\n";
 my $gpsd = $listener->accept or die "accept: $!\n";
 print "connected $port\n";
-
-sub sentence {
-	my ($body) = @_;
-	my $sum = 0;
-	$sum ^= ord for split //, $body;
-	return sprintf "\$%s*%02X\r\n", $body, $sum;
-}
 
 my ($epoch, $told) = (floor(time) + 1, 0);
 while (1) {

@@ -2,13 +2,11 @@
 # fraction), degrees, metres; - for a value that it does not know. An altitude makes three dimensions, none two.
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
 use POSIX 'floor';
+use Nmea;
 
-sub sentence {
-	my $sum = 0;
-	$sum ^= ord for split //, $_[0];
-	return sprintf "\$%s*%02X\r\n", $_[0], $sum;
-}
 sub minutes { # DEGREES DIGITS: in units of a millionth of a minute, so that 59.9999999 is no 60
 	my ($degrees, $digits) = @_;
 	my $whole = sprintf '%.0f', abs($degrees) * 60e6;

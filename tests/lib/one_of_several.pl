@@ -3,8 +3,11 @@
 # others; it moves east a little, at LATITUDE (degrees, north). Listens until it is ended, for one client after another.
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
 use IO::Socket::INET;
 use Time::HiRes 'time';
+use Nmea;
 
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
@@ -15,11 +18,6 @@ print "listening $port\n";
 sub told {
 	open my $in, '<', $file or return 'silent';
 	return (<$in> // '') =~ /^(\w+)/ ? $1 : 'silent';
-}
-sub sentence {
-	my $sum = 0;
-	$sum ^= ord for split //, $_[0];
-	return sprintf "\$%s*%02X\r\n", $_[0], $sum;
 }
 sub epoch { # SECOND WHAT
 	my ($second, $what) = @_;

@@ -3,9 +3,12 @@
 # stuck (says its last fix again).
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
 use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(time sleep);
+use Nmea;
 
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
@@ -13,13 +16,6 @@ my ($port, $file) = @ARGV;
 my $listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1, ReuseAddr => 1) or die "$port: $!\n";
 print "listening $port\n";
 my ($lat, $before) = (52.5, time);
-
-sub sentence {
-	my ($body) = @_;
-	my $sum = 0;
-	$sum ^= ord for split //, $body;
-	return sprintf "\$%s*%02X\r\n", $body, $sum;
-}
 
 sub mode {
 	open my $in, '<', $file or return 'drive';
