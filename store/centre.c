@@ -91,7 +91,7 @@ static int put_device(struct store *store, const struct store_centre *centre, st
 	if (rc)
 		return rc;
 	/* The references follow (ON UPDATE CASCADE). */
-	query_start(&q, store, "UPDATE devices SET id = ?");
+	query_start(&q, store, "UPDATE devices SET id = ?1, machine_id = CASE WHEN id = ?1 THEN machine_id END");
 	query_int(&q, centre->device_id);
 	rc = query_run(&q, e);
 	if (rc)
@@ -124,15 +124,21 @@ static int put_centre(struct store *store, const struct store_centre *centre, st
 
 int store_centre_set(struct store *store, const struct store_centre *centre, struct err *e)
 {
+	struct session left;
 	int rc = change_begin(store, e);
 	if (rc)
 		return rc;
 	rc = check_same_centre(store, centre, e);
 	if (!rc)
+		rc = become_leave(store, centre->device_id, &left, e);
+	if (!rc)
 		rc = put_device(store, centre, e);
 	if (!rc)
 		rc = put_centre(store, centre, e);
-	return change_end(store, rc, e);
+	if (!rc)
+		rc = become_go_on(store, &left, e);
+	rc = change_end(store, rc, e);
+	return rc ? rc : store_name_again(store, e);
 }
 
 int store_centre_forget(struct store *store, struct err *e)

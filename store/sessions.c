@@ -22,6 +22,7 @@ static const char *cause_payload(enum session_cause cause)
 		[SESSION_BY_REST] = "{\"by\":\"agent\",\"why\":\"rest\"}",
 		[SESSION_BY_GAP] = "{\"by\":\"agent\",\"why\":\"gap\"}",
 		[SESSION_BY_STOP] = "{\"by\":\"agent\",\"why\":\"stop\"}",
+		[SESSION_BY_PAIRING] = "{\"by\":\"person\",\"why\":\"pairing\"}",
 	};
 	return payloads[cause];
 }

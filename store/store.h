@@ -160,14 +160,15 @@ int store_waiting_count(struct store *store, int64_t *out, struct err *e);
 
 /* ---- sessions: a small mutable record with a revision ---------------------------------------------------- */
 
-/* Who has changed a session, and why: in the payload of its events. All but the first are the agent. */
+/* Who has changed a session, and why: in the payload of its events. The first and the last are people, the others the agent. */
 enum session_cause {
 	SESSION_BY_PERSON,
 	SESSION_BY_MOVEMENT,
 	SESSION_BY_IGNITION,
 	SESSION_BY_REST,
-	SESSION_BY_GAP,  /* no fix for long */
-	SESSION_BY_STOP, /* of the agent, or the end of a replay */
+	SESSION_BY_GAP,     /* no fix for long */
+	SESSION_BY_STOP,    /* of the agent, or the end of a replay */
+	SESSION_BY_PAIRING, /* as another device, by a person */
 	SESSION_CAUSE_COUNT,
 };
 
@@ -241,8 +242,9 @@ struct store_centre {
 int store_centre_get(struct store *store, struct store_centre *out, bool *out_found, struct err *e);
 
 /* After pairing: remembers the centre. Pairing anew with the same public key keeps what is believed; another key is
- * ERR_STATE while the store has rows that the first centre has receipted (unpair first). Only public_key, url,
- * device_id, device_name and paired_at_ms are taken from *centre. */
+ * ERR_STATE while the store has rows that the first centre has receipted (unpair first). As another device of the same
+ * centre the store forks, and the session under way goes on as another: what was recorded before is the first one's. Only
+ * public_key, url, device_id, device_name and paired_at_ms are taken from *centre. */
 int store_centre_set(struct store *store, const struct store_centre *centre, struct err *e);
 int store_centre_forget(struct store *store, struct err *e); /* unpair: beliefs go too, rows stay */
 /* Whether the store has sent anything to a centre with another key than this one, and is not paired with this one. */

@@ -1,6 +1,8 @@
 /* Makes this unit known to a centre. */
 #include "agent/cli/cli.h"
+#include "agent/cli/copies.h"
 #include "hal/args.h"
+#include "hal/text.h"
 #include "sync/engine.h"
 #include "sync/pairing.h"
 
@@ -111,11 +113,30 @@ static int read_send(const char *word, enum engine_send *out, struct err *e)
 	return 0;
 }
 
-static void print_centre(const struct cli *cli, const struct store_centre *centre, bool json)
+/* As another device than before. */
+static int print_left(struct store *store, int64_t device_id, struct err *e)
+{
+	struct copies copies;
+	char rows[SHORT_TEXT];
+	int rc = copies_read(store, &copies, e);
+	if (rc)
+		return rc;
+	printf("what is recorded from now on belongs to store %s; what was before is device %" PRId64 "'s\n",
+	       store_id(store), device_id);
+	if (copies.left_unsent)
+		printf("%s of before unsent, and kept until this unit is paired as that device again: alzy-central device pair "
+		       "--again %" PRId64 "\n",
+		       text_counted(copies.left_unsent, "row", rows), device_id);
+	return 0;
+}
+
+/* `before` is what the store was called. */
+static int print_centre(const struct cli *cli, const struct store_centre *centre, const char *before,
+                        int64_t device_before, bool json, struct err *e)
 {
 	if (!json) {
 		printf("paired with %s as device %" PRId64 " (%s)\n", centre->url, centre->device_id, centre->device_name);
-		return;
+		return strcmp(before, store_id(cli->store)) ? print_left(cli->store, device_before, e) : 0;
 	}
 	cJSON *object = cJSON_CreateObject();
 	cJSON_AddNumberToObject(object, "device_id", (double)centre->device_id);
@@ -123,14 +144,32 @@ static void print_centre(const struct cli *cli, const struct store_centre *centr
 	cJSON_AddStringToObject(object, "device_name", centre->device_name);
 	cJSON_AddStringToObject(object, "centre", centre->url);
 	cli_print_json(object);
+	return 0;
+}
+
+static int pair(struct cli *cli, const struct pairing_link *link, bool new_key, enum engine_send send, bool json,
+                struct err *e)
+{
+	struct store_centre before = {0}, centre;
+	struct lock *lock = NULL;
+	char name[UUID_TEXT];
+	bool paired;
+	int rc = engine_lock(&lock, cli->conf.store_path, LOCK_WAIT_MS, e);
+	snprintf(name, sizeof name, "%s", store_id(cli->store));
+	if (!rc)
+		rc = store_centre_get(cli->store, &before, &paired, e);
+	if (!rc)
+		rc = exchange_keys(cli, link, new_key, send, &centre, e);
+	if (!rc)
+		rc = print_centre(cli, &centre, name, before.device_id, json, e);
+	lock_free(lock);
+	return rc;
 }
 
 int cli_pair(int argc, char **argv, struct err *e)
 {
 	struct cli cli = {0};
 	struct pairing_link link;
-	struct store_centre centre;
-	struct lock *lock = NULL;
 	const char *text = NULL, *which = NULL;
 	enum engine_send send = ENGINE_SEND_UNDECIDED;
 	char typed[PAIRING_LINK_TEXT];
@@ -159,12 +198,7 @@ int cli_pair(int argc, char **argv, struct err *e)
 	if (!rc)
 		rc = cli_open(&cli, STORE_CREATE, e);
 	if (!rc)
-		rc = engine_lock(&lock, cli.conf.store_path, LOCK_WAIT_MS, e);
-	if (!rc)
-		rc = exchange_keys(&cli, &link, new_key, send, &centre, e);
-	if (!rc)
-		print_centre(&cli, &centre, json);
-	lock_free(lock);
+		rc = pair(&cli, &link, new_key, send, json, e);
 	cli_close(&cli);
 	return rc;
 }

@@ -109,6 +109,5 @@ void copies_print(const struct copies *copies, int64_t now_ms)
 		       text_age(copies->since_ms, now_ms, b), text_counted(copies->rows, "row", a));
 	printf("\n          No row is lost by that: each copy goes on in a store of its own. If two units run from one "
 	       "card, make\n"
-	       "          this one a device of its own: alzy session end, alzy sync, alzy store fork, alzy pair --new-key "
-	       "LINK\n");
+	       "          this one a device of its own: alzy sync, then alzy pair --new-key LINK\n");
 }

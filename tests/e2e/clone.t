@@ -286,6 +286,25 @@ refuses "a name that is none" 3 'hardware' on crane config check "$SCRATCH/bad.c
 ok "sent" on crane2 sync
 once "to another one" crane crane2
 
+# ---- a journey goes on over forks: it is the device's, and not a store's
+make_unit barge store.hardware=number-1 capture.session=manual capture.on_stop=pause
+on barge session start >"$SCRATCH/said"
+record barge 30
+pair barge
+ok "a barge" on barge sync
+make_unit barge store.hardware=number-2 capture.session=manual capture.on_stop=pause
+for fork in event "store fork"; do
+	on barge session resume >"$SCRATCH/said"
+	on barge ${fork/event/event moved} >"$SCRATCH/said" 2>&1
+	record barge 30
+	ok "it goes on in another store ($fork)" on barge sync
+done
+is "$(because barge)" "hardware,person" "on other hardware, and by hand"
+on barge session end >"$SCRATCH/said"
+ok "its journey ends" on barge sync
+is "$(sql "SELECT s.status, count(*), count(DISTINCT p.id >> 40) FROM alzy.sessions s JOIN alzy.points p ON p.session_id = s.id
+	JOIN alzy.devices d ON d.id = s.device_id WHERE d.name = 'barge' GROUP BY s.id")" "ended|90|3" "it is one, has ended, and all points of three stores are found through it"
+
 # ---- a fork by hand, while the agent records
 GPSD_PORT=$(free_port)
 gpsd_start "$DATA/drive.nmea" 0.001

@@ -147,28 +147,36 @@ is "$(held) $(unsent) $(on car queue --rejected --json)" "3160 0 []" "all gets t
 mode pass
 ok "alzy verify proves it" on car verify
 
-# ---- a card that becomes another device
+# ---- a card that becomes another device, in the middle of a journey
+number() { sql "SELECT id FROM alzy.devices WHERE name = '$1'"; }
+journeys() { # NAME: status of those of this device, and how many events are in each
+	sql "SELECT s.status || ' ' || (SELECT count(*) FROM public.events v WHERE v.session_id = s.session_id) FROM alzy.sessions s
+		WHERE s.device_id = $(number "$1") ORDER BY s.id"
+}
 unit lorry
 pair lorry
-on lorry session start >"$SCRATCH/said"
+on lorry session start --user driver --force >"$SCRATCH/said"
+session=$(lite lorry 'SELECT session_id FROM sessions')
 ok "a card of one device" on lorry sync
 on lorry event mine >"$SCRATCH/said"
-ok "… becomes that of another" on lorry pair --new-key "$(pair_link truck)"
-number() { sql "SELECT id FROM alzy.devices WHERE name = '$1'"; }
-refuses "what it has of before is refused, and how to go on is said" 17 "device pair --again $(number lorry)\).*queue drop.*store fork" on lorry sync
-ok "it forks" on lorry store fork
+ok "… becomes that of another" on lorry pair --new-key "$(pair_link truck)" >"$SCRATCH/said"
+like "$(on lorry store list --json)" '"because":"person"' "what comes is another store's"
+is "$(lite lorry "SELECT group_concat(status || ' ' || user_id, ', ') FROM sessions")" "ended driver, active driver" "… and in another journey"
 on lorry event theirs >"$SCRATCH/said"
-refuses "what is new is sent" 17 'belongs to another device' on lorry sync
-is "$(on lorry queue --rejected --json | json 0.code) $(on lorry queue --rejected --json | json 0.seq)" "foreign 3" "… but what is in a journey of the other one is kept aside at once"
-ok "the journey ends" on lorry session end
-is "$(on lorry queue --json | json events.ranges.0.0)" 2 "what is left of before is named"
-ok "… and let go of" on lorry queue drop events:2 --reason "not ours" --yes
-refuses "the end of the other one's journey is no row of this one's" 21 "the centre refuses session .*: it belongs to another device" on lorry sync
-ok "… and nobody minds any more" on lorry sync
-is "$(on lorry status --json | json events.unsent)" 0 "nothing is unsent"
-is "$(on lorry sync --json | json remaining)" 0 "… nor a session"
-ok "as the first device again" on lorry pair --new-key "$(central device pair --again "$(number lorry)" --json | json link)"
-on lorry sync >"$SCRATCH/said" 2>&1
-session=$(lite lorry 'SELECT session_id FROM sessions')
-is "$(sql "SELECT status FROM alzy.sessions WHERE session_id = '$session'")" ended "… its journey ends there, too"
+refuses "what it has of before is refused, and how to go on is said" 17 "device pair --again $(number lorry)\).*queue drop.*store fork" on lorry sync
+is "$(on lorry queue --rejected --json) $(on lorry queue --json | json events.ranges)" "[] [[2,2]]" "nothing is set aside, and what is left of before is named"
+is "$(journeys lorry) / $(journeys truck)" "active 1 / active 2" "what is new is sent, in a journey of the new device"
+refuses "the other one's journey is unsent no more" 17 . on lorry sync --json
+is "$(on lorry status --json | json sessions.unsent)" 0 "… and nobody minds"
+
+# ---- … and that of the first one again
+ok "as the first device again" on lorry pair --new-key "$(central device pair --again "$(number lorry)" --json | json link)" >"$SCRATCH/said"
+ok "what was left goes" on lorry sync
+is "$(journeys lorry) / $(journeys truck)" "ended 2
+active 1 / active 2" "its journey ends there, too, with all of its rows"
+is "$(sql "SELECT ended_at = started_at FROM alzy.sessions WHERE session_id = '$session'")" t "… when it was heard of last"
+ok "that one's journey is paused" on lorry session pause
+ok "the other device once more" on lorry pair --new-key "$(central device pair --again "$(number truck)" --json | json link)"
+is "$(lite lorry "SELECT count(*) || max(status) FROM sessions WHERE status <> 'ended'")" "1paused" "what a person has paused stays so"
+ok "the centre's own check finds no fault" central check
 done_testing
