@@ -5,10 +5,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 void folder_free(struct folder *folder)
@@ -19,10 +19,10 @@ void folder_free(struct folder *folder)
 	*folder = (struct folder){0};
 }
 
-static bool ends_in(const char *name, const char *suffix)
+bool folder_ends_in(const char *name, const char *suffix)
 {
 	size_t length = strlen(name), wanted = strlen(suffix);
-	return length > wanted && !strcmp(name + length - wanted, suffix);
+	return length > wanted && !strcasecmp(name + length - wanted, suffix);
 }
 
 static int add(struct folder *folder, size_t *room, const char *name, struct err *e)
@@ -47,7 +47,7 @@ static int read_names(DIR *directory, const char *path, const char *suffix, size
 		if (!entry)
 			return errno ? err_errno(e, ERR_IO, "can't read the folder %s", path) : 0;
 		struct stat info;
-		if (entry->d_name[0] == '.' || !ends_in(entry->d_name, suffix) ||
+		if (entry->d_name[0] == '.' || !folder_ends_in(entry->d_name, suffix) ||
 		    fstatat(dirfd(directory), entry->d_name, &info, 0) || !S_ISREG(info.st_mode))
 			continue;
 		if (out->count == most)

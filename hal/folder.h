@@ -4,6 +4,7 @@
 
 #include "hal/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Zero-initialised it is empty; owns `names`: folder_free. */
@@ -11,6 +12,10 @@ struct folder {
 	char **names;
 	size_t count;
 };
+
+/* Whether there is something before `suffix` at the end of `name`. Capitals count as small letters: what has gone through an old FAT
+ * may come back in capitals. */
+bool folder_ends_in(const char *name, const char *suffix);
 
 /* The names of the files of `path` that end in `suffix`, in the order of their bytes. Folders are not gone into; what
  * is no file (a pipe would be waited for), and what begins with a dot (some systems put a "._NAME" beside each NAME),

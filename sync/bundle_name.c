@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const char prefix[] = "alzy-";
 
@@ -24,12 +25,20 @@ void bundle_name_format(const struct bundle_name *name, char out[BUNDLE_NAME_TEX
 	snprintf(out + length, BUNDLE_NAME_TEXT - length, "%s%s", rows ? "" : "-sessions", BUNDLE_BATCH);
 }
 
+/* As it was written: some sticks give names back in capitals. */
+static void in_small_letters(const char *text, char *out, size_t size)
+{
+	snprintf(out, size, "%s", text);
+	for (char *at = out; *at; at++)
+		*at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+}
+
 bool bundle_name_store(const char *text, char out[UUID_TEXT])
 {
 	char id[UUID_TEXT];
-	if (strncmp(text, prefix, strlen(prefix)))
+	if (strncasecmp(text, prefix, strlen(prefix)))
 		return false;
-	snprintf(id, sizeof id, "%s", text + strlen(prefix));
+	in_small_letters(text + strlen(prefix), id, sizeof id);
 	if (!document_is_uuid(id))
 		return false;
 	memcpy(out, id, sizeof id);
@@ -66,17 +75,18 @@ static bool read_part(const char **at, enum stream stream, struct bundle_part *o
 bool bundle_name_parse(const char *text, struct bundle_name *out)
 {
 	struct bundle_name name = {0};
-	char again[BUNDLE_NAME_TEXT];
-	if (!bundle_name_store(text, name.store_id))
+	char small[BUNDLE_NAME_TEXT + 1], again[BUNDLE_NAME_TEXT];
+	in_small_letters(text, small, sizeof small);
+	if (!bundle_name_store(small, name.store_id))
 		return false;
-	const char *at = text + strlen(prefix) + UUID_TEXT - 1;
+	const char *at = small + strlen(prefix) + UUID_TEXT - 1;
 	if (*at++ != '-' || !read_number(&at, &name.exchange))
 		return false;
 	for (int s = 0; s < STREAM_COUNT; s++)
 		if (!read_part(&at, (enum stream)s, &name.parts[s]))
 			return false;
 	bundle_name_format(&name, again);
-	if (strcmp(text, again))
+	if (strcmp(small, again))
 		return false;
 	*out = name;
 	return true;

@@ -43,9 +43,9 @@ static int receipt_path(const struct import *in, const char *path, char out[PATH
 {
 	char name[PATH_MAX];
 	const char *from = in->receipts ? folder_base(path) : path;
-	size_t length = strlen(from), suffix = strlen(batch_suffix);
-	if (length > suffix && !strcmp(from + length - suffix, batch_suffix))
-		length -= suffix;
+	size_t length = strlen(from);
+	if (folder_ends_in(from, batch_suffix))
+		length -= strlen(batch_suffix);
 	if (length + sizeof receipt_suffix > sizeof name)
 		return err_set(e, ERR_LIMIT, "the path is too long");
 	snprintf(name, sizeof name, "%.*s%s", (int)length, from, receipt_suffix);

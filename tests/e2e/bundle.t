@@ -193,6 +193,23 @@ ok "lost receipts don't matter either" on car sync
 is "$(unsent car)" 0 "… the network asks"
 once car "a lost stick"
 
+# ---- a stick that gives names back in capitals, with files of two units
+capitals() { for file in "$1"/*[a-z]*; do mv "$file" "$1/$(basename "$file" | tr a-z A-Z)"; done; } # FOLDER
+record car 150
+record van 150
+on car sync --to "$(stick fat)" >"$SCRATCH/said"
+on van sync --to "$SCRATCH/fat" >"$SCRATCH/said"
+capitals "$SCRATCH/fat"
+is "$(to car "$SCRATCH/fat" files) $(files "$SCRATCH/fat" BATCH)" "0 4" "files in capitals are known again"
+ok "… and imported" central import "$SCRATCH/fat"
+is "$(files "$SCRATCH/fat" receipt)" 4 "… with receipts of their names"
+capitals "$SCRATCH/fat"
+is "$(on car sync --from "$SCRATCH/fat" --json | perl -ne 'print join " ", /"(?:applied|others|refused|remaining)":(\d+)/g')" "2 2 0 0" \
+	"… which a unit takes, and passes over others'"
+ok "… as the other does" on van sync --from "$SCRATCH/fat"
+is "$(unsent car) $(unsent van)" "0 0" "nothing is unsent on either"
+once car "in capitals"
+
 # ---- a store that was restored from a copy does not take receipts of exchanges that it has not made
 cp "$SCRATCH/car/store.db" "$SCRATCH/copy.db"
 record car 100
