@@ -3,6 +3,7 @@
 #include "hal/buffer.h"
 #include "hal/file.h"
 
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -118,6 +119,21 @@ int keys_unit_path(const char *store_path, char *out, size_t size, struct err *e
 		return err_set(e, ERR_LIMIT, "the path %s is too long", store_path);
 	snprintf(out, size, "%s.key", store_path);
 	return 0;
+}
+
+int keys_load_unit(const char *store_path, struct key_pair *out, struct err *e)
+{
+	char path[PATH_MAX];
+	int rc = keys_unit_path(store_path, path, sizeof path, e);
+	if (!rc)
+		rc = keys_load(path, out, e);
+	if (rc != -ERR_NOT_FOUND)
+		return rc;
+	return err_set(
+		e, ERR_NOT_FOUND,
+		"the key of this unit, %s, is missing: nothing is sent before it is put back, or the unit is paired anew "
+		"(alzy pair LINK)",
+		path);
 }
 
 void keys_hash(const uint8_t public_key[KEY_PUBLIC], char out[KEY_HASH_TEXT])

@@ -36,6 +36,8 @@ void keys_wipe(struct key_pair *keys);
 
 /* The file of a unit's key: beside its store, "STORE.key". */
 int keys_unit_path(const char *store_path, char *out, size_t size, struct err *e);
+/* keys_load of that. */
+int keys_load_unit(const char *store_path, struct key_pair *out, struct err *e);
 
 /* BLAKE2b-256 of a public key in lower-case hex: devices.device_key_hash. */
 void keys_hash(const uint8_t public_key[KEY_PUBLIC], char out[KEY_HASH_TEXT]);

@@ -186,7 +186,6 @@ static int prune(struct syncd *d, struct err *e)
 
 static int send_unsent(struct syncd *d, struct engine_report *report, struct err *e)
 {
-	char key_path[CONF_TEXT_MAX + 8];
 	struct key_pair keys;
 	struct lock *lock;
 	bool paired;
@@ -196,9 +195,7 @@ static int send_unsent(struct syncd *d, struct engine_report *report, struct err
 	if (!rc && !paired)
 		rc = err_set(e, ERR_STATE, "waiting for this unit to be paired with a centre (alzy pair LINK)");
 	if (!rc)
-		rc = keys_unit_path(d->conf.store_path, key_path, sizeof key_path, e);
-	if (!rc)
-		rc = keys_load(key_path, &keys, e);
+		rc = keys_load_unit(d->conf.store_path, &keys, e);
 	if (rc)
 		return rc;
 	rc = engine_lock(&lock, d->conf.store_path, 0, e);

@@ -73,16 +73,13 @@ int cli_now(struct cli *cli, struct cli_time *out, struct err *e)
 
 int cli_centre(const struct cli *cli, struct store_centre *out, struct key_pair *keys, struct err *e)
 {
-	char path[CONF_TEXT_MAX + 8];
 	bool paired;
 	int rc = store_centre_get(cli->store, out, &paired, e);
 	if (!rc && !paired)
 		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
 	if (!rc)
 		rc = keys_start(e);
-	if (!rc)
-		rc = keys_unit_path(cli->conf.store_path, path, sizeof path, e);
-	return rc ? rc : keys_load(path, keys, e);
+	return rc ? rc : keys_load_unit(cli->conf.store_path, keys, e);
 }
 
 int cli_live(struct store *store, struct live_facts *out, bool *out_found, struct err *e)

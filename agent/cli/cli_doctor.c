@@ -305,17 +305,32 @@ static void check_sending(struct doctor *d, const struct store_centre *centre)
 		     text_counted(rejected, "row", rows));
 }
 
+/* A card that was copied without it, or as root, has a store and nothing to sign with. */
+static bool check_key(struct doctor *d)
+{
+	struct key_pair keys;
+	struct err why = {0};
+	int rc = keys_start(&why);
+	if (!rc)
+		rc = keys_load_unit(d->cli.conf.store_path, &keys, &why);
+	if (rc)
+		find(d, FAULT, "centre", "docs/errors.md tells what to do", "%s", why.text);
+	else
+		keys_wipe(&keys);
+	return !rc;
+}
+
 static void check_centre(struct doctor *d)
 {
 	struct store_centre centre;
 	bool paired = false;
 	if (store_centre_get(d->cli.store, &centre, &paired, NULL))
 		return;
-	if (paired)
-		check_sending(d, &centre);
-	else
+	if (!paired)
 		find(d, WARNING, "centre", "alzy pair LINK, with the link that alzy-central device pair prints",
 		     "not paired: what is recorded stays here");
+	else if (check_key(d))
+		check_sending(d, &centre);
 }
 
 /* ------------------------------------------------------------------------------------------------------------------------- */

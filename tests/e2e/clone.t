@@ -86,6 +86,17 @@ done
 ok "the centre's own check finds no fault" central check
 once "after the proofs" car van
 
+# ---- a store without the key beside it
+make_unit sled
+record sled 10
+pair sled
+mv "$SCRATCH/sled/store.db.key" "$SCRATCH/sled.key"
+refuses "without its key a unit sends nothing" 4 'the key of this unit, .*/sled/store.db.key, is missing: .*alzy pair LINK' on sled sync
+like "$(on sled doctor 2>&1)" '^fault +centre: the key of this unit, .* is missing' "… and alzy doctor says why"
+mv "$SCRATCH/sled.key" "$SCRATCH/sled/store.db.key"
+ok "… until it is put back" on sled sync
+once "… and then" sled
+
 # ---- by stick, in the other order, and as often as you like
 record van 120
 record car 80
