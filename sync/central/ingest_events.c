@@ -110,8 +110,8 @@ static bool same(const struct ingest *in, size_t index, const struct pg_result *
 
 static const char compare_sql[] =
 	"SELECT v.event_id, v.session_id, (extract(epoch FROM v.event_at) * 1000)::bigint, v.event_type,"
-	" v.payload FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)"
-	" JOIN public.events v ON v.event_id BETWEEN r.first AND r.last";
+	" v.payload FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)" EACH_RANGE(
+		"SELECT * FROM public.events WHERE event_id BETWEEN r.first AND r.last") " v";
 
 /* ---- for people ------------------------------------------------------------------------------------------------ */
 

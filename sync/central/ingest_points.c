@@ -118,8 +118,8 @@ static const char compare_sql[] =
 	"SELECT p.id, p.device_id, p.session_id, (p.lat * 10000000)::bigint, (p.lng * 10000000)::bigint,"
 	" round(p.accuracy * 10)::bigint, round(p.speed * 100)::bigint, round(p.heading * 10)::bigint,"
 	" round(p.altitude * 10)::bigint, p.source, (extract(epoch FROM p.recorded_at) * 1000)::bigint"
-	" FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)"
-	" JOIN alzy.points p ON p.id BETWEEN r.first AND r.last";
+	" FROM unnest($1::bigint[], $2::bigint[]) AS r(first, last)" EACH_RANGE(
+		"SELECT * FROM alzy.points WHERE id BETWEEN r.first AND r.last") " p";
 
 /* ---- for people ------------------------------------------------------------------------------------------------ */
 

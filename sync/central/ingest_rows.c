@@ -284,9 +284,9 @@ static int note_stretches(struct ingest *in, const struct ingest_rows *rows, str
 
 static const char stretches_sql[] =
 	"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex'), encode(s.packed, 'hex') FROM alzy.stores t"
-	" CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last) JOIN alzy.stretches s"
-	" ON s.store_number = t.number AND s.stream = $2 AND s.first_seq BETWEEN r.first AND r.last"
-	" AND s.last_seq <= r.last WHERE t.store_id = $1::uuid ORDER BY s.first_seq LIMIT 25000";
+	" CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last)" EACH_RANGE(
+		"SELECT * FROM alzy.stretches WHERE store_number = t.number AND stream = $2 AND first_seq BETWEEN r.first"
+		" AND r.last AND last_seq <= r.last") " s WHERE t.store_id = $1::uuid ORDER BY s.first_seq LIMIT 25000";
 
 static bool is_hex_of(const uint8_t digest[ROWS_DIGEST], const char *hex)
 {
@@ -350,9 +350,9 @@ static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct 
 }
 
 static const char aside_sql[] =
-	"SELECT j.seq, encode(j.digest, 'hex') FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last)"
-	" JOIN alzy.rejected j ON j.store_number = $1::int AND j.stream = $2 AND j.seq BETWEEN r.first AND r.last"
-	" WHERE j.code <> 'conflict'";
+	"SELECT j.seq, encode(j.digest, 'hex') FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last)" EACH_RANGE(
+		"SELECT * FROM alzy.rejected WHERE store_number = $1::int AND stream = $2 AND seq BETWEEN r.first AND r.last"
+		" AND code <> 'conflict'") " j";
 
 /* Those of the rows in `overlap` that were rejected before: another copy's row may have been, under the same seq. */
 static int match_aside(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,

@@ -69,4 +69,8 @@ int pg_copy_put(struct pg *pg, const void *bytes, size_t count, struct err *e);
 /* *out_rows: so many were written, which are fewer than were put where a trigger passes over some. */
 int pg_copy_end(struct pg *pg, int64_t *out_rows, struct err *e);
 
+/* In SQL behind `unnest(…) AS r(first, last)`: what `rows` selects for each of these ranges. OFFSET 0 keeps the planner from taking
+ * the two apart: it does not know how few rows lie in a range, and would hold thousands of ranges against thousands of rows. */
+#define EACH_RANGE(rows) " CROSS JOIN LATERAL (" rows " OFFSET 0)"
+
 #endif

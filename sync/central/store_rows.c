@@ -284,10 +284,12 @@ int table_present(struct pg *pg, int64_t number, enum stream stream, const struc
                   struct err *e)
 {
 	static const char *const sql[STREAM_COUNT] = {
-		ISLANDS_OF("p.id - $1::bigint AS seq FROM unnest($2::bigint[], $3::bigint[]) AS r(first, last)"
-	               " JOIN alzy.points p ON p.id BETWEEN $1::bigint + r.first AND $1::bigint + r.last"),
-		ISLANDS_OF("v.event_id - $1::bigint AS seq FROM unnest($2::bigint[], $3::bigint[]) AS r(first, last)"
-	               " JOIN public.events v ON v.event_id BETWEEN $1::bigint + r.first AND $1::bigint + r.last"),
+		ISLANDS_OF("p.id - $1::bigint AS seq FROM unnest($2::bigint[], $3::bigint[]) AS r(first, last)" EACH_RANGE(
+			"SELECT id FROM alzy.points WHERE id BETWEEN $1::bigint + r.first AND $1::bigint + r.last") " p"),
+		ISLANDS_OF(
+			"v.event_id - $1::bigint AS seq FROM unnest($2::bigint[], $3::bigint[]) AS r(first, last)" EACH_RANGE(
+				"SELECT event_id FROM public.events WHERE event_id BETWEEN $1::bigint + r.first AND $1::bigint + "
+				"r.last") " v"),
 	};
 	return read_islands(pg, sql[stream], number, within, out, e);
 }
@@ -295,10 +297,10 @@ int table_present(struct pg *pg, int64_t number, enum stream stream, const struc
 int table_aside(struct pg *pg, int64_t number, enum stream stream, const struct ranges *within, struct ranges *out,
                 struct err *e)
 {
-#define ASIDE(stream)                                                                                 \
-	ISLANDS_OF("j.seq FROM unnest($2::bigint[], $3::bigint[]) AS r(first, last) JOIN alzy.rejected j" \
-	           " ON j.store_number = ($1::bigint >> 40)::int AND j.stream = '" stream "'"             \
-	           " AND j.seq BETWEEN r.first AND r.last AND j.code <> 'conflict'")
+#define ASIDE(stream)                                                                                      \
+	ISLANDS_OF("j.seq FROM unnest($2::bigint[], $3::bigint[]) AS r(first, last)" EACH_RANGE(               \
+		"SELECT seq FROM alzy.rejected WHERE store_number = ($1::bigint >> 40)::int AND stream = '" stream \
+		"' AND seq BETWEEN r.first AND r.last AND code <> 'conflict'") " j")
 	static const char *const sql[STREAM_COUNT] = {ASIDE("points"), ASIDE("events")};
 #undef ASIDE
 	return read_islands(pg, sql[stream], number, within, out, e);
