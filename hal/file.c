@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,14 +126,48 @@ static int sync_folder_of(const char *path, struct err *e)
 	return rc;
 }
 
+/* A word that nobody chooses for a copy, and a lock while it is written: so what a killed writer has left is known. */
+#define PART ".part-"
+enum { RANDOM_TEXT = 6 };
+
+static int open_part(const char *path, char out[PATH_MAX], struct err *e)
+{
+	if ((size_t)snprintf(out, PATH_MAX, "%s" PART "XXXXXX", path) >= PATH_MAX)
+		return err_set(e, ERR_LIMIT, "the path %s is too long", path);
+	int fd = mkostemp(out, O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, code_of_errno(), "can't make a file beside %s", path);
+	/* Where files can't be locked, what is left stays. */
+	(void)!flock(fd, LOCK_EX | LOCK_NB);
+	return fd;
+}
+
+bool file_part_of(const char *name, char *out, size_t size)
+{
+	size_t length = strlen(name), tail = strlen(PART) + RANDOM_TEXT;
+	if (length <= tail || length - tail >= size || memcmp(name + length - tail, PART, strlen(PART)) != 0)
+		return false;
+	memcpy(out, name, length - tail);
+	out[length - tail] = '\0';
+	return true;
+}
+
+void file_remove_part(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		unlink(path);
+	close(fd);
+}
+
 static int write_path(const char *path, const void *bytes, size_t count, mode_t mode, bool replace, struct err *e)
 {
 	char temporary[PATH_MAX];
-	if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= sizeof temporary)
-		return err_set(e, ERR_LIMIT, "the path %s is too long", path);
-	int fd = mkostemp(temporary, O_CLOEXEC);
+	int fd = open_part(path, temporary, e);
 	if (fd < 0)
-		return err_errno(e, code_of_errno(), "can't make a file beside %s", path);
+		return fd;
 	int rc = write_all(fd, path, bytes, count, e);
 	file_give_away(fd, path);
 	/* Where files have no owner of their own (the FAT of a stick) nobody but root may change the mode. */

@@ -5,6 +5,7 @@
 #include "hal/buffer.h"
 #include "hal/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -21,6 +22,11 @@ int file_write(const char *path, const void *bytes, size_t count, mode_t mode, s
 
 /* As file_write, but ERR_EXISTS when `path` is there already; nothing is overwritten, also when two try at once. */
 int file_create(const char *path, const void *bytes, size_t count, mode_t mode, struct err *e);
+
+/* A writer that is killed, or whose disk is pulled out, leaves the temporary file. file_part_of: whether `name` is that of one, and of
+ * what (in `out`). file_remove_part removes one, unless somebody is writing it at this moment, or it can't be known. */
+bool file_part_of(const char *name, char *out, size_t size);
+void file_remove_part(const char *path);
 
 /* Gives `from` the name `to`, in the same folder, so that a power cut does not undo it. What was at `to` is gone. */
 int file_rename(const char *from, const char *to, struct err *e);

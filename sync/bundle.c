@@ -23,6 +23,33 @@ struct bundling {
 	struct parcel aboard; /* all of the identity that files in the folder carry */
 };
 
+/* ---- what a run before this one has left ------------------------------------------------------------------- */
+
+static bool is_identity(const struct identity *all, size_t count, const char *store_id)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(all[i].store_id, store_id))
+			return true;
+	return false;
+}
+
+/* Killed, or its stick pulled out, it leaves a file that it was writing. Those of other units are theirs to remove. What fails here
+ * hinders nothing. */
+static void tidy_up(const struct bundling *b, const struct identity *all, size_t count)
+{
+	struct folder files = {0};
+	if (folder_list(&files, b->folder, "", BUNDLE_FILES_MAX, NULL))
+		return;
+	for (size_t i = 0; i < files.count; i++) {
+		char text[BUNDLE_NAME_TEXT], path[PATH_MAX];
+		struct bundle_name name;
+		if (file_part_of(files.names[i], text, sizeof text) && bundle_name_parse(text, &name) &&
+		    is_identity(all, count, name.store_id) && !folder_path(b->folder, files.names[i], path, sizeof path, NULL))
+			file_remove_part(path);
+	}
+	folder_free(&files);
+}
+
 /* ---- what the folder carries already --------------------------------------------------------------------- */
 
 /* A name alone proves little: the file may be cut off, have suffered on the way, be for another centre, or be that of a
@@ -208,6 +235,7 @@ static int write_identities(struct bundling *b, struct err *e)
 	int rc = identities_read(b->store, &all, &count, e);
 	if (rc)
 		return rc;
+	tidy_up(b, all, count);
 	for (size_t i = 0; i < count && !rc; i++) {
 		struct ranges unsent[STREAM_COUNT] = {{0}};
 		for (int s = 0; s < STREAM_COUNT && !rc; s++)

@@ -43,7 +43,7 @@ struct bundle_report {
 
 /* Writes the unsent rows to `folder`, which must exist, one file a batch; a file is there whole or not at all. Rows that
  * files of this store in the folder carry already are left out: those whose name says so and whose signature is this
- * unit's. All stay unsent: only a receipt counts. The caller holds engine_lock. *report is filled on failure too.
+ * unit's. What an earlier run that was killed has left half written is removed. All stay unsent: only a receipt counts. The caller holds engine_lock. *report is filled on failure too.
  * ERR_STATE when not paired; ERR_NOT_FOUND; ERR_IO (the disk is full, or gone). */
 int bundle_write(struct store *store, const struct key_pair *keys, const char *folder, int64_t batch_points,
                  const volatile bool *stop, struct bundle_report *report, struct err *e);

@@ -46,6 +46,19 @@ like "$(on car sync --to "$SCRATCH/a")" 'there +250 points, [0-9]+ events in 3 f
 is "$(files "$SCRATCH/a")" 3 "… does not fill the stick"
 is "$(grep -l wintergreen "$SCRATCH"/a/*)" "" "nobody can read it"
 first=$(ls "$SCRATCH"/a/*.batch | head -n 1)
+# What a run that was killed has left goes; what somebody is writing, what is another unit's, and a copy that a person has made, stay.
+part=$first.part-aB3x9Z other=${first/$(store_uuid car)/$(store_uuid van)}.part-aB3x9Z
+for file in "$part" "$part-busy" "$other" "$first.backup"; do head -c 200 "$first" >"${file/%part-aB3x9Z-busy/part-000000}"; done
+start busy perl -MFcntl=:flock -e 'open F, "<", shift; flock F, LOCK_EX; sleep 100' "$first.part-000000"
+await eval '! flock -n "$first.part-000000" true'
+ok "a run after one that was killed" on car sync --to "$SCRATCH/a"
+is "$(cd "$SCRATCH/a" && ls -- *part* *backup | sed 's/.*\.//' | sort | tr '\n' ' ')" "backup part-000000 part-aB3x9Z " "… leaves what others are writing, or have copied"
+[ ! -e "$part" ]
+tap $? "… and removes its own"
+stop busy
+ok "nobody writes there any more" on car sync --to "$SCRATCH/a"
+is "$(cd "$SCRATCH/a" && ls -- *part* | sed 's/^alzy-//; s/.*\.//')" "part-aB3x9Z" "… and the other unit's is left to it"
+rm "$other" "$first.backup"
 like "$(central show "$first")" wintergreen "… but the centre"
 mkdir "$SCRATCH/stranger"
 sed "s|^path = .*|path = $SCRATCH/stranger/central.key|" "$SCRATCH/central.conf" >"$SCRATCH/stranger.conf"

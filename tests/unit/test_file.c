@@ -1,14 +1,17 @@
 /* Files and locks, on real ones in a scratch folder. */
 #include "hal/file.h"
+#include "hal/folder.h"
 #include "hal/lock.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -122,6 +125,64 @@ static void test_secret_must_be_secret(void **state)
 	}
 }
 
+static void list(struct folder *out)
+{
+	*out = (struct folder){0};
+	assert_int_equal(folder_list(out, folder, "", 10, NULL), 0);
+}
+
+/* The first file whose name is that of a part; false when there is none. */
+static bool find_part(char out[PATH_MAX])
+{
+	struct folder files;
+	char of[64];
+	bool found = false;
+	list(&files);
+	for (size_t i = 0; i < files.count && !found; i++) {
+		found = file_part_of(files.names[i], of, sizeof of);
+		snprintf(out, PATH_MAX, "%s/%s", folder, files.names[i]);
+	}
+	folder_free(&files);
+	return found;
+}
+
+static void test_what_a_killed_writer_leaves(void **state)
+{
+	(void)state;
+	static char big[1 << 22];
+	char part[PATH_MAX];
+	do {
+		pid_t child = fork();
+		while (!child)
+			file_write(at("b"), big, sizeof big, 0644, NULL);
+		while (!find_part(part))
+			;
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	} while (!find_part(part));
+	int fd = open(part, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	file_remove_part(part);
+	assert_int_equal(access(part, F_OK), 0); /* somebody is at it */
+	close(fd);
+	file_remove_part(part);
+	assert_int_equal(access(part, F_OK), -1);
+	unlink(at("b"));
+}
+
+static void test_whose_part_it_is(void **state)
+{
+	(void)state;
+	static const char *const others[] = {"a.batch",      "a.batch.backup", "a.batch.part-12345",
+	                                     ".part-123456", "a.part.123456",  "a.part-123456.batch"};
+	char of[16];
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_false(file_part_of(others[i], of, sizeof of));
+	assert_true(file_part_of("a.batch.part-aB3456", of, sizeof of));
+	assert_string_equal(of, "a.batch");
+	assert_false(file_part_of("a.batch.part-aB3456", of, 7));
+}
+
 static void test_lock_names_its_holder(void **state)
 {
 	(void)state;
@@ -163,6 +224,8 @@ int main(void)
 		cmocka_unit_test(test_create_never_overwrites),
 		cmocka_unit_test(test_root_makes_files_for_the_owner_of_the_folder),
 		cmocka_unit_test(test_secret_must_be_secret),
+		cmocka_unit_test(test_what_a_killed_writer_leaves),
+		cmocka_unit_test(test_whose_part_it_is),
 		cmocka_unit_test(test_lock_names_its_holder),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
