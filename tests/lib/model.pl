@@ -380,6 +380,8 @@ sub erase {
 	return '';
 }
 
+my %dropped; # lines, of any unit
+
 sub drop { # rows that the centre does not have; with one that it has, nothing
 	my ($unit) = @_;
 	my %may = droppable($unit);
@@ -392,7 +394,7 @@ sub drop { # rows that the centre does not have; with one that it has, nothing
 	my @ranges = map { my ($stream, $row) = split / /; $stream eq 'events' ? "events:$row" : $row } sort(keys %asked), $held // ();
 	my ($status, $said) = run(alzy($unit, 'queue', 'drop', @ranges, '--reason', 'private', '--yes'));
 	wrong("alzy queue drop @ranges ended with $status\n$said") if $held ? $status != 8 : $status;
-	$unit->{dropped}{ $may{$_} } = 1 for $status ? () : keys %asked;
+	$unit->{dropped}{ $may{$_} } = $dropped{ $may{$_} } = 1 for $status ? () : keys %asked;
 	return "@ranges: $status";
 }
 
@@ -513,6 +515,8 @@ sub poisonous { # LINE CODE: whether it may be kept aside with this code
 	return 0 unless grep { $_->[0] eq $code } @poisons;
 	return $line =~ /^points\|[^|]*\|[^|]*\|-?\d*7\||^events\|\d+\|poison\|/;
 }
+# A drop is taken back when the centre holds the seq, which may be for a row of another copy: a repair then puts this one beside it.
+sub may_be_aside { my ($line, $code) = @_; return poisonous($line, $code) || $code eq 'conflict' && $dropped{$line} && grep { $_->{twin} } @units }
 sub poison {
 	my $old = $centre{poison};
 	$centre{poison} = $old ? undef : one(@poisons);
@@ -649,7 +653,7 @@ sub look { # at everything
 		check_store($unit, $there);
 		check_unit($unit, $there) unless $unit->{behind};
 	}
-	check_aside(\&poisonous);
+	check_aside(\&may_be_aside);
 	my ($status, $said) = run(central('check'));
 	wrong("alzy-central check ended with $status\n$said") if $status;
 }

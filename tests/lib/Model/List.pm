@@ -270,8 +270,8 @@ sub check_held {
 	my $aside = aside();
 	my %here;
 	for (store($unit, "SELECT stream || ' ' || seq FROM set_aside")) {
-		# Those that are refused have seqs at the centre that 97 divides; here, as long as there was no fork.
-		wrong("$unit->{name}: $_ was set aside without a reason") if (split)[1] % 97 && $unit->{runs} !~ /\|1 .*\|1 .* /;
+		# Those that are refused have seqs at the centre that 97 divides.
+		wrong("$unit->{name}: $_, $unit->{places}{$_} at the centre, was set aside without a reason") if (split / /, $unit->{places}{$_})[2] % 97;
 		$here{$_} = 1;
 	}
 	my $dropped = is_dropped($unit);
