@@ -28,6 +28,7 @@ static int read_store(struct ingest *in, const struct pg_result *found, struct e
 	in->verify_ms = pg_int(found, 0, 15);
 	in->expired_ms = pg_is_null(found, 0, 16) ? TIME_MS_MAX : pg_int(found, 0, 16);
 	in->receipt->forgotten = !strcmp(pg_text(found, 0, 17), "t");
+	in->moved_from = !strcmp(pg_text(found, 0, 18), "t");
 	int rc = 0;
 	for (size_t s = 0; s < STREAM_COUNT && !rc; s++) {
 		struct ingest_stream *stream = &in->streams[s];
@@ -53,7 +54,8 @@ static const char select_store_sql[] =
 	"  (EXISTS (SELECT FROM alzy.stretches s WHERE s.store_number = t.number AND s.stream = $3"
 	"    AND s.first_seq = $4::bigint AND s.last_seq = $5::bigint AND starts_with(encode(s.digest, 'hex'), $6))"
 	"   OR CASE $3 WHEN 'points' THEN t.points_expired ELSE t.events_expired END"
-	"    && int8range($4::bigint, $5::bigint + 1)))"
+	"    && int8range($4::bigint, $5::bigint + 1))),"
+	" EXISTS (SELECT FROM alzy.stores m WHERE m.forked_from = stores.store_id AND m.moved)"
 	" FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE OF stores";
 enum { SELECT_STORE_VALUES = 6 };
 

@@ -54,6 +54,7 @@ struct ingest {
 	bool unpartitioned;          /* … and should have been: nothing was done */
 	bool points_known;           /* all of them, and so they are still packed */
 	uint8_t packed[ROWS_DIGEST]; /* digest of them, when there are any */
+	bool moved_from;             /* rows of the store have moved to another */
 	bool newest;                 /* the batch is none of before one that was answered already */
 	bool careful;       /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
 	int64_t now_ms;     /* of Postgres, at the start of the transaction */
@@ -134,10 +135,18 @@ int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err 
 /* The rows of the table whose names are base + seq, to be held against those of the batch; pg_result_free. */
 int ingest_read_rows(struct ingest *in, const struct ingest_rows *rows, int64_t base, const struct ranges *seqs,
                      struct pg_result **out, struct err *e);
-/* For a batch of a store to which rows move: a row that finds its place of before free, or itself there, has moved in a past that was
- * undone, when the centre went back: none of the batch is taken then, and in->receipt->forgotten says so. */
-int ingest_moved(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, bool *out_undone,
-                 struct err *e);
+/* Adds to *out the rows of `seqs`, all of the batch, that were recorded at or after a time. */
+int ingest_younger(const struct ingest *in, const struct ingest_rows *rows, const struct ranges *seqs, int64_t than_ms,
+                   struct ranges *out, struct err *e);
+/* Adds to *matched those rows of `seqs`, all of the batch, that are kept aside under their seqs of a store as they are, but not
+ * as conflicts. */
+int ingest_match_aside(struct ingest *in, const struct ingest_rows *rows, int64_t store_number,
+                       const struct ranges *seqs, struct ranges *matched, struct err *e);
+/* Looks for fresh rows in the other places where they may be. A row that is in one to which it would move from here conflicts, and
+ * is taken out of *fresh. One that finds a place of before empty, or itself there, has moved in a past that was undone, when the
+ * centre went back: then *out_undone is true, in->receipt->forgotten says so, and none of the batch is to be taken. */
+int ingest_places(struct ingest *in, const struct ingest_rows *rows, struct ranges *fresh, bool *out_undone,
+                  struct err *e);
 /* Index in the batch of the row with this seq, which must be there. */
 size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq);
 /* Takes the rows of the batch with these indexes, which are no whole that Postgres takes: those that it refuses by themselves

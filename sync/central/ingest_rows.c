@@ -354,15 +354,14 @@ static const char aside_sql[] =
 		"SELECT * FROM alzy.rejected WHERE store_number = $1::int AND stream = $2 AND seq BETWEEN r.first AND r.last"
 		" AND code <> 'conflict'") " j";
 
-/* Those of the rows in `overlap` that were rejected before: another copy's row may have been, under the same seq. */
-static int match_aside(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,
-                       struct ranges *matched, struct err *e)
+int ingest_match_aside(struct ingest *in, const struct ingest_rows *rows, int64_t store_number,
+                       const struct ranges *seqs, struct ranges *matched, struct err *e)
 {
 	struct buffer firsts = {0}, lasts = {0};
 	struct pg_result *found = NULL;
 	char number[24];
-	snprintf(number, sizeof number, "%" PRId64, in->store_number);
-	int rc = seq_ranges_arrays(overlap, 0, &firsts, &lasts, e);
+	snprintf(number, sizeof number, "%" PRId64, store_number);
+	int rc = seq_ranges_arrays(seqs, 0, &firsts, &lasts, e);
 	if (!rc)
 		rc = pg_query(
 			in->pg, &found, e, aside_sql, 4,
@@ -385,7 +384,7 @@ static int check_aside(struct ingest *in, const struct ingest_rows *rows, struct
 	struct ranges overlap = {0}, matched = {0}, others = {0};
 	int rc = ranges_intersect(&overlap, &stream->given, &stream->rejected, e);
 	if (!rc && overlap.count)
-		rc = match_aside(in, rows, &overlap, &matched, e);
+		rc = ingest_match_aside(in, rows, in->store_number, &overlap, &matched, e);
 	if (!rc)
 		rc = ranges_subtract(&others, &overlap, &matched, e);
 	for (size_t i = 0; i < others.count && !rc; i++)
@@ -458,18 +457,27 @@ static int expire_old(struct ingest *in, const struct ingest_rows *rows, struct 
 	return rc;
 }
 
+int ingest_younger(const struct ingest *in, const struct ingest_rows *rows, const struct ranges *seqs, int64_t than_ms,
+                   struct ranges *out, struct err *e)
+{
+	int rc = 0;
+	for (size_t i = 0; i < seqs->count && !rc; i++) {
+		size_t row = ingest_find(rows, in->batch, seqs->items[i].first);
+		for (int64_t seq = seqs->items[i].first; seq <= seqs->items[i].last && !rc; seq++, row++)
+			if (rows->time_ms(in->batch, row) >= than_ms)
+				rc = ranges_add(out, seq, seq, e);
+	}
+	return rc;
+}
+
 /* A row that is younger than all that has expired has not: under its seq another copy's row was deleted. */
 static int check_expired(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
 	struct ranges overlap = {0};
 	int rc = ranges_intersect(&overlap, &stream->given, &stream->expired, e);
-	for (size_t i = 0; i < overlap.count && !rc; i++) {
-		size_t row = ingest_find(rows, in->batch, overlap.items[i].first);
-		for (int64_t seq = overlap.items[i].first; seq <= overlap.items[i].last && !rc; seq++, row++)
-			if (rows->time_ms(in->batch, row) >= in->expired_ms)
-				rc = ranges_add(&stream->conflicts, seq, seq, e);
-	}
+	if (!rc)
+		rc = ingest_younger(in, rows, &overlap, in->expired_ms, &stream->conflicts, e);
 	ranges_free(&overlap);
 	return rc;
 }
@@ -542,8 +550,8 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 		rc = check_overlap(in, rows, e);
 	if (!rc)
 		rc = add_proofs(in, rows, e);
-	if (!rc && in->batch->moved && fresh.count)
-		rc = ingest_moved(in, rows, &fresh, &undone, e);
+	if (!rc && fresh.count && (in->batch->moved || in->moved_from))
+		rc = ingest_places(in, rows, &fresh, &undone, e);
 	if (!rc && !undone)
 		rc = find_room(stream, &fresh, &fitting, e);
 	if (!rc)

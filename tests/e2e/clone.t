@@ -271,6 +271,73 @@ once "taken back, with copies" e1 e2 e3 e4
 for name in e1 e2 e3 e4; do ok "$name proves it" on $name verify; done
 ok "the centre's own check finds no fault" central check
 
+# ---- rows that have moved on, by a unit that does not know that the centre went back: it looks wherever they may be
+make_unit f1
+record f1 50
+pair f1
+ok "a card" on f1 sync
+sql "ALTER TABLE alzy.points ADD CONSTRAINT odd CHECK (extract(epoch FROM recorded_at)::bigint % 10 <> 7) NOT VALID"
+record f1 30
+ok "… with rows that are kept aside" on f1 sync
+for name in f2 f3; do copy f1 $name && make_unit $name; done
+dump aside
+mapfile -t odd < <(lite f1 "SELECT seq FROM rejected")
+is "${#odd[@]}" 3 "… three of them"
+ok "one copy lets go of them" on f1 queue drop "${odd[@]}" --reason odd --yes
+ok "… and tells" on f1 sync
+sql "ALTER TABLE alzy.stores ADD CONSTRAINT last CHECK (moved OR forked_from IS NULL) NOT VALID"
+refuses "those of the other move, and are kept aside again; no more arrives" 16 'can.t serve' on f2 sync
+is "$(sql "SELECT count(*) FROM alzy.rejected j JOIN alzy.stores s ON s.number = j.store_number WHERE s.moved")" 3 "… all of them"
+restore aside
+sql "ALTER TABLE alzy.points DROP CONSTRAINT odd"
+ok "the centre goes back, and has them aside where they were first" on f2 sync
+ok "… where a third copy offers them again" on f3 queue retry
+for name in f3 f2 f1; do ok "$name sends" on $name sync; done
+once "kept aside, and moved" f1 f2 f3
+
+make_unit g1
+record g1 50
+pair g1
+ok "a card" on g1 sync
+for name in g2 g3; do copy g1 $name && make_unit $name; done
+dump before
+record g3 20
+copy g3 g4
+make_unit g4
+record g2 30
+ok "one copy sends" on g2 sync
+sql "ALTER TABLE alzy.stores ADD CONSTRAINT still CHECK (NOT moved) NOT VALID"
+refuses "the rows of another move, and come no further" 16 'can.t serve' on g3 sync
+sql "ALTER TABLE alzy.stores DROP CONSTRAINT still"
+restore before
+ok "a third copy puts them where they were first" on g4 sync
+ok "… and the first its own where they have moved to" on g2 sync
+ok "the one that had to move finds them" on g3 sync
+for name in g1 g4; do ok "$name sends" on $name sync; done
+once "moved in a past that was undone" g1 g2 g3 g4
+
+make_unit h1
+record h1 50
+pair h1
+ok "a card" on h1 sync
+copy h1 h2
+make_unit h2
+record h1 20
+record h2 30
+copy h2 h3
+make_unit h3
+ok "one copy sends" on h1 sync
+ok "… the rows of another move" on h2 sync
+sql "DELETE FROM alzy.points p USING alzy.stores s WHERE p.id >> 40 = s.number AND s.store_id = '$(lite h1 'SELECT store_id FROM store')'"
+sql "DELETE FROM public.events v USING alzy.stores s WHERE v.event_id >> 40 = s.number AND s.store_id = '$(lite h1 'SELECT store_id FROM store')'"
+sql "DELETE FROM alzy.stretches t USING alzy.stores s WHERE t.store_number = s.number AND s.store_id = '$(lite h1 'SELECT store_id FROM store')'"
+sql "DELETE FROM alzy.stores WHERE store_id = '$(lite h1 'SELECT store_id FROM store')'"
+ok "the centre has forgotten their first store, and a third copy comes first: its rows are where they have moved to" on h3 sync
+for name in h2 h1; do ok "$name sends" on $name sync; done
+once "a store forgotten, and another that came of it not" h1 h2 h3
+for name in f2 g3 g4 h1 h2 h3; do ok "$name proves it" on $name verify; done
+ok "the centre's own check finds no fault" central check
+
 # ---- other hardware
 make_unit crane store.hardware=number-1
 record crane 80
