@@ -69,6 +69,7 @@ struct event {
 	int64_t seq; /* 0 before the store has given one */
 	int64_t event_at_ms;
 	int64_t mono_ms; /* on the unit, while UTC is not known: when, by the monotonic clock; 0: event_at_ms tells it */
+	bool of_fix;     /* … then, too: event_at_ms is the time of a fix, and no guess */
 	char session_id[UUID_TEXT]; /* "" outside any session */
 	char event_type[EVENT_TYPE_TEXT];
 	char *payload; /* JSON text or NULL; owned by whoever holds the event: event_free */

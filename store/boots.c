@@ -22,18 +22,18 @@ static int64_t clamp(int64_t value, int64_t from, int64_t to)
 	return value < from ? from : value > to ? to : value;
 }
 
-int clock_when(struct store *store, int64_t at_ms, int64_t mono_ms, struct when *out, struct err *e)
+int clock_when(struct store *store, int64_t at_ms, int64_t mono_ms, bool of_fix, struct when *out, struct err *e)
 {
 	const struct store_clock *clock = &store->clock;
 	struct store_boot boot;
-	*out = (struct when){.at_ms = at_ms};
+	*out = (struct when){.at_ms = at_ms, .of_fix = of_fix};
 	if (clock->boot)
 		out->mono_ms = mono_ms ? mono_ms : clamp(at_ms - clock->offset_ms, clock->from_mono_ms, clock->to_mono_ms);
 	if (clock->known)
 		return 0;
 	int rc = store_boot_get(store, clock->boot, &boot, e);
 	out->waits = boot.basis <= TIME_ESTIMATED;
-	if (!rc && !out->waits)
+	if (!rc && !out->waits && !of_fix)
 		out->at_ms = out->mono_ms + boot.offset_ms;
 	return rc;
 }

@@ -58,7 +58,7 @@ int event_add(struct store *store, const struct event *event, int64_t *out_seq, 
 	struct event meant = *event;
 	struct when when;
 	int64_t boot;
-	int rc = clock_when(store, event->event_at_ms, event->mono_ms, &when, e);
+	int rc = clock_when(store, event->event_at_ms, event->mono_ms, event->of_fix, &when, e);
 	meant.event_at_ms = when.at_ms;
 	meant.mono_ms = when.mono_ms;
 	if (rc || !when.waits)
@@ -87,7 +87,7 @@ static int mark(struct store *store, struct point *point, bool own, struct event
 	struct when when;
 	int64_t boot, seq;
 	char member[32];
-	int rc = clock_when(store, event->event_at_ms, event->mono_ms, &when, e);
+	int rc = clock_when(store, event->event_at_ms, event->mono_ms, false, &when, e);
 	if (!rc && when.waits && !own) {
 		event->mono_ms = when.mono_ms;
 		rc = boot_number(store, store->clock.boot, when.mono_ms, &boot, e);
@@ -174,12 +174,12 @@ int store_each_event(struct store *store, int (*each)(const struct event *event,
 {
 	struct query q;
 	bool row = true;
-	/* The time of one that waits for it: by what its boot knows, else the best guess. */
+	/* The time of one that waits for it: that of its fix, or by what its boot knows, else the best guess. */
 	query_start(&q, store,
 	            "SELECT seq, session_id, CASE event_type WHEN 'agent_start' THEN min(event_at, coalesce(lead(event_at)"
 	            " OVER (ORDER BY seq), event_at)) ELSE event_at END AS at, event_type, payload, 0 AS waits FROM events"
 	            " UNION ALL"
-	            " SELECT w.number, w.session_id, coalesce(b.utc_offset + w.mono,"
+	            " SELECT w.number, w.session_id, coalesce(CASE WHEN w.of_fix THEN w.said_at END, b.utc_offset + w.mono,"
 	            " CASE WHEN b.boot_id = ?1 THEN ?2 + w.mono END, b.previous_at + w.mono - b.first_mono, w.said_at),"
 	            " w.event_type, w.payload, 1 FROM waiting_events AS w JOIN boots AS b ON b.number = w.boot"
 	            " ORDER BY at, waits, seq");

@@ -112,12 +112,14 @@ int waiting_promote(struct store *store, int64_t boot, const int64_t *offset_ms,
  * "payload". free() it; NULL without memory. */
 char *payload_with(const char *payload, const char *member);
 
-/* boots.c, inside a change: what a time that is handed in means by store->clock; mono_ms 0: at_ms tells that too. */
+/* boots.c, inside a change: what a time that is handed in means by store->clock; mono_ms 0: at_ms tells that too. The time
+ * of a fix stays what it is: it is as good as that of the points. */
 struct when {
 	int64_t at_ms, mono_ms; /* the latter 0: not known */
-	bool waits;             /* at_ms is a guess */
+	bool waits;             /* UTC is not known: events get no seq … */
+	bool of_fix;            /* … and at_ms is a guess, unless it is the time of a fix */
 };
-int clock_when(struct store *store, int64_t at_ms, int64_t mono_ms, struct when *out, struct err *e);
+int clock_when(struct store *store, int64_t at_ms, int64_t mono_ms, bool of_fix, struct when *out, struct err *e);
 /* guesses.c, inside a change: gives the sessions whose times are a guess by this boot those that its offset tells. Unless it is
  * `final` they stay guesses, and can be corrected again. */
 int guesses_correct(struct store *store, const char *boot, int64_t offset_ms, bool final, struct err *e);

@@ -90,8 +90,10 @@ int store_session_open(struct store *store, struct session *out, bool *out_found
 static int add_event(struct store *store, const struct session *session, enum event_type type, const struct when *when,
                      enum session_cause cause, struct err *e)
 {
-	struct event event = {
-		.event_at_ms = when->at_ms, .mono_ms = when->mono_ms, .payload = (char *)cause_payload(cause)};
+	struct event event = {.event_at_ms = when->at_ms,
+	                      .mono_ms = when->mono_ms,
+	                      .of_fix = when->of_fix,
+	                      .payload = (char *)cause_payload(cause)};
 	snprintf(event.session_id, sizeof event.session_id, "%s", session->session_id);
 	snprintf(event.event_type, sizeof event.event_type, "%s", event_type_text(type));
 	int64_t seq;
@@ -128,9 +130,10 @@ static int insert_session(struct store *store, struct session *s, const struct w
 	query_int(&q, s->started_at_ms);
 	query_text(&q, store->clock.boot);
 	query_int_unless(&q, when->mono_ms, 0);
-	query_int(&q, when->waits);
+	bool guess = when->waits && !when->of_fix;
+	query_int(&q, guess);
 	int rc = query_run(&q, e);
-	s->guessed = when->waits;
+	s->guessed = guess;
 	s->id = sqlite3_last_insert_rowid(store->db);
 	return rc;
 }
@@ -145,7 +148,7 @@ static int start(struct store *store, struct session *s, enum session_cause caus
 		rc = err_set(e, ERR_STATE, "session %s is %s: end it before another is started", open.session_id,
 		             session_status_name(open.status));
 	if (!rc)
-		rc = clock_when(store, s->started_at_ms, 0, &when, e);
+		rc = clock_when(store, s->started_at_ms, 0, cause != SESSION_BY_PERSON, &when, e);
 	s->started_at_ms = when.at_ms;
 	if (!rc)
 		rc = name_machine(store, s, e);
@@ -195,8 +198,9 @@ static int after_start(struct store *store, const struct session *s, struct when
 {
 	int64_t lasted_ms = 0;
 	bool before = when->at_ms < s->started_at_ms;
-	if (!before && !(when->waits && s->guessed && !store->clock.said))
+	if (!before && (when->of_fix || !(when->waits && s->guessed && !store->clock.said)))
 		return 0;
+	when->of_fix = false;
 	int rc = when->mono_ms ? lasted(store, s, when, &lasted_ms, e) : 0;
 	if (!rc && (before || lasted_ms))
 		when->at_ms = s->started_at_ms + lasted_ms;
@@ -213,7 +217,7 @@ static int update_session(struct store *store, const struct session *s, const st
 	            " WHERE id = ?");
 	query_text(&q, session_status_name(s->status));
 	query_int_unless(&q, s->status == SESSION_ENDED ? s->ended_at_ms : NO_TIME, NO_TIME);
-	bool guess = when->waits && s->status == SESSION_ENDED;
+	bool guess = when->waits && !when->of_fix && s->status == SESSION_ENDED;
 	query_int(&q, when->at_ms);
 	query_text(&q, guess ? store->clock.boot : NULL);
 	query_int_unless(&q, guess ? when->mono_ms : NO_TIME, NO_TIME);
@@ -235,7 +239,7 @@ static int change(struct store *store, enum session_status status, int64_t at_ms
 	bool found = false;
 	int rc = store_session_open(store, out, &found, e);
 	if (!rc)
-		rc = clock_when(store, at_ms, 0, &when, e);
+		rc = clock_when(store, at_ms, 0, cause != SESSION_BY_PERSON, &when, e);
 	if (rc)
 		return rc;
 	if (!found)
@@ -248,7 +252,7 @@ static int change(struct store *store, enum session_status status, int64_t at_ms
 	out->status = status;
 	out->ended_at_ms = status == SESSION_ENDED ? when.at_ms : 0;
 	out->revision++;
-	out->guessed = out->guessed || (when.waits && status == SESSION_ENDED);
+	out->guessed = out->guessed || (when.waits && !when.of_fix && status == SESSION_ENDED);
 	rc = update_session(store, out, &when, e);
 	return rc ? rc : add_event(store, out, types[status], &when, cause, e);
 }
@@ -271,12 +275,12 @@ int store_session_last_change(struct store *store, struct session_change *out, b
 #define CHANGES "event_type IN ('session_start', 'session_resume', 'session_pause', 'session_end')"
 	struct query q;
 	bool row = false;
-	query_start(
-		&q, store,
-		"SELECT event_type, payload ->> '$.by' = 'person', at FROM (SELECT event_type, payload, 0 AS at, 1 AS waits,"
-		" number FROM waiting_events WHERE " CHANGES
-		" UNION ALL SELECT * FROM (SELECT event_type, payload, event_at, 0,"
-		" seq FROM events WHERE " CHANGES " ORDER BY seq DESC LIMIT 1)) ORDER BY waits DESC, number DESC LIMIT 1");
+	query_start(&q, store,
+	            "SELECT event_type, payload ->> '$.by' = 'person', at FROM (SELECT event_type, payload,"
+	            " CASE WHEN of_fix THEN said_at ELSE 0 END AS at, 1 AS waits, number FROM waiting_events WHERE " CHANGES
+	            " UNION ALL SELECT * FROM (SELECT event_type, payload, event_at, 0,"
+	            " seq FROM events WHERE " CHANGES
+	            " ORDER BY seq DESC LIMIT 1)) ORDER BY waits DESC, number DESC LIMIT 1");
 #undef CHANGES
 	int rc = query_next(&q, &row, e);
 	if (!rc && row) {

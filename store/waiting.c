@@ -11,8 +11,8 @@
 
 struct waiting {
 	int64_t number, mono_ms, said_ms; /* said_ms NO_TIME: the receiver said nothing */
-	struct event event;
-	bool marks; /* its point is at … */
+	struct event event;               /* of_fix: its time is said_ms */
+	bool marks;                       /* its point is at … */
 	int32_t lat_e7, lng_e7;
 };
 
@@ -38,16 +38,17 @@ int waiting_insert(struct store *store, const struct event *event, int64_t boot,
 {
 	struct query q;
 	query_start(&q, store,
-	            "INSERT INTO waiting_events (boot, mono, said_at, session_id, event_type, payload, lat, lng)"
-	            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+	            "INSERT INTO waiting_events (boot, mono, said_at, session_id, event_type, payload, lat, lng,"
+	            " of_fix) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	query_int(&q, boot);
 	query_int(&q, event->mono_ms);
-	query_int_unless(&q, store->clock.said ? event->event_at_ms : NO_TIME, NO_TIME);
+	query_int_unless(&q, store->clock.said || event->of_fix ? event->event_at_ms : NO_TIME, NO_TIME);
 	query_text(&q, event->session_id);
 	query_text(&q, event->event_type);
 	query_text(&q, event->payload);
 	query_int_unless(&q, place ? place->lat_e7 : NO_TIME, NO_TIME);
 	query_int_unless(&q, place ? place->lng_e7 : NO_TIME, NO_TIME);
+	query_int(&q, event->of_fix);
 	return query_run(&q, e);
 }
 
@@ -57,6 +58,7 @@ static int read_waiting(const struct query *q, struct waiting *out, struct err *
 		.number = query_get_int(q, 0, 0),
 		.mono_ms = query_get_int(q, 1, 0),
 		.said_ms = query_get_int(q, 2, NO_TIME),
+		.event.of_fix = query_get_int(q, 8, 0) != 0,
 		.marks = query_get_int(q, 6, NO_TIME) != NO_TIME,
 		.lat_e7 = (int32_t)query_get_int(q, 6, 0),
 		.lng_e7 = (int32_t)query_get_int(q, 7, 0),
@@ -76,7 +78,7 @@ static int first_waiting(struct store *store, int64_t boot, struct waiting *out,
 	bool row = false;
 	*out = (struct waiting){0};
 	query_start(&q, store,
-	            "SELECT number, mono, said_at, session_id, event_type, payload, lat, lng FROM waiting_events"
+	            "SELECT number, mono, said_at, session_id, event_type, payload, lat, lng, of_fix FROM waiting_events"
 	            " WHERE boot = ? ORDER BY number LIMIT 1");
 	query_int(&q, boot);
 	int rc = query_next(&q, &row, e);
@@ -190,7 +192,9 @@ int waiting_promote(struct store *store, int64_t boot, const int64_t *offset_ms,
 	int64_t last_ms = NO_TIME, at_ms;
 	int rc = first_waiting(store, boot, &waiting, e);
 	while (!rc && waiting.number) {
-		if (offset_ms)
+		if (waiting.event.of_fix)
+			at_ms = waiting.said_ms;
+		else if (offset_ms)
 			at_ms = waiting.mono_ms + *offset_ms;
 		else
 			rc = as_said(store, boot, &waiting, &last_ms, &at_ms, e);

@@ -228,6 +228,33 @@ is "$(lite played "SELECT count(*) FROM events WHERE payload ->> 'time_estimated
 like "$(events played)" "^agent_start .*session_start .*agent_stop$" "and all there"
 gpsd_stop
 
+# The unit has no power any more before it knows the time: what its session is at, its points say, and nobody else.
+unit cut clock.floor=auto capture.sampling=detailed capture.on_stop=pause
+unit carried clock.floor=auto capture.sampling=detailed
+head -n 2000 "$SCRATCH/drive.nmea" >"$SCRATCH/cut.nmea" # while it drives
+gpsd_start "$SCRATCH/cut.nmea"
+for name in cut carried; do agent_start $name || die "no agent"; done
+gpsd_play
+for name in cut carried; do
+	await points_wait_for $name 900
+	kill9 agent-$name
+	is "$(lite $name "SELECT status || started_at FROM sessions")" "active$(lite $name 'SELECT min(recorded_at) FROM points WHERE session_id = 1')" \
+		"$name: a session is open, from its first point on"
+done
+gpsd_stop
+last_ms=$(lite cut 'SELECT max(recorded_at) FROM points')
+says fix 0
+live_gpsd
+agent_start cut || die "no agent"
+await basis_is cut gnss
+tap $? "cut: the next agent learns the time"
+is "$(lite cut 'SELECT started_at, ended_at FROM sessions WHERE id = 1')" \
+	"$(lite cut 'SELECT min(recorded_at), max(recorded_at) FROM points WHERE session_id = 1')" "cut: … and ends the session where its points end"
+is "$(lite cut "SELECT group_concat(event_at) FROM events WHERE event_type IN ('session_pause', 'session_end')
+	AND session_id = (SELECT session_id FROM sessions WHERE id = 1)")" "$last_ms,$last_ms" "cut: … as its events say"
+stop agent-cut
+gpsd_stop
+
 # Ten fixes a second, of which many agree by chance; two minutes of them are no good.
 perl -e 'my $t = time - 86400; printf "%.1f %.7f 13.4 %s 19.438 0\n", $t + $_ / 10, 52.5 + $_ * 0.000009, 34 for 0 .. 6000' |
 	perl "$RIG/nmea.pl" | perl -pe '/^\$GPGGA/ and ++$n > 2000 and $n <= 3200 and s/,0\.9,/,80.0,/ and do {
@@ -293,6 +320,12 @@ for name in told stick lost; do
 	unit $name clock.floor=auto
 	pair $name
 done
+pair carried
+ok "a sync of a unit that was cut off in a recording" on carried sync
+is "$(sql "SELECT round(extract(epoch FROM started_at) * 1000)::bigint FROM alzy.sessions WHERE session_id = '$(lite carried 'SELECT session_id FROM sessions')'")" \
+	"$(lite carried 'SELECT min(recorded_at) FROM points WHERE session_id = 1')" "… leaves its session where its points are"
+is "$(sql "SELECT round(extract(epoch FROM event_at) * 1000)::bigint FROM public.events WHERE event_type = 'session_start'")" \
+	"$(lite carried 'SELECT min(recorded_at) FROM points WHERE session_id = 1')" "… and its event"
 says nofix
 live_gpsd
 set_clock told -800000000

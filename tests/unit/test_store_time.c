@@ -81,11 +81,11 @@ static void a_session_is_corrected(void **state)
 	unknown(rig->store, BOOT_A);
 	OK(store_session_start(rig->store, &(struct session){0}, 900000, SESSION_BY_PERSON, &s, &e));
 	assert_int_equal(s.started_at_ms, 900000);
-	OK(store_session_change(rig->store, SESSION_PAUSED, 910000, SESSION_BY_REST, &s, &e));
+	OK(store_session_change(rig->store, SESSION_PAUSED, 910000, SESSION_BY_PERSON, &s, &e));
 	struct session_change last;
 	bool found;
 	OK(store_session_last_change(rig->store, &last, &found, &e));
-	assert_true(found && last.to == SESSION_PAUSED && !last.by_person && last.at_ms == 0);
+	assert_true(found && last.to == SESSION_PAUSED && last.by_person && last.at_ms == 0);
 	OK(store_session_change(rig->store, SESSION_ENDED, 920000, SESSION_BY_PERSON, &s, &e));
 	assert_int_equal(s.revision, 3);
 	OK(store_boot_learn(rig->store, BOOT_A, TIME_GNSS, OFFSET_A, 1000000, &e));
@@ -95,6 +95,39 @@ static void a_session_is_corrected(void **state)
 	assert_string_equal(events(rig), "session_start-100000 session_pause-90000 session_end-80000");
 	OK(store_session_last_change(rig->store, &last, &found, &e));
 	assert_true(found && last.to == SESSION_ENDED && last.by_person && last.at_ms == T0 - 80000);
+}
+
+/* What the agent decides is at the times of fixes: neither the clock nor where they lie in its boot moves it. */
+static void what_the_agent_decides_is_no_guess(void **state)
+{
+	struct rig *rig = *state;
+	struct session s;
+	struct session_change last;
+	bool found;
+	known(rig->store);
+	OK(store_session_start(rig->store, &(struct session){0}, T0 - 20 * HOUR, SESSION_BY_MOVEMENT, &s, &e));
+	unknown(rig->store, BOOT_A);
+	OK(store_session_change(rig->store, SESSION_PAUSED, T0 - 19 * HOUR, SESSION_BY_GAP, &s, &e));
+	OK(store_session_last_change(rig->store, &last, &found, &e));
+	assert_true(found && last.to == SESSION_PAUSED && last.at_ms == T0 - 19 * HOUR);
+	OK(store_session_change(rig->store, SESSION_ENDED, T0 - 19 * HOUR, SESSION_BY_GAP, &s, &e));
+	OK(store_session_start(rig->store, &(struct session){0}, T0 - HOUR, SESSION_BY_MOVEMENT, &s, &e));
+	assert_false(s.guessed);
+	assert_int_equal(waiting(rig->store), 3);
+	OK(store_boot_learn(rig->store, BOOT_A, TIME_RECEIPT, OFFSET_A, 1000000, &e));
+	assert_string_equal(events(rig),
+	                    "session_start-72000000 session_pause-68400000 session_end-68400000 session_start-3600000");
+	assert_string_equal(rig_ask(rig, "SELECT group_concat((started_at - 1700000000123) || '.' ||"
+	                                 " ifnull(ended_at - 1700000000123, '') || '.' || revision, ' ') FROM sessions"),
+	                    "-72000000.-68400000.3 -3600000..1");
+	/* A person has started one by a clock in the future: its end is not before that, and corrected with it. */
+	OK(store_session_change(rig->store, SESSION_ENDED, T0, SESSION_BY_REST, &s, &e));
+	unknown(rig->store, BOOT_B);
+	OK(store_session_start(rig->store, &(struct session){0}, T0 + 900000, SESSION_BY_PERSON, &s, &e));
+	store_set_clock(rig->store, &(struct store_clock){
+									.boot = BOOT_B, .offset_ms = T0 - 2000000, .to_mono_ms = INT64_MAX, .said = true});
+	OK(store_session_change(rig->store, SESSION_ENDED, T0 - 50000, SESSION_BY_REST, &s, &e));
+	assert_true(s.guessed && s.ended_at_ms >= s.started_at_ms);
 }
 
 static struct session session_of(const struct rig *rig, const struct session *wanted)
@@ -443,6 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_event_waits_and_gets_its_time),
 		TEST(a_session_is_corrected),
+		TEST(what_the_agent_decides_is_no_guess),
 		TEST(a_session_that_a_stick_has_carried_is_corrected),
 		TEST(a_session_of_a_boot_that_never_knew_is_corrected),
 		TEST(a_clock_that_is_set_back_ends_no_session_at_its_start),
