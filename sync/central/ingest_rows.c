@@ -104,7 +104,7 @@ int ingest_read_rows(struct ingest *in, const struct ingest_rows *rows, int64_t 
 	return rc;
 }
 
-/* Reads the rows of `overlap` from the table, and adds those that are there to *out_present (which may be NULL); those of other
+/* Reads the rows of `overlap` from the table, and adds those that are there to *out_present; those of other
  * content are conflicts. */
 static int compare(struct ingest *in, const struct ingest_rows *rows, const struct ranges *overlap,
                    struct ranges *out_present, struct err *e)
@@ -114,8 +114,7 @@ static int compare(struct ingest *in, const struct ingest_rows *rows, const stru
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
 		int64_t seq = pg_int(found, i, 0) - ingest_row_id(in, 0);
 		size_t row = ingest_find(rows, in->batch, seq);
-		if (out_present)
-			rc = ranges_add(out_present, seq, seq, e);
+		rc = ranges_add(out_present, seq, seq, e);
 		if (!rc && !rows->same(in, row, found, i))
 			rc = conflict(in, rows, row, e);
 	}
@@ -398,20 +397,28 @@ static int check_aside(struct ingest *in, const struct ingest_rows *rows, struct
 	return rc;
 }
 
-static int check_overlap(struct ingest *in, const struct ingest_rows *rows, struct err *e)
+/* Rows under whose seqs some are held. Those that are in no table, since somebody has changed the ranges or the table by hand, are
+ * as good as fresh. */
+static int check_overlap(struct ingest *in, const struct ingest_rows *rows, struct ranges *fresh, struct err *e)
 {
 	const struct ingest_stream *stream = &in->streams[rows->stream];
-	struct ranges overlap = {0}, matched = {0}, doubtful = {0};
+	struct ranges overlap = {0}, matched = {0}, doubtful = {0}, present = {0}, absent = {0};
 	int rc = ranges_intersect(&overlap, &stream->given, &stream->held, e);
 	if (!rc && overlap.count && !in->batch->compare)
 		rc = match_stretches(in, rows, &matched, e);
 	if (!rc)
 		rc = ranges_subtract(&doubtful, &overlap, &matched, e);
 	if (!rc && doubtful.count)
-		rc = compare(in, rows, &doubtful, NULL, e);
+		rc = compare(in, rows, &doubtful, &present, e);
+	if (!rc)
+		rc = ranges_subtract(&absent, &doubtful, &present, e);
+	if (!rc)
+		rc = ranges_add_all(fresh, &absent, e);
 	ranges_free(&overlap);
 	ranges_free(&matched);
 	ranges_free(&doubtful);
+	ranges_free(&present);
+	ranges_free(&absent);
 	return rc;
 }
 
@@ -545,9 +552,9 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 	if (!rc)
 		rc = check_expired(in, rows, e);
 	if (!rc)
-		rc = expire_old(in, rows, &fresh, e);
+		rc = check_overlap(in, rows, &fresh, e);
 	if (!rc)
-		rc = check_overlap(in, rows, e);
+		rc = expire_old(in, rows, &fresh, e);
 	if (!rc)
 		rc = add_proofs(in, rows, e);
 	if (!rc && fresh.count && (in->batch->moved || in->moved_from))

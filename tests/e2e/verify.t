@@ -203,6 +203,27 @@ check
 is "$? $(finds points altered | grep -c .)" "23 1" "… and finds what is altered in both"
 sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = $base + 8"
 
+# ---- stretches and ranges that somebody has lengthened by hand, before there are rows for them, and ranges that are shorter
+check
+is $? 0 "all as it was"
+for stream in points events; do
+	last=$(lite car "SELECT max(seq) FROM $stream")
+	one="WHERE stream = '$stream' AND first_seq = (SELECT max(first_seq) FROM alzy.stretches WHERE stream = '$stream')"
+	stretch=$(sql "UPDATE alzy.stretches SET last_seq = last_seq + 10 $one RETURNING first_seq || '-' || last_seq")
+	check
+	is "$? $(finds $stream altered)" "23 $stretch" "check finds a stretch of $stream that is longer"
+	sql "UPDATE alzy.stretches SET last_seq = last_seq - 10 $one"
+	sql "UPDATE alzy.stores SET ${stream}_held = ${stream}_held + int8multirange(int8range($last + 1, $last + 11))"
+	check
+	is "$? $(finds $stream lost)" "23 $((last + 1))-$((last + 10))" "… a range"
+	sql "UPDATE alzy.stores SET ${stream}_held = ${stream}_held - int8multirange(int8range($last - 1, $last + 11))"
+	check
+	is "$? $(finds $stream unknown)" "23 $((last - 1))-$last" "… and one that is shorter"
+	sql "UPDATE alzy.stores SET ${stream}_held = ${stream}_held + int8multirange(int8range($last - 1, $last + 1))"
+done
+check
+is $? 0 "all as it was"
+
 # ---- rejected rows: a rule of somebody's own
 sql "ALTER TABLE alzy.points ADD CONSTRAINT not_there CHECK (lat <> 3) NOT VALID;
 	ALTER TABLE public.events ADD CONSTRAINT not_this CHECK (event_type <> 'secret') NOT VALID"

@@ -723,6 +723,31 @@ static void rows_that_the_ranges_have_forgotten_are_held_again(void **state)
 	}
 }
 
+/* Somebody has lengthened the ranges by hand: what they say to be held, and no table has, is taken when it comes. */
+static void rows_that_only_the_ranges_have_are_taken(void **state)
+{
+	(void)state;
+	struct unit unit = rig_unit();
+	struct batch batch = rig_batch(&unit, 1, 30);
+	rig_add_event(&batch, 1, "one", NULL, "");
+	struct receipt receipt = rig_exchange(&unit, &batch);
+	receipt_free(&receipt);
+	rig_ask("UPDATE alzy.stores SET points_held = '{[1,41)}', events_held = '{[1,4)}' WHERE store_id = $1::uuid "
+	        "RETURNING 1",
+	        unit.store_id);
+	batch = rig_batch(&unit, 21, 30);
+	rig_add_event(&batch, 2, "two", NULL, "");
+	receipt = rig_exchange(&unit, &batch);
+	assert_ranges(receipt.streams[STREAM_POINTS].confirmed, "21-50");
+	assert_ranges(receipt.streams[STREAM_POINTS].conflicts, "none");
+	assert_int_equal(receipt.streams[STREAM_POINTS].fresh, 20);
+	assert_ranges(receipt.streams[STREAM_EVENTS].confirmed, "2");
+	receipt_free(&receipt);
+	assert_string_equal(points_of(&unit), "50");
+	assert_string_equal(events_of(&unit), "2");
+	assert_string_equal(stretches_of(&unit), "events 1 1, events 2 2, points 1 30, points 31 50");
+}
+
 /* What refuses everything is at fault itself, and no row is. */
 static void a_broken_table_rejects_nothing(void **state)
 {
@@ -1632,6 +1657,7 @@ int main(void)
 		cmocka_unit_test(a_refused_change_leaves_the_session_as_it_is),
 		cmocka_unit_test(events_that_a_trigger_passes_over_are_refused),
 		cmocka_unit_test(rows_that_the_ranges_have_forgotten_are_held_again),
+		cmocka_unit_test(rows_that_only_the_ranges_have_are_taken),
 		cmocka_unit_test(a_broken_table_rejects_nothing),
 		cmocka_unit_test(a_store_in_pieces_gets_on),
 		cmocka_unit_test(rows_in_pieces_are_found_again_as_quickly_as_they_are_taken),
