@@ -208,6 +208,21 @@ static void end(struct run *run)
 	buffer_free(&run->answer);
 }
 
+void engine_report_add(struct engine_report *sum, const struct engine_report *one)
+{
+	sum->points += one->points;
+	sum->events += one->events;
+	sum->sessions += one->sessions;
+	sum->batches += one->batches;
+	sum->bytes_sent += one->bytes_sent;
+	sum->bytes_received += one->bytes_received;
+	sum->rejected += one->rejected;
+	sum->renamed += one->renamed;
+	sum->remaining = one->remaining;
+	sum->held_points = one->held_points;
+	sum->held_events = one->held_events;
+}
+
 int engine_run(struct store *store, const struct key_pair *keys, struct carrier *carrier,
                const struct engine_options *options, struct engine_report *report, struct err *e)
 {

@@ -49,6 +49,9 @@ struct engine_options {
 	const volatile bool *stop; /* set by a signal: ends after the exchange under way; NULL: never */
 };
 
+/* Adds what one run has sent to what those before have. */
+void engine_report_add(struct engine_report *sum, const struct engine_report *one);
+
 /* Sends all that is unsent, of each identity of the store the oldest first, one batch after the other, with the next
  * one being made while the centre works. Rows that are recorded meanwhile are sent too, within bounds: a run always
  * ends. When nothing is unsent no batch is sent, but see `ask`, and events that wait for the time are asked for it:

@@ -15,7 +15,7 @@ static int reach_by(const char *url, struct store *store, const struct key_pair 
 	/* A proof that fails is asked for again by the next receipt: what was sent is no less sent. */
 	struct err unproved;
 	if (!rc && report->verify_ms)
-		engine_prove(store, keys, carrier, report->verify_ms, report->proof, &unproved);
+		engine_prove(store, keys, carrier, options, report, &unproved);
 	carrier->close(carrier);
 	return rc;
 }

@@ -33,8 +33,9 @@ static int count_common(const struct ranges *sent, const struct ranges *said, in
 
 /* What became of one stream of the batch. */
 struct counts {
-	int64_t accounted; /* for with the content that was sent */
-	int64_t rejected, conflicts;
+	int64_t accounted; /* for with the content that was sent … */
+	int64_t rejected;  /* … these by keeping them aside */
+	int64_t conflicts;
 };
 
 static int count_stream(const struct parcel *parcel, enum stream stream, const struct receipt *receipt,
@@ -45,8 +46,10 @@ static int count_stream(const struct parcel *parcel, enum stream stream, const s
 	int rc = count_common(&parcel->sent[stream], &said->confirmed, &out->accounted, e);
 	if (!rc)
 		rc = count_common(&parcel->sent[stream], &said->conflicts, &out->conflicts, e);
+	/* A row that conflicts is not accounted for, also when it is kept aside. */
 	for (size_t i = 0; i < said->rejected_count && !rc; i++)
-		rc = ranges_add(&rejected, said->rejected[i].seq, said->rejected[i].seq, e);
+		if (ranges_contain(&said->confirmed, said->rejected[i].seq))
+			rc = ranges_add(&rejected, said->rejected[i].seq, said->rejected[i].seq, e);
 	if (!rc)
 		rc = count_common(&parcel->sent[stream], &rejected, &out->rejected, e);
 	ranges_free(&rejected);
@@ -94,9 +97,7 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 		report->rejected += counts[s].rejected;
 		/* Those that are sent again keep their names, whatever the centre has under them. */
 		report->renamed += run->options->again ? 0 : counts[s].conflicts;
-		/* A row that conflicts is not accounted for, also when it is kept aside. */
-		*(s == STREAM_POINTS ? &report->points : &report->events) +=
-			counts[s].accounted - (counts[s].rejected < counts[s].accounted ? counts[s].rejected : counts[s].accounted);
+		*(s == STREAM_POINTS ? &report->points : &report->events) += counts[s].accounted - counts[s].rejected;
 	}
 	if ((receipt->streams[STREAM_POINTS].left || receipt->streams[STREAM_EVENTS].left) && told == sessions)
 		return err_set(

@@ -237,48 +237,6 @@ int engine_verify(struct store *store, const struct identity *identity, const st
 	return rc;
 }
 
-/* ---- for the centre --------------------------------------------------------------------------------------------- */
-
-static int prove_identity(struct store *store, const struct identity *identity, const struct key_pair *keys,
-                          struct carrier *carrier, int64_t asked_ms, char out[VERIFY_SENTENCE_TEXT], struct err *e)
-{
-	struct verify_report found = {0}, told = {0};
-	struct asking asking = {.store = store, .identity = identity, .keys = keys, .carrier = carrier, .report = &told};
-	struct question_proof *proof = &asking.question.proof;
-	struct answer answer = {0};
-	int rc = engine_verify(store, identity, keys, carrier, &found, e);
-	if (!rc)
-		rc = begin(&asking, e);
-	if (!rc) {
-		proof->asked_ms = asked_ms;
-		snprintf(proof->outcome, sizeof proof->outcome, "%s", verify_outcome(found.results));
-		verify_sentence(found.results, proof->sentence);
-		rc = ask(&asking, &answer, e);
-	}
-	if (!rc && identity->present)
-		memcpy(out, proof->sentence, sizeof proof->sentence);
-	answer_free(&answer);
-	question_free(&asking.question);
-	verify_report_free(&found);
-	return rc;
-}
-
-int engine_prove(struct store *store, const struct key_pair *keys, struct carrier *carrier, int64_t asked_ms,
-                 char out[VERIFY_SENTENCE_TEXT], struct err *e)
-{
-	struct identity *all;
-	size_t count;
-	out[0] = '\0';
-	int rc = identities_read(store, &all, &count, e);
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < count && !rc; i++)
-		if (all[i].present || all[i].streams[STREAM_POINTS].last || all[i].streams[STREAM_EVENTS].last)
-			rc = prove_identity(store, &all[i], keys, carrier, asked_ms, out, e);
-	identities_free(all, count);
-	return rc;
-}
-
 /* ---- repair ---------------------------------------------------------------------------------------------------- */
 
 /* Rows of which the centre says too much: what is missing or lost, and what differs, for its stretch is no proof any more. */
@@ -362,4 +320,100 @@ int engine_repair(struct store *store, const struct identity *identity, const st
 	for (int s = 0; s < STREAM_COUNT; s++)
 		ranges_free(&again[s]);
 	return rc;
+}
+
+/* ---- for the centre --------------------------------------------------------------------------------------------- */
+
+/* A proof for whoever has asked for it at the centre. */
+struct proving {
+	struct store *store;
+	const struct key_pair *keys;
+	struct carrier *carrier;
+	const struct engine_options *options;
+	struct engine_report *report;
+	bool heals;  /* what the centre has lost is sent again first … */
+	bool healed; /* … and was */
+};
+
+static int tell(const struct proving *p, const struct identity *identity, const struct verify_report *found,
+                struct err *e)
+{
+	struct verify_report told = {0};
+	struct asking asking = {
+		.store = p->store, .identity = identity, .keys = p->keys, .carrier = p->carrier, .report = &told};
+	struct question_proof *proof = &asking.question.proof;
+	struct answer answer = {0};
+	int rc = begin(&asking, e);
+	if (!rc) {
+		proof->asked_ms = p->report->verify_ms;
+		snprintf(proof->outcome, sizeof proof->outcome, "%s", verify_outcome(found->results));
+		verify_sentence(found->results, proof->sentence);
+		rc = ask(&asking, &answer, e);
+	}
+	if (!rc && identity->present)
+		memcpy(p->report->proof, proof->sentence, sizeof proof->sentence);
+	answer_free(&answer);
+	question_free(&asking.question);
+	return rc;
+}
+
+/* Whoever asks for a proof wants the rows, and may be far from this unit. What differs is for people to decide. What can't be done
+ * is seen when it is proved anew. */
+static bool heal(const struct proving *p, const struct identity *identity, struct verify_report *found)
+{
+	struct engine_options options = {.batch_points = p->options->batch_points, .stop = p->options->stop};
+	struct engine_report sent = {0};
+	bool lost = false;
+	for (int s = 0; s < STREAM_COUNT; s++)
+		lost = lost || found->results[s].fates[VERIFY_MISSING].count || found->results[s].fates[VERIFY_LOST].count;
+	if (!lost)
+		return false;
+	for (int s = 0; s < STREAM_COUNT; s++)
+		ranges_free(&found->results[s].fates[VERIFY_DIFFERING]);
+	engine_repair(p->store, identity, p->keys, p->carrier, found, &options, &sent, NULL);
+	engine_report_add(p->report, &sent);
+	return true;
+}
+
+static int prove_identity(struct proving *p, const struct identity *identity, struct err *e)
+{
+	struct verify_report found = {0};
+	int rc = engine_verify(p->store, identity, p->keys, p->carrier, &found, e);
+	if (!rc && p->heals && heal(p, identity, &found))
+		p->healed = true;
+	else if (!rc)
+		rc = tell(p, identity, &found, e);
+	verify_report_free(&found);
+	return rc;
+}
+
+static int prove_all(struct proving *p, struct err *e)
+{
+	struct identity *all;
+	size_t count;
+	int rc = identities_read(p->store, &all, &count, e);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < count && !rc; i++)
+		if (all[i].present || all[i].streams[STREAM_POINTS].last || all[i].streams[STREAM_EVENTS].last)
+			rc = prove_identity(p, &all[i], e);
+	identities_free(all, count);
+	return rc;
+}
+
+int engine_prove(struct store *store, const struct key_pair *keys, struct carrier *carrier,
+                 const struct engine_options *options, struct engine_report *report, struct err *e)
+{
+	struct proving p = {
+		.store = store, .keys = keys, .carrier = carrier, .options = options, .report = report, .heals = true};
+	struct engine_options rest = {.batch_points = options->batch_points, .stop = options->stop};
+	struct engine_report sent;
+	int rc = prove_all(&p, e);
+	if (rc || !p.healed)
+		return rc;
+	/* By what the centre says then, there may be more that it lacks. */
+	rc = engine_run(store, keys, carrier, &rest, &sent, e);
+	engine_report_add(report, &sent);
+	p.heals = false;
+	return rc ? rc : prove_all(&p, e);
 }

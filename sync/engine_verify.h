@@ -24,10 +24,12 @@ void verify_report_free(struct verify_report *report); /* leaves it zeroed */
 int engine_verify(struct store *store, const struct identity *identity, const struct key_pair *keys,
                   struct carrier *carrier, struct verify_report *report, struct err *e);
 
-/* The centre has asked for a proof: proves what it holds of each identity that has rows, and tells it what came of
- * that. `out` is the sentence about the present identity; "" when it did not get so far. asked_ms is of the receipt. */
-int engine_prove(struct store *store, const struct key_pair *keys, struct carrier *carrier, int64_t asked_ms,
-                 char out[VERIFY_SENTENCE_TEXT], struct err *e);
+/* The centre has asked for a proof (report->verify_ms): proves what it holds of each identity that has rows, and tells it
+ * what came of that. What it had once and has lost is sent again before, as by engine_repair; but nothing is that it has
+ * with other content. report->proof is the sentence about the present identity, when it got so far; what was sent is added
+ * to *report. */
+int engine_prove(struct store *store, const struct key_pair *keys, struct carrier *carrier,
+                 const struct engine_options *options, struct engine_report *report, struct err *e);
 
 /* Sends again what `found` names as missing or differing, with all that is unsent: first the centre makes its ranges
  * true, then it takes what it does not have. A row that it has with other content stays as it is, and the unit's is

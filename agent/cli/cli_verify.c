@@ -73,14 +73,6 @@ static int list_proofs(struct cli *cli, struct verifying *out, struct err *e)
 	return rc;
 }
 
-static void add_report(struct engine_report *sum, const struct engine_report *one)
-{
-	sum->points += one->points;
-	sum->events += one->events;
-	sum->bytes_sent += one->bytes_sent;
-	sum->bytes_received += one->bytes_received;
-}
-
 struct at_work {
 	struct cli *cli;
 	const struct key_pair *keys;
@@ -103,7 +95,7 @@ static int send_unsent(struct at_work *w, struct err *e)
 	struct engine_options options = {.batch_points = w->cli->conf.batch_points};
 	struct engine_report sent;
 	int rc = engine_run(w->cli->store, w->keys, w->carrier, &options, &sent, e);
-	add_report(&w->out->sent, &sent);
+	engine_report_add(&w->out->sent, &sent);
 	return rc;
 }
 
@@ -120,7 +112,7 @@ static int repair_all(struct at_work *w, struct err *e)
 		                   named(&proof->report, VERIFY_DIFFERING)))
 			continue;
 		rc = engine_repair(w->cli->store, &proof->identity, w->keys, w->carrier, &proof->report, &options, &sent, e);
-		add_report(&out->sent, &sent);
+		engine_report_add(&out->sent, &sent);
 		out->repaired = true;
 	}
 	return rc;

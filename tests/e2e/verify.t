@@ -293,6 +293,20 @@ ok "… until the unit" on car sync
 proofs --show
 is "$? $(proof outcome)" "0 whole" "… has proved it"
 refuses "only those that there are" 4 'no store of device 99' central verify --device 99
+# … by a centre that has lost rows
+sql "UPDATE alzy.points SET lat = lat + 1 WHERE id = ($number::bigint << 40) + $altered_seq;
+	DELETE FROM alzy.points WHERE id BETWEEN ($number::bigint << 40) + 20 AND ($number::bigint << 40) + 30;
+	DELETE FROM public.events WHERE event_id = ($number::bigint << 40) + 2"
+refuses "rows are gone" 23 '11 points \(20-30\): said to be held, and in no table' central verify --device 1
+said=$(on car sync --json)
+is "$(json points <<<"$said") $(json events <<<"$said") $(json remaining <<<"$said")" "11 1 0" "their unit sends them again by itself"
+refuses "… and proves it; what differs is for people" 23 "by its unit, .*: differing points $altered_seq\$" central verify --device 1 --show
+sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = ($number::bigint << 40) + $altered_seq"
+is "$(sql "SELECT count(*) FROM alzy.rejected WHERE code = 'conflict'")" 0 "… and nothing of it is kept aside"
+on car verify >/dev/null
+central verify --device 1 >/dev/null
+on car sync >/dev/null
+ok "all is well again" central check
 # … an answer that was changed on its way
 proxy=$(free_port)
 mkdir "$SCRATCH/proxy"
