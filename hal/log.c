@@ -1,5 +1,7 @@
 #include "hal/log.h"
 
+#include "hal/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -26,10 +28,9 @@ static void write_line(enum log_level level, const char *fmt, va_list args)
 	int head =
 		on_terminal ? snprintf(line, sizeof line, "%s: ", program) : snprintf(line, sizeof line, "<%d>", (int)level);
 	vsnprintf(line + head, sizeof line - (size_t)head, fmt, args);
-	/* A line break inside a message would make the rest a line of its own, without a level. */
-	for (char *c = line; *c; c++)
-		if (*c == '\n')
-			*c = ' ';
+	/* Messages name what others have written: a line break in it would make the rest a line of its own, with a level of its
+	 * own. */
+	utf8_line(line, ' ', line, sizeof line);
 	fprintf(stderr, "%s\n", line);
 	errno = saved;
 }

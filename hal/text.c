@@ -1,6 +1,7 @@
 #include "hal/text.h"
 
 #include "hal/rows.h"
+#include "hal/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,6 +76,11 @@ const char *text_time(int64_t time_ms, char out[SHORT_TEXT])
 	time_format(time_ms, full);
 	snprintf(out, SHORT_TEXT, "%.10s %.8s UTC", full, full + 11);
 	return out;
+}
+
+const char *text_shown(const char *text, char out[SHOWN_TEXT])
+{
+	return utf8_line(text, '?', out, SHOWN_TEXT);
 }
 
 int text_check(const char *what, const char *text, size_t size, struct err *e)

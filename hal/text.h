@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SHORT_TEXT = 64 };
+enum { SHORT_TEXT = 64, SHOWN_TEXT = 1100 };
 
 /* A scaled integer with exactly `digits` decimals (0 to 9): (-254518370, 7) → "-25.4518370". */
 const char *text_decimal(int64_t scaled, int digits, char out[SHORT_TEXT]);
@@ -27,6 +27,9 @@ const char *text_counted(int64_t count, const char *what, char out[SHORT_TEXT]);
 
 /* "2026-11-21 23:58:57 UTC" */
 const char *text_time(int64_t time_ms, char out[SHORT_TEXT]);
+
+/* A text that somebody else has written, on one line, and without what could steer a terminal (utf8_line). */
+const char *text_shown(const char *text, char out[SHOWN_TEXT]);
 
 /* Whether `text` can be a name or a note: not empty, shorter than `size` bytes, without control characters (that it is
  * UTF-8 is for the store to check). ERR_INVALID names `what`. */

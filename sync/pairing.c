@@ -16,8 +16,7 @@ static bool is_unreserved(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
 }
 
-/* An address that a carrier can put a path behind: no query, no name and password, nothing that needs quoting. */
-static int check_url(const char *url, struct err *e)
+int pairing_check_url(const char *url, struct err *e)
 {
 	static const char *const schemes[] = {"https://", "http://"};
 	const char *host = NULL;
@@ -25,10 +24,10 @@ static int check_url(const char *url, struct err *e)
 		if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
 			host = url + strlen(schemes[i]);
 	if (!host || !*host || strchr("/:", *host))
-		return err_set(e, ERR_INVALID, "the link's url is not of the form https://HOST or http://HOST");
+		return err_set(e, ERR_INVALID, "the url of the centre is not of the form https://HOST or http://HOST");
 	for (const char *c = host; *c; c++)
 		if (!is_unreserved(*c) && !strchr("/:[]%", *c))
-			return err_set(e, ERR_INVALID, "the link's url has the character 0x%02x, which no address has",
+			return err_set(e, ERR_INVALID, "the url of the centre has the character 0x%02x, which no address has",
 			               (unsigned)(uint8_t)*c);
 	return 0;
 }
@@ -46,7 +45,7 @@ int pairing_link_format(const struct pairing_link *link, char out[PAIRING_LINK_T
 	char text[sizeof encoded + PAIRING_LINK_TEXT];
 	snprintf(url, sizeof url, "%s", link->url);
 	cut_slashes(url);
-	int rc = check_url(url, e);
+	int rc = pairing_check_url(url, e);
 	if (rc)
 		return rc;
 	size_t at = 0;
@@ -87,7 +86,7 @@ static int parse_url(const char *text, size_t length, struct pairing_link *out, 
 	}
 	out->url[n] = '\0';
 	cut_slashes(out->url);
-	return check_url(out->url, e);
+	return pairing_check_url(out->url, e);
 }
 
 static int parse_key(const char *text, size_t length, struct pairing_link *out, struct err *e)

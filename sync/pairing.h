@@ -19,6 +19,11 @@ struct pairing_link {
 	uint8_t centre_key[KEY_PUBLIC];
 	uint8_t token[PAIRING_TOKEN];
 };
+
+/* An address that a carrier can put a path behind: http:// or https:// and a host, maybe a port and a path; no query, no name and
+ * password, nothing that needs quoting. Else ERR_INVALID. */
+int pairing_check_url(const char *url, struct err *e);
+
 /* ERR_LIMIT when the address is too long. */
 int pairing_link_format(const struct pairing_link *link, char out[PAIRING_LINK_TEXT], struct err *e);
 /* ERR_INVALID says which part is wrong; surrounding white space is ignored. */

@@ -2,6 +2,7 @@
 
 #include "sync/batch.h"
 #include "sync/document.h"
+#include "sync/pairing.h"
 #include "sync/reference.h"
 
 #include <inttypes.h>
@@ -403,8 +404,8 @@ static int get_device(const cJSON *root, struct receipt *out, struct err *e)
 static int get_announcements(const cJSON *root, struct receipt *out, struct err *e)
 {
 	int rc = document_get_text_or_empty(root, "url", out->url, sizeof out->url, e);
-	if (!rc && out->url[0] && strncmp(out->url, "https://", 8) && strncmp(out->url, "http://", 7))
-		rc = err_set(e, ERR_INVALID, "\"url\": \"%.60s\" is no address of a centre", out->url);
+	if (!rc && out->url[0])
+		rc = pairing_check_url(out->url, e);
 	out->announces_key = cJSON_GetObjectItemCaseSensitive(root, "centre_key") != NULL;
 	if (!rc && out->announces_key)
 		rc = json_get_hex(root, "centre_key", out->centre_key, sizeof out->centre_key, e);

@@ -135,7 +135,9 @@ static int print_centre(const struct cli *cli, const struct store_centre *centre
                         int64_t device_before, bool json, struct err *e)
 {
 	if (!json) {
-		printf("paired with %s as device %" PRId64 " (%s)\n", centre->url, centre->device_id, centre->device_name);
+		char shown[SHOWN_TEXT];
+		printf("paired with %s as device %" PRId64 " (%s)\n", centre->url, centre->device_id,
+		       text_shown(centre->device_name, shown));
 		return strcmp(before, store_id(cli->store)) ? print_left(cli->store, device_before, e) : 0;
 	}
 	cJSON *object = cJSON_CreateObject();

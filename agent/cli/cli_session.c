@@ -328,7 +328,7 @@ static void print_show_text(const struct shown *shown)
 {
 	const struct session *s = &shown->session;
 	const struct session_content *content = &shown->content;
-	char a[SHORT_TEXT], b[SHORT_TEXT];
+	char a[SHORT_TEXT], b[SHORT_TEXT], name[SHOWN_TEXT];
 	printf("Session      %s\n", s->session_id);
 	printf("Status       %s\n", session_status_name(s->status));
 	printf("Started      %s, %s\n", time_text(s, s->started_at_ms, a), text_age(s->started_at_ms, shown->now_ms, b));
@@ -337,8 +337,8 @@ static void print_show_text(const struct shown *shown)
 	if (s->guessed)
 		puts("             ? is a guess, by a clock that nobody has set: it is corrected once the time is known");
 	printf("Duration     %s\n", text_duration(duration_ms(s, shown->now_ms), a));
-	printf("User         %s\n", or_none(s->user_id));
-	printf("Machine      %s\n", or_none(s->machine_id));
+	printf("User         %s\n", text_shown(or_none(s->user_id), name));
+	printf("Machine      %s\n", text_shown(or_none(s->machine_id), name));
 	printf("Application  %s\n", or_none(application_text(s, a)));
 	printf("Points       %" PRId64 "\n", content->points);
 	if (content->points)

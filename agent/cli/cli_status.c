@@ -351,12 +351,13 @@ static void print_inputs(const struct status *s, FILE *out)
 
 static void print_head(struct store *store, const struct status *s)
 {
-	char age[SHORT_TEXT];
+	char age[SHORT_TEXT], shown[SHOWN_TEXT];
 	printf("Store     %s\n          %s\n", store_path(store), store_id(store));
 	if (store_frozen(store))
 		printf("          on a read-only file system: read as it lies\n");
 	if (s->paired)
-		printf("Device    %" PRId64 " %s, paired with %s\n", s->centre.device_id, s->centre.device_name, s->centre.url);
+		printf("Device    %" PRId64 " %s, paired with %s\n", s->centre.device_id,
+		       text_shown(s->centre.device_name, shown), s->centre.url);
 	if (s->paired && *s->centre.next_url)
 		printf("          which announces %s\n", s->centre.next_url);
 	if (!s->paired)
@@ -414,7 +415,7 @@ static void print_session_line(const struct status *s)
 {
 	const struct session *session = &s->keeping.session;
 	const char *why = keeping_why_not(&s->keeping);
-	char age[SHORT_TEXT];
+	char age[SHORT_TEXT], shown[SHOWN_TEXT];
 	if (!s->keeping.open) {
 		printf("Session   none open%s%s\n", why ? "; " : "", why ? why : "");
 		return;
@@ -424,9 +425,9 @@ static void print_session_line(const struct status *s)
 	if (session->guessed)
 		printf(" (a guess, until the time is known)");
 	if (*session->user_id)
-		printf(", user %s", session->user_id);
+		printf(", user %s", text_shown(session->user_id, shown));
 	if (*session->machine_id)
-		printf(", machine %s", session->machine_id);
+		printf(", machine %s", text_shown(session->machine_id, shown));
 	if (session->application_id)
 		printf(", application %" PRId64, session->application_id);
 	printf("\n          %s\n", session->session_id);
@@ -450,7 +451,7 @@ static void print_verdicts(const struct live_facts *live, const char *label, int
 
 static void print_tail(const struct status *s)
 {
-	char a[SHORT_TEXT], b[SHORT_TEXT], c[SHORT_TEXT];
+	char a[SHORT_TEXT], b[SHORT_TEXT], c[SHORT_TEXT], shown[SHOWN_TEXT];
 	printf("Recorded  %s, %s", text_counted(s->last_seq[STREAM_POINTS], "point", a),
 	       text_counted(s->last_seq[STREAM_EVENTS], "event", b));
 	if (s->running && s->live.waiting_points)
@@ -480,7 +481,7 @@ static void print_tail(const struct status *s)
 			"Stopped   this unit is %s at the centre: it records, and sends nothing until the centre lets it back in\n",
 			s->centre.standing);
 	if (s->paired && *s->centre.refusal)
-		printf("Refused   %s\n", s->centre.refusal);
+		printf("Refused   %s\n", text_shown(s->centre.refusal, shown));
 	if (s->free_bytes >= 0)
 		printf("Space     %s free", text_size(s->free_bytes, a));
 	if (s->days_left > 3650)

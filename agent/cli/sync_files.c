@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOWN_TEXT = 256 };
-
 struct count {
 	const char *name;
 	int64_t value;

@@ -76,8 +76,9 @@ static void tell_proof(const struct pg_result *found, size_t row, cJSON *json)
 		cJSON_AddItemToArray(json, object);
 		return;
 	}
+	char sentence[SHOWN_TEXT];
 	if (*proved)
-		printf("store %s, by its unit, %s: %s\n", store, proved, pg_text(found, row, 4));
+		printf("store %s, by its unit, %s: %s\n", store, proved, text_shown(pg_text(found, row, 4), sentence));
 	if (open)
 		printf("store %s: its unit is asked since %s, and answers when it calls next over a network\n", store, asked);
 }

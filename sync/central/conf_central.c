@@ -1,6 +1,7 @@
 #include "sync/central/conf_central.h"
 
 #include "sync/central/addresses.h"
+#include "sync/pairing.h"
 
 #include <string.h>
 
@@ -52,7 +53,7 @@ static int check_url(const char *value, struct err *e)
 			port[port_length] = '\0';
 		}
 		good = is_host(host, colon ? (size_t)(colon - host) : authority) && port_length < sizeof port &&
-		       is_port(port) && !value[strcspn(value, "?# \"<>\\")] && value[strlen(value) - 1] != '/';
+		       is_port(port) && !pairing_check_url(value, NULL) && value[strlen(value) - 1] != '/';
 	}
 	if (good)
 		return 0;

@@ -1,6 +1,7 @@
 /* How a device stands at the centre: each verb is a row of the table below. The unit learns it from its next receipt. */
 #include "hal/args.h"
 #include "hal/rows.h"
+#include "hal/text.h"
 #include "sync/central/central_common.h"
 #include "sync/central/verbs.h"
 
@@ -78,8 +79,9 @@ static int change_device(struct pg *pg, const struct change *c, const char *id, 
 
 static void report(int64_t id, const char *name, const struct change *c, bool json)
 {
+	char shown[SHOWN_TEXT];
 	if (!json) {
-		printf("device %" PRId64 " (%s) %s\n", id, name, c->says);
+		printf("device %" PRId64 " (%s) %s\n", id, text_shown(name, shown), c->says);
 		return;
 	}
 	cJSON *object = cJSON_CreateObject();

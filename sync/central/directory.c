@@ -3,6 +3,7 @@
 #include "hal/args.h"
 #include "hal/json.h"
 #include "hal/rows.h"
+#include "hal/text.h"
 #include "sync/central/central_common.h"
 #include "sync/central/json_table.h"
 #include "sync/central/verbs.h"
@@ -417,7 +418,7 @@ static int query_json(struct pg *pg, const char *sql, cJSON **out, struct err *e
 static int list(int argc, char **argv, const struct listing *l, struct err *e)
 {
 	bool json = false, help;
-	char verb[64];
+	char verb[64], note[SHOWN_TEXT];
 	const struct arg args[] = {{"--json", ARG_FLAG, &json, NULL, "print one JSON array", false, NULL}};
 	snprintf(verb, sizeof verb, "alzy-central %s", l->verb);
 	int rc = args_read(argc, argv, verb, l->summary, args, 1, NULL, &help, e);
@@ -441,7 +442,7 @@ static int list(int argc, char **argv, const struct listing *l, struct err *e)
 	else if (!rc)
 		rc = json_table_print(rows, e);
 	for (size_t i = 0; !rc && i < pg_rows(notes); i++)
-		puts(pg_text(notes, i, 0));
+		puts(text_shown(pg_text(notes, i, 0), note));
 	pg_result_free(notes);
 	cJSON_Delete(rows);
 	return rc;

@@ -21,8 +21,7 @@
 
 enum {
 	FILES_MAX = 100000, /* in one folder */
-	SHOWN_TEXT = 512,
-	BUSY_TRIES = 20, /* each has waited for a second already */
+	BUSY_TRIES = 20,    /* each has waited for a second already */
 };
 
 static const char batch_suffix[] = ".batch", receipt_suffix[] = ".receipt";

@@ -181,7 +181,8 @@ static void print_json(const struct pg_result *journey, const struct summary *su
 
 static void print_line(const char *word, const char *text)
 {
-	printf("%-12s %s\n", word, *text ? text : "none named");
+	char shown[SHOWN_TEXT];
+	printf("%-12s %s\n", word, *text ? text_shown(text, shown) : "none named");
 }
 
 static void print_text(const struct pg_result *journey, const struct summary *summary)

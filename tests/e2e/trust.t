@@ -280,5 +280,33 @@ on away event moving >"$SCRATCH/said"
 ok "… is tried" on away sync
 is "$(url_of away url) $(url_of away next_url)" "http://127.0.0.1:$proxy null" "… and is the centre's address once a receipt has come by it"
 like "$(cat "$SCRATCH/kept/$(last_kept).request" | head -n 3 | tr -d '\r')" "^Host: 127.0.0.1:$proxy" "… where it sends"
+
+# ---- texts that would steer the terminal of whoever reads them, or pass for a line of the log
+harmless() { # DESCRIPTION COMMAND…: names what it is about, and shows none of that
+	"${@:2}" >"$SCRATCH/said" 2>&1
+	grep -q 'evil' "$SCRATCH/said" && ! grep -q $'[\033\007\177]\|\302\233\|^<2>' "$SCRATCH/said"
+	tap $? "$1" || diag "$(cat -v "$SCRATCH/said")"
+}
+evil="E'evil\\033[31m\\007\\177\\u009b\\n<2>word'"
+number=$(central device list --json | perl -MJSON::PP -0777 -ne 'print map { $_->{id} } grep { $_->{name} eq "away" } @{decode_json($_)}')
+on away session start >"$SCRATCH/said"
+sql "UPDATE alzy.devices SET name = $evil WHERE id = $number;
+	UPDATE alzy.stores SET forked_from = store_id, forked_because = $evil, proof = $evil, proof_at = now(), proof_outcome = 'differs' WHERE device_id = $number"
+ok "a device of an evil name syncs" on away sync
+session=$(lite away 'SELECT session_id FROM sessions LIMIT 1')
+sql "INSERT INTO public.organizations (organization_name) VALUES ('o');
+	INSERT INTO public.users (user_id, organization_id) SELECT $evil, max(organization_id) FROM public.organizations;
+	UPDATE public.sessions SET user_id = $evil WHERE session_id = '$session'"
+ok "… and gets an evil person" on away sync
+harmless "the unit's status shows it without harm" on away status
+harmless "… and its session" on away session show "$session"
+for verb in status "session show $session" "verify --device $number" "device list" "device deactivate $number" "device activate $number"; do
+	harmless "alzy-central $verb does" central $verb
+done
+sql "CREATE FUNCTION public.evil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION USING MESSAGE = $evil, ERRCODE = '53000'; END \$\$;
+	CREATE TRIGGER evil BEFORE UPDATE ON alzy.stores EXECUTE FUNCTION public.evil()"
+refuses "the centre's database can't take a batch" 16 503 on away sync
+harmless "… which the log says without harm" log_of central
+sql 'DROP TRIGGER evil ON alzy.stores'
 is "$(grep -c "$(cut -d' ' -f2 "$SCRATCH/revoked.key")" "$SCRATCH"/*.log | grep -vc ':0$')" 0 "no key is in a log"
 done_testing

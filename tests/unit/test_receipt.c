@@ -245,6 +245,8 @@ static const struct spoilt spoilt[] = {
 	{"}]}}", "}]},\"standing\":1}", -ERR_INVALID},
 	{"}]}}", "}]},\"url\":\"https://next\"}", 0},
 	{"}]}}", "}]},\"url\":\"ftp://next\"}", -ERR_INVALID},
+	{"}]}}", "}]},\"url\":\"https://a:b@next\"}", -ERR_INVALID},
+	{"}]}}", "}]},\"url\":\"https://next/?x=\"}", -ERR_INVALID},
 	{"}]}}", "}]},\"centre_key\":\"abab\"}", -ERR_INVALID},
 	{"}]}}", "}]},\"centre_key\":null}", -ERR_INVALID},
 	{"\"user_id\":7", "\"user_id\":10", -ERR_INVALID}, /* after the last */
