@@ -126,11 +126,15 @@ struct loading {
 	int rc, refused_line; /* of the first value that was refused */
 };
 
+/* Without the blanks in front: to inih an indented line belongs to the value above. */
 static char *read_line(char *out, int size, void *user)
 {
 	struct loading *l = user;
 	l->line++;
-	return fgets(out, size, l->file);
+	if (!fgets(out, size, l->file))
+		return NULL;
+	memmove(out, out + strspn(out, " \t"), strlen(out + strspn(out, " \t")) + 1);
+	return out;
 }
 
 static int refuse(struct loading *l, const char *section, const char *name)

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static enum err_code code_of_errno(void)
@@ -111,6 +113,24 @@ void file_give_away(int fd, const char *path)
 	/* Fails where files have no owners, and there nothing is to be done. */
 	if (!stat(folder, &info))
 		(void)!fchown(fd, info.st_uid, info.st_gid);
+}
+
+bool file_is_for_another(const char *path, char out_owner[FILE_OWNER_TEXT])
+{
+	char folder[PATH_MAX];
+	struct stat info;
+	struct statvfs disk;
+	folder_of(path, folder);
+	if (stat(folder, &info) || !info.st_uid || info.st_uid == geteuid())
+		return false;
+	if (!statvfs(folder, &disk) && (disk.f_flag & ST_RDONLY))
+		return false;
+	const struct passwd *owner = getpwuid(info.st_uid);
+	if (owner)
+		snprintf(out_owner, FILE_OWNER_TEXT, "%s", owner->pw_name);
+	else
+		snprintf(out_owner, FILE_OWNER_TEXT, "#%u", (unsigned)info.st_uid); /* as sudo -u takes it */
+	return true;
 }
 
 /* Without this a rename can be undone by a power cut. */

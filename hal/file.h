@@ -35,4 +35,10 @@ int file_rename(const char *from, const char *to, struct err *e);
  * read by the daemon. Done by the two above; for whoever is not root, nothing happens. */
 void file_give_away(int fd, const char *path);
 
+enum { FILE_OWNER_TEXT = 64 };
+
+/* Whether the folder of `path` belongs to a user that is neither this one nor root, and to whom: that user's daemons need what
+ * lies there. False on a read-only file system, where whose it is makes no difference. */
+bool file_is_for_another(const char *path, char out_owner[FILE_OWNER_TEXT]);
+
 #endif

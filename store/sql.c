@@ -2,6 +2,7 @@
 
 #include "hal/list.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,8 @@ int sql_error(sqlite3 *db, const char *path, struct err *e)
 		if (codes[i].status != (status & 0xff))
 			continue;
 		bool system = number && (codes[i].code == ERR_IO || codes[i].code == ERR_PERMISSION);
-		return err_set(e, codes[i].code, "the store %s: %s (%s)", path, codes[i].advice,
+		bool full = system && number == ENOSPC;
+		return err_set(e, codes[i].code, "the store %s: %s (%s)", path, full ? "the disk is full" : codes[i].advice,
 		               system ? strerror(number) : detail);
 	}
 	return err_set(e, ERR_INTERNAL, "the store %s: %s (SQLite code %d)", path, detail, status);

@@ -60,6 +60,10 @@ int store_changed(struct store *store, bool *out_changed, struct err *e);
  * store. ERR_INTERNAL where the system can't watch files. */
 int store_watch(struct store *store, int *out_fd, struct err *e);
 
+/* Looks at the pages of the store for at most `timeout_ms`. ERR_STORE names the first that is damaged; 0: none was, as far as
+ * there was time. Content that has changed within a sound page is not seen: that is for verify.h. */
+int store_look_for_damage(struct store *store, int64_t timeout_ms, struct err *e);
+
 /* Whether the store lies on a read-only file system, and is read without a lock or a log. */
 bool store_frozen(const struct store *store);
 

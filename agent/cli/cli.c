@@ -2,12 +2,14 @@
 
 #include "hal/boot.h"
 #include "hal/clock.h"
+#include "hal/file.h"
 #include "hal/json.h"
 #include "store/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int settle(struct cli *cli, struct err *e)
 {
@@ -17,6 +19,15 @@ static int settle(struct cli *cli, struct err *e)
 	if (!rc && forked)
 		fprintf(stderr, "alzy: %s\n", store_settled_text(cli->store, said));
 	return rc;
+}
+
+int cli_as_owner(const struct cli *cli, int rc, struct err *e)
+{
+	char owner[FILE_OWNER_TEXT];
+	if (rc != -ERR_PERMISSION || !geteuid() || !file_is_for_another(cli->conf.store_path, owner))
+		return rc;
+	struct err said = *e;
+	return err_set(e, ERR_PERMISSION, "%s; it is for user %s: sudo -u %s alzy …", said.text, owner, owner);
 }
 
 int cli_open(struct cli *cli, enum store_mode mode, struct err *e)
@@ -31,7 +42,7 @@ int cli_open(struct cli *cli, enum store_mode mode, struct err *e)
 		               "there is no store at %s yet: alzy-agentd makes it when it starts, and so do alzy pair and alzy "
 		               "session start",
 		               cli->conf.store_path);
-	return rc || mode == STORE_READ ? rc : settle(cli, e);
+	return rc || mode == STORE_READ ? cli_as_owner(cli, rc, e) : settle(cli, e);
 }
 
 void cli_close(struct cli *cli)
@@ -79,7 +90,7 @@ int cli_centre(const struct cli *cli, struct store_centre *out, struct key_pair 
 		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
 	if (!rc)
 		rc = keys_start(e);
-	return rc ? rc : keys_load_unit(cli->conf.store_path, keys, e);
+	return rc ? rc : cli_as_owner(cli, keys_load_unit(cli->conf.store_path, keys, e), e);
 }
 
 int cli_live(struct store *store, struct live_facts *out, bool *out_found, struct err *e)

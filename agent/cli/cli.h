@@ -19,6 +19,10 @@ struct cli {
 int cli_open(struct cli *cli, enum store_mode mode, struct err *e);
 void cli_close(struct cli *cli); /* a zeroed one is fine */
 
+/* Returns rc. When it is ERR_PERMISSION, and what is beside the store is for another user, the text says as whom it may be
+ * done. */
+int cli_as_owner(const struct cli *cli, int rc, struct err *e);
+
 /* What time it is, as well as this boot knows, and what that rests on. The store is told that the times it gets from now on
  * are meant so: events wait when UTC is not known. */
 struct cli_time {

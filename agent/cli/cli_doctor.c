@@ -15,10 +15,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 enum {
 	SPACE_LITTLE = 100000000, /* bytes: weeks of points, and yet little */
+	DAMAGE_MS = 5000,         /* as long as damage is looked for */
 	PROBE_MS = 6000,          /* as long as gpsd is listened to when no agent does */
 	REFUSED_FEW = 100,        /* fewer refused fixes say little */
 	SILENT_SENDING_MS = 86400000,
@@ -98,6 +101,27 @@ static void check_space(struct doctor *d)
 		     "the disk of the store is mounted read-only");
 }
 
+/* What can't be read of the store is why something is not told below. */
+static void find_failure(struct doctor *d, const char *about, int rc, const struct err *e)
+{
+	find(d, FAULT, about,
+	     rc == -ERR_STORE
+	         ? "the card may be dying: copy the folder of the store before anything else; then see \"it is "
+	           "damaged\" in errors.md"
+	     : rc == -ERR_PERMISSION ? NULL
+	                             : "errors.md in /usr/share/doc/alzy tells what to do",
+	     "%s", e->text);
+}
+
+/* Damage is no fault of what can still be read, and so tells nothing by itself. */
+static void check_damage(struct doctor *d)
+{
+	struct err e = {0};
+	int rc = store_look_for_damage(d->cli.store, DAMAGE_MS, &e);
+	if (rc)
+		find_failure(d, "store", rc, &e);
+}
+
 static bool check_store(struct doctor *d)
 {
 	struct err e = {0};
@@ -112,12 +136,12 @@ static bool check_store(struct doctor *d)
 		find(d, FAULT, "store", "systemctl start alzy-agentd makes it; is [store] path right?",
 		     "there is none at %s yet", d->cli.conf.store_path);
 	else if (rc)
-		find(d, FAULT, "store",
-		     rc == -ERR_PERMISSION ? "look as user alzy: sudo -u alzy alzy doctor" : "docs/errors.md tells what to do",
-		     "%s", e.text);
+		find_failure(d, "store", cli_as_owner(&d->cli, rc, &e), &e);
 	else
 		find(d, FINE, "store", NULL, "%s, %s and %s", d->cli.conf.store_path, text_counted(points, "point", a),
 		     text_counted(events, "event", b));
+	if (!rc)
+		check_damage(d);
 	check_space(d);
 	return !rc;
 }
@@ -244,8 +268,12 @@ static void check_time(struct doctor *d)
 {
 	struct time_shown shown;
 	char now[SHORT_TEXT], events[SHORT_TEXT];
-	if (time_gather(&d->cli, d->running ? &d->live.time : NULL, &shown, NULL))
+	struct err e = {0};
+	int rc = time_gather(&d->cli, d->running ? &d->live.time : NULL, &shown, &e);
+	if (rc) {
+		find_failure(d, "time", rc, &e);
 		return;
+	}
 	bool known = shown.time.basis > TIME_ESTIMATED;
 	text_time(shown.now_ms, now);
 	if (shown.time.doubtful)
@@ -264,8 +292,12 @@ static void check_time(struct doctor *d)
 static void check_keeping(struct doctor *d)
 {
 	struct keeping keeping;
-	if (keeping_read(&d->cli, &keeping, NULL))
+	struct err e = {0};
+	int rc = keeping_read(&d->cli, &keeping, &e);
+	if (rc) {
+		find_failure(d, "session", rc, &e);
 		return;
+	}
 	const char *why = keeping_why_not(&keeping);
 	if (why)
 		find(d, WARNING, "session", NULL, "%s", why);
@@ -286,15 +318,21 @@ static void check_sending(struct doctor *d, const struct store_centre *centre)
 	struct store_backlog backlog;
 	int64_t rejected = 0, now_ms = store_now_ms(d->cli.store, NULL);
 	char age[SHORT_TEXT], rows[SHORT_TEXT];
-	if (store_backlog(d->cli.store, &backlog, NULL) || store_rejected_count(d->cli.store, &rejected, NULL))
+	struct err e = {0};
+	int rc = store_backlog(d->cli.store, &backlog, &e);
+	if (!rc)
+		rc = store_rejected_count(d->cli.store, &rejected, &e);
+	if (rc) {
+		find_failure(d, "centre", rc, &e);
 		return;
+	}
 	int64_t unsent = backlog.points + backlog.events;
 	bool late = unsent && now_ms - centre->receipt_at_ms > SILENT_SENDING_MS;
 	if (*centre->standing)
 		find(d, FAULT, "centre", "ask who runs the centre; what is recorded stays here",
 		     "this unit is %s there: nothing is sent", centre->standing);
 	else if (*centre->refusal)
-		find(d, FAULT, "centre", "docs/errors.md tells what to do", "%s", centre->refusal);
+		find(d, FAULT, "centre", "errors.md in /usr/share/doc/alzy tells what to do", "%s", centre->refusal);
 	else
 		find(d, late ? WARNING : FINE, "centre",
 		     late ? "alzy sync tries now, and tells what is wrong; systemctl status alzy-syncd" : NULL,
@@ -305,28 +343,40 @@ static void check_sending(struct doctor *d, const struct store_centre *centre)
 		     text_counted(rejected, "row", rows));
 }
 
-/* A card that was copied without it, or as root, has a store and nothing to sign with. */
+/* alzy-syncd signs with it, as the user of the folder; whoever else looks may not read it, and need not. */
 static bool check_key(struct doctor *d)
 {
+	char path[CONF_TEXT_MAX + 8], folder[CONF_TEXT_MAX + 8], remedy[2 * CONF_TEXT_MAX + 64];
+	struct stat key, place;
 	struct key_pair keys;
 	struct err why = {0};
 	int rc = keys_start(&why);
 	if (!rc)
 		rc = keys_load_unit(d->cli.conf.store_path, &keys, &why);
-	if (rc)
-		find(d, FAULT, "centre", "docs/errors.md tells what to do", "%s", why.text);
+	keys_wipe(&keys);
+	snprintf(path, sizeof path, "%s.key", d->cli.conf.store_path);
+	snprintf(folder, sizeof folder, "%s", path);
+	snprintf(remedy, sizeof remedy, "sudo chown --reference=%s %s", dirname(folder), path);
+	bool seen = !stat(path, &key) && !stat(folder, &place);
+	bool foreign = seen && place.st_uid && key.st_uid != place.st_uid;
+	if (foreign)
+		find(d, FAULT, "centre", remedy, "%s belongs to another user than its folder: alzy-syncd can't read it", path);
+	else if (rc && !(seen && geteuid() && geteuid() != key.st_uid))
+		find_failure(d, "centre", rc, &why);
 	else
-		keys_wipe(&keys);
-	return !rc;
+		return true;
+	return false;
 }
 
 static void check_centre(struct doctor *d)
 {
 	struct store_centre centre;
 	bool paired = false;
-	if (store_centre_get(d->cli.store, &centre, &paired, NULL))
-		return;
-	if (!paired)
+	struct err e = {0};
+	int rc = store_centre_get(d->cli.store, &centre, &paired, &e);
+	if (rc)
+		find_failure(d, "centre", rc, &e);
+	else if (!paired)
 		find(d, WARNING, "centre", "alzy pair LINK, with the link that alzy-central device pair prints",
 		     "not paired: what is recorded stays here");
 	else if (check_key(d))

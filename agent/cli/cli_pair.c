@@ -2,6 +2,7 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/copies.h"
 #include "hal/args.h"
+#include "hal/file.h"
 #include "hal/text.h"
 #include "sync/engine.h"
 #include "sync/pairing.h"
@@ -102,6 +103,18 @@ static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool 
 	return rc;
 }
 
+/* A key that this user makes is this user's alone: alzy-syncd could not send with it. Root gives away what it makes. */
+static int check_user(const struct cli *cli, struct err *e)
+{
+	char owner[FILE_OWNER_TEXT];
+	if (!geteuid() || !file_is_for_another(cli->conf.store_path, owner))
+		return 0;
+	return err_set(
+		e, ERR_PERMISSION,
+		"the unit's key is for user %s, who sends with it, and nobody else may read it: sudo -u %s alzy pair …", owner,
+		owner);
+}
+
 static int read_send(const char *word, enum engine_send *out, struct err *e)
 {
 	*out = !word                  ? ENGINE_SEND_UNDECIDED
@@ -199,6 +212,8 @@ int cli_pair(int argc, char **argv, struct err *e)
 		rc = pairing_link_parse(text, &link, e);
 	if (!rc)
 		rc = cli_open(&cli, STORE_CREATE, e);
+	if (!rc)
+		rc = check_user(&cli, e);
 	if (!rc)
 		rc = pair(&cli, &link, new_key, send, json, e);
 	cli_close(&cli);

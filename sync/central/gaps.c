@@ -151,15 +151,18 @@ static int read_tail(struct reading *r, struct err *e)
 	return rc ? rc : gaps_add(&r->gaps, &gap, e);
 }
 
-/* Until when something is known: a store of which nothing is missing tells of all the time until it was heard. */
+/* Until when something is known: a store of which nothing is missing tells of all the time until its newest batch was made, which
+ * may have come by a stick long after. A clock that is ahead makes nothing known. */
 static int read_end_of_evidence(struct reading *r, struct err *e)
 {
 	struct pg_result *rows = NULL;
-	int rc = pg_query(r->pg, &rows, e,
-	                  "SELECT (extract(epoch FROM last_batch_at) * 1000)::bigint FROM alzy.store_status"
-	                  " WHERE device_id = $1::bigint AND points_missing = 0 AND events_missing = 0"
-	                  " AND last_batch_at = (SELECT max(last_batch_at) FROM alzy.stores WHERE device_id = $1::bigint)",
-	                  1, &r->device);
+	int rc = pg_query(
+		r->pg, &rows, e,
+		"SELECT (extract(epoch FROM least(last_batch_at, (unit_state ->> 'clock')::timestamptz)) * 1000)::bigint"
+		" FROM alzy.store_status JOIN alzy.stores s USING (number, last_batch_at)"
+		" WHERE s.device_id = $1::bigint AND points_missing = 0 AND events_missing = 0"
+		" AND last_batch_at = (SELECT max(last_batch_at) FROM alzy.stores WHERE device_id = $1::bigint)",
+		1, &r->device);
 	if (!rc && pg_rows(rows) && pg_int(rows, 0, 0) > r->last_ms)
 		r->last_ms = pg_int(rows, 0, 0);
 	pg_result_free(rows);

@@ -261,6 +261,21 @@ for fate in dropped:dropped rejected:rejected expired:removed; do
 	like "$(central gaps --device 2 --longer 2s --to 2023-11-15 --json | causes)" "^${fate#*:} " "… that are ${fate%:*}"
 	sql "UPDATE alzy.stores SET points_${fate%:*} = '{}' WHERE device_id = 2"
 done
+# ---- a stick that lay around for three hours tells of the time before it was written
+FAKETIME=$(dpkg -L libfaketime | grep libfaketimeMT)
+case $BUILD in *sanitize*) FAKETIME="$(gcc -print-file-name=libasan.so) $FAKETIME" ;; esac
+before() { # COMMAND…: by a clock that is three hours behind
+	bounded env LD_PRELOAD="$FAKETIME" FAKETIME=-3h DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1 ALZY_CONFIG="$SCRATCH/late/alzy.conf" "$@"
+}
+unit late gnss.source="replay:$SCRATCH/drive.json"
+pair late
+perl -e 'use POSIX; printf qq({"class":"TPV","device":"d","mode":3,"time":"%s","lat":%.4f,"lon":8.1,"speed":10}\n),
+	strftime("%Y-%m-%dT%H:%M:%S.000Z", gmtime $ARGV[0] + $_), 50 + $_ / 1e4 for 0 .. 60' $(($(date +%s) - 3 * 3600 - 70)) >"$SCRATCH/drive.json"
+ok "a unit records" before "$BUILD/alzy-agentd"
+mkdir "$SCRATCH/stick"
+ok "… and writes a stick" before "$BUILD/alzy" sync --to "$SCRATCH/stick"
+ok "… which is imported three hours later" central import "$SCRATCH/stick"
+like "$(central gaps --device 5 --json | json seconds.not_arrived)" '^1[01][0-9]{3}' "what was recorded since has not arrived, whatever the stick's last event was"
 refuses "no such device" 4 'no device 99' central gaps --device 99
 refuses "of which device?" 2 'device' central gaps
 central_stop

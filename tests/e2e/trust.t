@@ -309,4 +309,32 @@ refuses "the centre's database can't take a batch" 16 503 on away sync
 harmless "… which the log says without harm" log_of central
 sql 'DROP TRIGGER evil ON alzy.stores'
 is "$(grep -c "$(cut -d' ' -f2 "$SCRATCH/revoked.key")" "$SCRATCH"/*.log | grep -vc ':0$')" 0 "no key is in a log"
+
+# ---- the key is for the daemon: whose the folder of the store is
+faults() { on "$1" doctor --json 2>/dev/null | perl -MJSON::PP -0777 -e 'print map { "$_->{text} | $_->{remedy}\n" } grep { $_->{about} eq "centre" && $_->{severity} eq "fault" } @{decode_json(<STDIN>)->{findings}}'; }
+unit keeper
+pair keeper
+is "$(faults keeper)" "" "the doctor finds nothing wrong with a key"
+chmod 644 "$SCRATCH/keeper/store.db.key"
+like "$(faults keeper)" 'chmod 600' "… but with one that others can read"
+chmod 600 "$SCRATCH/keeper/store.db.key"
+if [ "$(id -u)" = 0 ]; then
+	chown nobody "$SCRATCH/keeper/store.db.key"
+	chown postgres "$SCRATCH/keeper"
+	like "$(faults keeper)" "belongs to another user than its folder: alzy-syncd can't read it \| sudo chown --reference=" "… and with one of another user"
+	chmod 777 "$SCRATCH/keeper"
+	chmod 666 "$SCRATCH/keeper"/store.db*
+	link=$(pair_link keeper)
+	cp "$SCRATCH/keeper/alzy.conf" "$SCRATCH/keeper.conf"
+	other() { ALZY_CONFIG=$SCRATCH/keeper.conf bounded setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$BUILD/alzy" "$@"; }
+	ok "whoever may write the store can use it" other event made
+	refuses "… and not pair it: the daemon could not read the key" 11 'key is for user postgres.*sudo -u postgres alzy pair' other pair --new-key "$link"
+	chown postgres "$SCRATCH/keeper/store.db.key"
+	chmod 600 "$SCRATCH/keeper/store.db.key"
+	refuses "… nor send: as whom that is done is told" 11 'store.db.key: Permission denied; it is for user postgres: sudo -u postgres alzy' other sync
+	chmod 700 "$SCRATCH/keeper"
+	refuses "who may not even look is told, too" 11 'Permission denied; it is for user postgres: sudo -u postgres alzy' other status
+	chmod 755 "$SCRATCH/keeper"
+	ok "the link was not used up" on keeper pair --new-key "$link"
+fi
 done_testing

@@ -51,14 +51,17 @@ static void test_values(void **state)
 	(void)state;
 	struct err e = {0};
 	struct conf_unit conf;
-	assert_int_equal(load("; a comment\n# another\n\n[store]\npath = /a b/c.db\ncommit_interval=500ms ; why\n"
-	                      "[capture]\n  session = manual\n[gnss]\nsource = replay:/x=y.json\n[sync]\ninterval = 2h\n",
-	                      &conf, &e),
-	                 0);
+	assert_int_equal(
+		load(
+			"; a comment\n# another\n\n[store]\npath = /a b/c.db\ncommit_interval=500ms ; why\n"
+			"[capture]\n  session = manual\n\tdistance = 7\n[gnss]\nsource = replay:/x=y.json\n[sync]\ninterval = 2h\n",
+			&conf, &e),
+		0);
 	assert_string_equal(conf.store_path, "/a b/c.db");
 	assert_string_equal(conf.gnss_source, "replay:/x=y.json");
 	assert_int_equal(conf.commit_interval_ms, 500);
 	assert_int_equal(conf.capture_session, CAPTURE_SESSION_MANUAL);
+	assert_int_equal(conf.distance_m, 7);
 	assert_int_equal(conf.sync_interval_ms, 7200000);
 	assert_int_equal(conf.commit_points, 1000);
 }
