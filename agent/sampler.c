@@ -111,6 +111,21 @@ static bool has_gone(const struct sampling *s, const struct point *from, const s
 	       motion_distance_m(from, to) > noise_m(from, to) && !too_fast(s, &(struct sampler_way){.last = *from}, to);
 }
 
+static void note_seen(struct sampler *m, const struct point *fix)
+{
+	m->seen[m->seen_next++ % SAMPLER_SEEN] = (struct sampler_seen){fix->recorded_at_ms, fix->lat_e7, fix->lng_e7};
+}
+
+static bool was_seen(const struct sampler *m, const struct point *fix)
+{
+	for (size_t i = 0; i < SAMPLER_SEEN; i++) {
+		const struct sampler_seen *seen = &m->seen[i];
+		if (seen->recorded_at_ms == fix->recorded_at_ms && seen->lat_e7 == fix->lat_e7 && seen->lng_e7 == fix->lng_e7)
+			return true;
+	}
+	return false;
+}
+
 static enum verdict refuse(struct sampler *m, const struct sampling *s, const struct point *fix, bool simulated)
 {
 	if (simulated && !s->simulated)
@@ -124,6 +139,8 @@ static enum verdict refuse(struct sampler *m, const struct sampling *s, const st
 	enum verdict why = m->believed.last.recorded_at_ms ? contradicts(s, &m->believed, fix) : VERDICT_COUNT;
 	if (why == VERDICT_COUNT) {
 		go_on(&m->believed, fix);
+	} else if (why == VERDICT_REFUSED_REPEATED && was_seen(m, fix)) {
+		return why;
 	} else {
 		m->rivals = m->rivals && contradicts(s, &m->rival, fix) == VERDICT_COUNT ? m->rivals + 1 : 1;
 		go_on(&m->rival, fix);
@@ -131,6 +148,7 @@ static enum verdict refuse(struct sampler *m, const struct sampling *s, const st
 			return why;
 		m->believed = m->rival;
 	}
+	note_seen(m, fix);
 	m->rival = (struct sampler_way){0};
 	m->rivals = 0;
 	return VERDICT_COUNT;

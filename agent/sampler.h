@@ -4,7 +4,8 @@
  * A fix is refused when it can't be true. One that contradicts the last that was believed (its time does not go on, or
  * it would have been faster than speed_max) is refused as well, until the third in a row that agree among themselves:
  * then it was that last one that was wrong, or the receiver's time has really stepped back. (The fourth, when the
- * receiver gives no speed, and only a way that goes on as fast tells it.)
+ * receiver gives no speed, and only a way that goes on as fast tells it.) What is sent again, the same place at the
+ * same time, tells nothing of that, however long it is.
  *
  * Of the good ones, what moves is kept by interval, distance, angle and change of speed, what stands by heartbeat
  * (motion.h). Fixes that may be the beginning of a departure are held back until it is one. */
@@ -33,7 +34,16 @@ struct sampling {
 /* What [capture] says: a preset, and what is said beside it. */
 struct sampling sampling_of(const struct conf_unit *conf);
 
-enum { SAMPLER_HELD = 16 };
+enum {
+	SAMPLER_HELD = 16,
+	SAMPLER_SEEN = 1024, /* good fixes are known again: a quarter of an hour at one a second */
+};
+
+/* When and where a good fix was. */
+struct sampler_seen {
+	int64_t recorded_at_ms;
+	int32_t lat_e7, lng_e7;
+};
 
 /* Where it was last, and before that; recorded_at_ms 0: nowhere yet. */
 struct sampler_way {
@@ -46,6 +56,8 @@ struct sampler {
 	struct sampler_way believed; /* what was not refused */
 	struct sampler_way rival;    /* what contradicts it, in a row; `rivals` of them agree among themselves */
 	int rivals;
+	struct sampler_seen seen[SAMPLER_SEEN]; /* a ring */
+	size_t seen_next;
 	struct point coarse; /* the last place of which it is sure that it was there, also by fixes that are too coarse … */
 	bool went;           /* … of which this one has shown that it has gone on */
 	struct point leg;    /* where the last 20 m of the way, or more, ended; recorded_at_ms 0: nowhere yet … */

@@ -326,6 +326,24 @@ static void a_stuck_receiver_repeats(void **state)
 	assert_int_equal(at(11, 110, 10), VERDICT_KEPT_INTERVAL);
 }
 
+/* A receiver that sends again what it has sent, twice, or goes round in a loop: however often, it is no time that steps back. */
+static void a_stretch_that_is_sent_again(void **state)
+{
+	(void)state;
+	drive(0, 300, 1, 0, 20);
+	for (int times = 0; times < 2; times++)
+		for (int second = 100; second <= 250; second++)
+			assert_int_equal(at(second, second * 20, 20), VERDICT_REFUSED_REPEATED);
+	assert_int_equal(at(301, 6020, 20), VERDICT_KEPT_INTERVAL);
+	for (int round = 0; round < 30; round++)
+		assert_int_equal(at(299 + round % 3, (299 + round % 3) * 20, 20), VERDICT_REFUSED_REPEATED);
+	assert_int_equal(at(302, 6040, 20), VERDICT_KEPT_INTERVAL);
+	/* It drives on while its time has stepped back: other places. */
+	assert_int_equal(at(200, 6060, 20), VERDICT_REFUSED_REPEATED);
+	assert_int_equal(at(201, 6080, 20), VERDICT_REFUSED_REPEATED);
+	assert_true(verdict_kept(at(202, 6100, 20)));
+}
+
 static void a_time_that_really_steps_back(void **state)
 {
 	(void)state;
@@ -581,6 +599,7 @@ int main(void)
 		test(without_speeds_the_way_is_what_counts),
 		test(one_fix_an_hour),
 		test(a_stuck_receiver_repeats),
+		test(a_stretch_that_is_sent_again),
 		test(a_time_that_really_steps_back),
 		test(one_bad_fix_and_one_bad_anchor),
 		test(what_says_it_is_fast_is_believed),
