@@ -205,6 +205,9 @@ static const char finish_sql[] =
 	" SELECT $1::int, g.stream, g.first_seq, g.last_seq, decode(g.digest, 'hex'), decode(g.packed, 'hex')"
 	"  FROM jsonb_to_recordset($8::jsonb) AS g(stream text, first_seq bigint, last_seq bigint, digest text, packed "
 	"text)"
+	/* Of rows that somebody has taken out by hand, and that came again. */
+	" ON CONFLICT (store_number, stream, first_seq, last_seq) DO UPDATE SET digest = excluded.digest,"
+	"  packed = excluded.packed, received_at = now()"
 	"), position AS ("
 	" INSERT INTO alzy.last_positions AS l (device_id, point_id, recorded_at, lat, lng, accuracy, speed, heading,"
 	"  altitude)"

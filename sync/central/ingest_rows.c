@@ -256,27 +256,39 @@ static int take_fresh(struct ingest *in, const struct ingest_rows *rows, const s
 	return rc;
 }
 
-/* One row of alzy.stretches for each contiguous run of what was taken. */
+static int note_stretch(struct ingest *in, const struct ingest_rows *rows, struct range run, bool packed, struct err *e)
+{
+	uint8_t digest[ROWS_DIGEST];
+	rows->digest(in->batch, ingest_find(rows, in->batch, run.first), (size_t)(run.last - run.first + 1), digest);
+	cJSON *stretch = cJSON_CreateObject();
+	if (!stretch)
+		return err_set(e, ERR_MEMORY, "out of memory for a stretch");
+	cJSON_AddStringToObject(stretch, "stream", stream_name(rows->stream));
+	cJSON_AddNumberToObject(stretch, "first_seq", (double)run.first);
+	cJSON_AddNumberToObject(stretch, "last_seq", (double)run.last);
+	json_add_hex(stretch, "digest", digest, sizeof digest);
+	if (packed)
+		json_add_hex(stretch, "packed", in->packed, sizeof in->packed);
+	cJSON_AddItemToArray(in->stretches, stretch);
+	return 0;
+}
+
+/* One row of alzy.stretches for each contiguous run of what was taken, or found to be there though nothing said so: it may have
+ * no digest either. */
 static int note_stretches(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
-	const struct ranges *taken = &in->streams[rows->stream].taken;
-	for (size_t i = 0; i < taken->count; i++) {
-		uint8_t digest[ROWS_DIGEST];
-		struct range run = taken->items[i];
-		rows->digest(in->batch, ingest_find(rows, in->batch, run.first), (size_t)(run.last - run.first + 1), digest);
-		cJSON *stretch = cJSON_CreateObject();
-		if (!stretch)
-			return err_set(e, ERR_MEMORY, "out of memory for a stretch");
-		cJSON_AddStringToObject(stretch, "stream", stream_name(rows->stream));
-		cJSON_AddNumberToObject(stretch, "first_seq", (double)run.first);
-		cJSON_AddNumberToObject(stretch, "last_seq", (double)run.last);
-		json_add_hex(stretch, "digest", digest, sizeof digest);
-		if (rows == &ingest_points && in->batch->packed && taken->count == 1 &&
-		    ranges_equal(taken, &in->streams[rows->stream].given))
-			json_add_hex(stretch, "packed", in->packed, sizeof in->packed);
-		cJSON_AddItemToArray(in->stretches, stretch);
-	}
-	return 0;
+	const struct ingest_stream *stream = &in->streams[rows->stream];
+	const struct ranges *taken = &stream->taken;
+	struct ranges same = {0};
+	int rc = ranges_subtract(&same, &stream->found, &stream->conflicts, e);
+	bool packed =
+		rows == &ingest_points && in->batch->packed && taken->count == 1 && ranges_equal(taken, &stream->given);
+	for (size_t i = 0; i < taken->count && !rc; i++)
+		rc = note_stretch(in, rows, taken->items[i], packed, e);
+	for (size_t i = 0; i < same.count && !rc; i++)
+		rc = note_stretch(in, rows, same.items[i], false, e);
+	ranges_free(&same);
+	return rc;
 }
 
 /* ---- rows that are held already ----------------------------------------------------------------------------- */

@@ -719,7 +719,34 @@ static void rows_that_the_ranges_have_forgotten_are_held_again(void **state)
 		assert_string_equal(points_of(&unit), "34");
 		assert_string_equal(events_of(&unit), "1");
 		assert_string_equal(rejected_of(&unit), "");
-		assert_string_equal(stretches_of(&unit), "events 1 1, points 1 30, points 31 34");
+		assert_string_equal(stretches_of(&unit),
+		                    spoilt ? "events 1 1, points 1 30, points 11 14, points 16 20, points 26 30, points 31 34"
+		                           : "events 1 1, points 1 30, points 11 20, points 26 30, points 31 34");
+	}
+}
+
+/* … and what came so, under a digest, comes again: when it is no longer there, and when its digest is gone. */
+static void what_is_taken_or_found_again_has_its_digest(void **state)
+{
+	(void)state;
+	static const char *const spoil[] = {
+		"WITH p AS (DELETE FROM alzy.points WHERE id BETWEEN (SELECT number::bigint << 40 FROM alzy.stores WHERE"
+		" store_id = $1::uuid) AND (SELECT (number::bigint << 40) + 100 FROM alzy.stores WHERE store_id = $1::uuid))"
+		" UPDATE alzy.stores SET points_held = '{}' WHERE store_id = $1::uuid RETURNING 1",
+		"WITH s AS (DELETE FROM alzy.stretches WHERE stream = 'points' AND store_number = (SELECT number FROM"
+		" alzy.stores WHERE store_id = $1::uuid)) UPDATE alzy.stores SET points_held = '{}' WHERE store_id = $1::uuid"
+		" RETURNING 1",
+	};
+	struct unit unit = rig_unit();
+	for (size_t i = 0; i <= sizeof spoil / sizeof *spoil; i++) {
+		struct batch batch = rig_batch(&unit, 1, 30);
+		struct receipt receipt = rig_exchange(&unit, &batch);
+		assert_ranges(receipt.streams[STREAM_POINTS].confirmed, "1-30");
+		receipt_free(&receipt);
+		assert_string_equal(points_of(&unit), "30");
+		assert_string_equal(stretches_of(&unit), "points 1 30");
+		if (i < sizeof spoil / sizeof *spoil)
+			rig_ask(spoil[i], unit.store_id);
 	}
 }
 
@@ -1657,6 +1684,7 @@ int main(void)
 		cmocka_unit_test(a_refused_change_leaves_the_session_as_it_is),
 		cmocka_unit_test(events_that_a_trigger_passes_over_are_refused),
 		cmocka_unit_test(rows_that_the_ranges_have_forgotten_are_held_again),
+		cmocka_unit_test(what_is_taken_or_found_again_has_its_digest),
 		cmocka_unit_test(rows_that_only_the_ranges_have_are_taken),
 		cmocka_unit_test(a_broken_table_rejects_nothing),
 		cmocka_unit_test(a_store_in_pieces_gets_on),
