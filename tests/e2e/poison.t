@@ -38,7 +38,7 @@ ok "… and sent" on car sync
 is "$(held) $(aside) $(unsent)" "997 10 23514, 11 23514, 12 23514 0" "the constraint refuses them still"
 sql 'ALTER TABLE alzy.points DROP CONSTRAINT slow; ALTER TABLE alzy.points ADD CONSTRAINT other CHECK (speed <> 0.11)'
 refuses "what is no row is no row" 2 '"12-" is no list' on car queue retry 12-
-is "$(on car queue retry 12 events:1 --json)" '{"rows":2}' "one of them is offered, and one that is held"
+is "$(on car queue retry 12 events:1 --json)" '{"rows":2,"conflicts":0}' "one of them is offered, and one that is held"
 ok "… and sent" on car sync
 is "$(held) $(aside)" "998 10 23514, 11 23514" "it is held now, and aside no more"
 is "$(on car queue retry 4000 2>&1)" "there is no row to offer that is not offered already" "a row that was never recorded"

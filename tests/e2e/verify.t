@@ -167,6 +167,8 @@ like "$(on car queue --rejected)" 'points +777 conflict' "… and the unit knows
 check
 is "$?" 23 "check still finds them"
 is "$(finds points conflict) $(finds events conflict)" "777-777 3-3" "… and knows of the conflicts"
+is "$(on car queue retry --json)" '{"rows":0,"conflicts":2}' "conflicts are not offered again"
+like "$(on car queue retry)" '^2 rows are in conflict, .* alzy verify --repair settles it' "… and what would help is said"
 sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = $base + 777; UPDATE public.events e SET event_type = s.event_type FROM saved_events s WHERE s.event_id = e.event_id"
 verify
 is "$? $(error)" "0 " "mended by hand, it is whole"
