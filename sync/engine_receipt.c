@@ -8,6 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A receipt can't make known what became of rows that were not sent. */
+static int check_sent(const struct parcel *parcel, enum stream stream, const struct ranges *said, struct err *e)
+{
+	for (size_t i = 0; i < said->count; i++)
+		if (!ranges_cover(&parcel->sent[stream], said->items[i].first, said->items[i].last))
+			return err_set(e, ERR_FORGED,
+			               "the centre's receipt is for %s %" PRId64 " to %" PRId64 ", which were not all sent",
+			               stream_name(stream), said->items[i].first, said->items[i].last);
+	return 0;
+}
+
 static int check_receipt(const struct parcel *parcel, const struct receipt *receipt, struct err *e)
 {
 	if (strcmp(receipt->store_id, parcel->store_id))
@@ -17,7 +28,13 @@ static int check_receipt(const struct parcel *parcel, const struct receipt *rece
 		               receipt->exchange, parcel->exchange);
 	if (memcmp(receipt->batch_digest, parcel->digest, ENVELOPE_DIGEST))
 		return err_set(e, ERR_FORGED, "the centre's receipt is for another batch than the one that was sent");
-	return 0;
+	int rc = 0;
+	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
+		rc = check_sent(parcel, (enum stream)s, &receipt->streams[s].confirmed, e);
+		if (!rc)
+			rc = check_sent(parcel, (enum stream)s, &receipt->streams[s].conflicts, e);
+	}
+	return rc;
 }
 
 /* How many of the seqs that were sent are in `said`. */

@@ -29,6 +29,7 @@ enum fault {
 	OTHER_STORE,     /* a receipt of another store */
 	OLDER,           /* the receipt of the exchange before */
 	OTHER_DIGEST,    /* a receipt of another batch with this number */
+	CLAIM_MORE,      /* of another batch's rows, too */
 	ACCOUNT_NOTHING, /* takes the rows, says that it has none */
 	TAKE_HALF,       /* accounts for the first half of the points */
 	REFUSE,
@@ -167,6 +168,10 @@ static void fill_receipt(struct centre *c, const struct batch *batch, struct rec
 		strcpy(out->store_id, "00000000-0000-4000-8000-000000000000");
 	if (c->fault == OTHER_DIGEST)
 		out->batch_digest[0] ^= 1;
+	if (c->fault == CLAIM_MORE) {
+		assert_int_equal(ranges_add(&out->streams[STREAM_POINTS].accounted, 1, 50, NULL), 0);
+		assert_int_equal(ranges_add(&out->streams[STREAM_POINTS].confirmed, 1, 50, NULL), 0);
+	}
 	if (c->fault == ACCOUNT_NOTHING) {
 		ranges_free(&out->streams[STREAM_POINTS].accounted);
 		ranges_free(&out->streams[STREAM_EVENTS].accounted);
@@ -594,8 +599,8 @@ static void test_receipts_that_prove_nothing(void **state)
 		enum fault fault;
 		enum err_code code;
 	} cases[] = {
-		{FORGE, ERR_FORGED},    {OTHER_STORE, ERR_FORGED}, {OTHER_DIGEST, ERR_FORGED},  {GARBAGE, ERR_INVALID},
-		{CUT_OFF, ERR_NETWORK}, {CANNOT, ERR_CENTRE},      {LOSE_RECEIPT, ERR_NETWORK},
+		{FORGE, ERR_FORGED},    {OTHER_STORE, ERR_FORGED}, {OTHER_DIGEST, ERR_FORGED}, {CLAIM_MORE, ERR_FORGED},
+		{GARBAGE, ERR_INVALID}, {CUT_OFF, ERR_NETWORK},    {CANNOT, ERR_CENTRE},       {LOSE_RECEIPT, ERR_NETWORK},
 	};
 	pair(u);
 	record(u, 50, 0);
