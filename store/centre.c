@@ -295,18 +295,18 @@ int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *
 	return rc;
 }
 
-int latest_put(struct store *store, const struct latest_stretch *latest, bool old, struct err *e)
+int latest_put(struct store *store, const struct latest_stretch *latest, struct err *e)
 {
 	struct query q;
 	query_start(&q, store,
 	            "UPDATE centre SET latest_store = ?, latest_stream = ?, latest_first = ?, latest_last = ?,"
-	            " latest_digest = ? WHERE latest_last IS NULL OR NOT ?");
+	            " latest_digest = ?, latest_at = ?6 WHERE latest_last IS NULL OR latest_at <= ?6");
 	query_text(&q, latest->store_id);
 	query_text(&q, stream_name(latest->stream));
 	query_int(&q, latest->rows.first);
 	query_int(&q, latest->rows.last);
 	query_blob(&q, latest->rows.digest, sizeof latest->rows.digest);
-	query_int(&q, old);
+	query_int(&q, latest->rows.at_ms);
 	return query_run(&q, e);
 }
 

@@ -446,7 +446,7 @@ static int apply_rows(struct store *store, const struct store_receipt *receipt, 
 	if (!rc && !back)
 		rc = fork_if_copied(&a, e);
 	if (!rc && receipt->latest.rows.last)
-		rc = latest_put(store, &receipt->latest, receipt->latest_is_old, e);
+		rc = latest_put(store, &receipt->latest, e);
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		struct ranges *sets[] = {&a.mine[s], &a.said[s], &a.dropped[s], &a.held[s], &a.moved[s]};
 		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)

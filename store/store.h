@@ -312,9 +312,7 @@ struct store_receipt {
 	struct ranges conflicts[STREAM_COUNT]; /* … and held with other content */
 	char moved_id[UUID_TEXT];              /* the store to which rows that conflict go, each with its seq */
 	bool forgotten;                        /* the centre does not have what it took last of this unit */
-	struct latest_stretch
-		latest; /* what it took last now, or (latest_is_old) is known to have; .rows.last 0: as before */
-	bool latest_is_old;
+	struct latest_stretch latest;          /* what it took last, of what it says here to have; .rows.last 0: nothing */
 	/* Of copies of this store, 0 without any: rows that came under its seqs with other content, since when, and forks. */
 	int64_t copied_rows, copied_at_ms, forks;
 	const struct store_rejected *rejected; /* replaces what was known */

@@ -104,7 +104,7 @@ bool document_add_stretch(cJSON *object, const struct stretch *stretch)
 	    !document_add_int(object, "last", stretch->last))
 		return false;
 	json_add_hex(object, "digest", stretch->digest, sizeof stretch->digest);
-	return true;
+	return document_add_int_unless(object, "at_ms", stretch->at_ms, 0);
 }
 
 static bool has(const cJSON *object, const char *name)
@@ -154,6 +154,8 @@ int document_get_stretch(const cJSON *object, int64_t first_min, int64_t most, s
 	int rc = json_get_int(object, "first", first_min, SEQ_MAX, &out->first, e);
 	if (!rc)
 		rc = json_get_int(object, "last", out->first, out->first + most - 1, &out->last, e);
+	if (!rc)
+		rc = document_get_int_or(object, "at_ms", 0, TIME_MS_MAX, 0, &out->at_ms, e);
 	return rc ? rc : json_get_hex(object, "digest", out->digest, sizeof out->digest, e);
 }
 

@@ -35,7 +35,7 @@ bool document_add_int_unless(cJSON *object, const char *name, int64_t value, int
 bool document_add_text_unless_empty(cJSON *object, const char *name, const char *text);
 cJSON *document_add_item(cJSON *array); /* a new object at the end; NULL without memory */
 
-bool document_add_stretch(cJSON *object, const struct stretch *stretch); /* first, last, digest; to NULL is no memory */
+bool document_add_stretch(cJSON *object, const struct stretch *stretch); /* to NULL is no memory */
 
 /* Reading members that may be absent. */
 int document_get_int_or(const cJSON *object, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *out,
@@ -46,7 +46,7 @@ int document_get_ranges_or_none(const cJSON *object, const char *name, struct ra
 int document_get_items(const cJSON *object, const char *name, size_t most, const cJSON **out, size_t *out_count,
                        struct err *e);
 
-/* "first", from first_min on, "last", at most `most` rows in all, and "digest". */
+/* "first", from first_min on, "last", at most `most` rows in all, "digest", and "at_ms", which may be absent. */
 int document_get_stretch(const cJSON *object, int64_t first_min, int64_t most, struct stretch *out, struct err *e);
 
 /* "status" of a session, and "ended_at_ms", which belongs to one that is ended. */

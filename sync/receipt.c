@@ -104,6 +104,7 @@ static bool add_stream(cJSON *root, const char *name, const struct receipt_strea
 	return add_rejected(object, stream) && add_proofs(object, stream) &&
 	       document_add_int_unless(object, "taken_first", stream->taken.first, 0) &&
 	       document_add_int_unless(object, "taken_last", stream->taken.last, 0) &&
+	       document_add_int_unless(object, "taken_ms", stream->taken_ms, 0) &&
 	       document_add_int_unless(object, "rejected_total", stream->rejected_total, 0) &&
 	       document_add_int_unless(object, "fresh", stream->fresh, 0) &&
 	       document_add_int_unless(object, "known", stream->known, 0) &&
@@ -306,6 +307,8 @@ static int get_stream(const cJSON *root, const char *name, struct receipt_stream
 	if (!rc && out->taken.first)
 		rc = json_get_int(object, "taken_last", out->taken.first, out->taken.first + BATCH_POINTS_MAX - 1,
 		                  &out->taken.last, e);
+	if (!rc && out->taken.first)
+		rc = document_get_int_or(object, "taken_ms", 0, TIME_MS_MAX, 0, &out->taken_ms, e);
 	return rc;
 }
 

@@ -46,7 +46,8 @@ struct receipt_stream {
 	struct ranges conflicts; /* … and rows of it that are held with other content */
 	struct stretch *proofs;  /* what is held of the seqs of which the unit is not sure, rising */
 	size_t proof_count;
-	struct range taken;                /* the last stretch of the batch that was new; 0: none */
+	struct range taken;                /* the stretch, or rejected row, of the batch that came last; 0: none */
+	int64_t taken_ms;                  /* … when it came */
 	struct ranges missing;             /* below the highest seq that the centre has heard of */
 	struct receipt_rejected *rejected; /* all rejected rows that the centre has of this store, newest first, capped */
 	size_t rejected_count;

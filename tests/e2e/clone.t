@@ -338,6 +338,69 @@ once "a store forgotten, and another that came of it not" h1 h2 h3
 for name in f2 g3 g4 h1 h2 h3; do ok "$name proves it" on $name verify; done
 ok "the centre's own check finds no fault" central check
 
+# ---- … and what is lost came otherwise than as new rows: on a stick, and the network told only that it is there
+make_unit p1
+record p1 50
+pair p1
+ok "a card" on p1 sync
+copy p1 p2
+make_unit p2
+dump before
+record p1 60
+ok "a stick" on p1 sync --to "$(stick stick)"
+ok "… brings its rows" central import "$SCRATCH/stick"
+ok "… and the unit hears so" on p1 sync
+restore before
+record p2 30
+ok "another copy takes their places" on p2 sync
+like "$(on p1 sync)" 'went back to an earlier state' "the first is told"
+once "taken back behind a stick" p1 p2
+
+# ---- … or was kept aside
+make_unit q1
+record q1 50
+pair q1
+ok "a card" on q1 sync
+copy q1 q2
+make_unit q2
+dump before
+for table in alzy.points public.events; do sql "ALTER TABLE $table ADD CONSTRAINT never CHECK (false) NOT VALID"; done
+record q1 20
+like "$(on q1 sync)" 'rejected' "all that it sends is rejected"
+restore before
+record q2 30
+ok "another copy takes its places" on q2 sync
+like "$(on q1 sync)" 'went back to an earlier state' "the first is told"
+once "taken back behind a refusal" q1 q2
+
+# ---- … or was proved when the centre had gone back before
+make_unit r1
+record r1 50
+pair r1
+ok "a card" on r1 sync
+ok "… with two stores" on r1 store fork
+copy r1 r2
+make_unit r2
+dump first
+record r1 30
+ok "… sends of the second, too" on r1 sync
+dump second
+record r1 20
+ok "… and once more" on r1 sync
+copy r1 r3
+make_unit r3
+restore second
+record r3 10
+ok "a copy sends that again, with more of its own" on r3 sync
+like "$(on r1 sync)" 'went back to an earlier state' "the first is told"
+restore first
+record r2 40
+ok "another copy takes places of the second store" on r2 sync
+like "$(on r1 sync)" 'went back to an earlier state' "the first is told again"
+ok "all is sent" on r2 sync
+once "taken back behind a proof" r1 r2
+ok "the centre's own check finds no fault" central check
+
 # ---- other hardware
 make_unit crane store.hardware=number-1
 record crane 80

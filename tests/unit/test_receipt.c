@@ -44,9 +44,10 @@ static struct receipt some_receipt(void)
 	points->fresh = 5000;
 	points->known = 3;
 	points->taken = (struct range){4990, 5000};
+	points->taken_ms = 1795304015600;
 	points->proofs = calloc(1, sizeof *points->proofs);
 	points->proof_count = 1;
-	points->proofs[0] = (struct stretch){.first = 7, .last = 20, .digest = {1, 2, 3}};
+	points->proofs[0] = (struct stretch){.first = 7, .last = 20, .digest = {1, 2, 3}, .at_ms = 1795304015500};
 	receipt.forgotten = true;
 	snprintf(receipt.sessions[0].session_id, UUID_TEXT, STORE_ID);
 	receipt.sessions[0].revision = 3;
@@ -81,6 +82,7 @@ static void assert_same_stream(const struct receipt_stream *a, const struct rece
 	}
 	assert_true(a->rejected_total == b->rejected_total && a->fresh == b->fresh && a->known == b->known);
 	assert_true(a->taken.first == b->taken.first && a->taken.last == b->taken.last);
+	assert_true(a->taken_ms == b->taken_ms);
 	assert_int_equal(a->proof_count, b->proof_count);
 	for (size_t i = 0; i < a->proof_count; i++)
 		assert_memory_equal(&a->proofs[i], &b->proofs[i], sizeof a->proofs[i]);
@@ -231,6 +233,7 @@ static const struct spoilt spoilt[] = {
 	{"22003", "0123456789abcdef", -ERR_INVALID},
 	{"\"fresh\":9", "\"fresh\":-1", -ERR_INVALID},
 	{"\"fresh\":9", "\"taken_first\":3,\"taken_last\":20002", 0},
+	{"\"fresh\":9", "\"taken_first\":3,\"taken_last\":20002,\"taken_ms\":-1", -ERR_INVALID},
 	{"\"fresh\":9", "\"taken_first\":3,\"taken_last\":20003", -ERR_INVALID},
 	{"\"fresh\":9", "\"taken_first\":3,\"taken_last\":2", -ERR_INVALID},
 	{"\"fresh\":9", "\"taken_first\":3", -ERR_INVALID},
