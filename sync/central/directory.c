@@ -215,6 +215,11 @@ static const struct listing listings[] = {
 			.summary = "Lists the devices.",
 			.sql = "SELECT id, name, user_id AS account, machine_id, platform, color, is_active, " TIME(
 				"paired_at") ", " TIME("last_seen_at") ", " TIME("deleted_at") " FROM alzy.devices ORDER BY 1",
+			.table = "SELECT id, name, user_id AS account, machine_id AS machine,"
+					 " CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN NOT is_active THEN 'deactivated'"
+					 "  WHEN device_key_hash IS NULL THEN 'not paired' ELSE 'paired' END AS state,"
+					 " to_char(last_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS last_seen"
+					 " FROM alzy.devices ORDER BY 1",
 		},
 	[LIST_status] =
 		{

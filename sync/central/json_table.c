@@ -13,7 +13,7 @@ enum { CELL_TEXT = 512, COLUMNS_MAX = 24 };
 static void number_text(const cJSON *value, char out[CELL_TEXT])
 {
 	size_t length = value->string ? strlen(value->string) : 0;
-	bool km = length > 3 && !strcmp(value->string + length - 3, "_km");
+	bool km = length >= 2 && !strcmp(value->string + length - 2, "km");
 	snprintf(out, CELL_TEXT, "%.*f", km && value->valuedouble < 100 ? 1 : 0, value->valuedouble);
 }
 
@@ -64,6 +64,17 @@ static bool is_number(const cJSON *rows, const char *name)
 	return cJSON_IsNumber(value);
 }
 
+/* What people have called something may be long, and is still known when it is cut; a number or a time is not. */
+static bool may_be_cut(const char *name)
+{
+	static const char *const names[] = {"name",    "device",    "machine", "machine_id",        "user",
+	                                    "user_id", "full_name", "email",   "organization_name", "serial_no"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
 /* The columns are the members of the first row. */
 static int new_table(struct table **out, const cJSON *rows, struct err *e)
 {
@@ -77,7 +88,8 @@ static int new_table(struct table **out, const cJSON *rows, struct err *e)
 		snprintf(names[count], sizeof names[count], "%s", value->string);
 		for (char *c = names[count]; *c; c++)
 			*c = *c == '_' ? ' ' : (char)toupper((unsigned char)*c);
-		columns[count] = (struct table_column){.name = names[count], .right = is_number(rows, value->string)};
+		columns[count] = (struct table_column){
+			.name = names[count], .right = is_number(rows, value->string), .wide = may_be_cut(value->string)};
 		count++;
 	}
 	return table_new(out, columns, count, e);

@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 /* Prints an array of flat objects, all with the same members, on stdout: a column for each member, headed by its name,
- * cut to the terminal's width when stdout is one. Without rows it prints nothing. ERR_MEMORY. */
+ * of which names are cut to the terminal's width when stdout is one. Without rows it prints nothing. ERR_MEMORY. */
 int json_table_print(const cJSON *rows, struct err *e);
 
 #endif

@@ -39,7 +39,7 @@ static void add_text(cJSON *object, const char *name, const struct pg_result *ro
 	json_add_text_or_null(object, name, pg_text(rows, row, column));
 }
 
-/* What a line of the list shows, and the beginning of what is shown of one. */
+/* What the list has in JSON, and the beginning of what is shown of one. */
 static cJSON *journey_json(const struct pg_result *rows, size_t row)
 {
 	cJSON *object = cJSON_CreateObject();
@@ -61,19 +61,50 @@ static const char list_sql[] =
 	" ORDER BY started_at DESC NULLS LAST, session_id LIMIT $2::bigint) j"
 	" LEFT JOIN alzy.session_summaries s ON s.id = j.id ORDER BY j.started_at DESC NULLS LAST, j.session_id";
 
+/* Kilometres, or null. */
+static void add_distance(cJSON *object, const char *name, const struct pg_result *rows, size_t row)
+{
+	if (pg_is_null(rows, row, J_COUNT + 1))
+		cJSON_AddNullToObject(object, name);
+	else
+		cJSON_AddNumberToObject(object, name, strtod(pg_text(rows, row, J_COUNT + 1), NULL));
+}
+
+static cJSON *line_json(const struct pg_result *rows, size_t row)
+{
+	cJSON *object = journey_json(rows, row);
+	cJSON_AddNumberToObject(object, "points", (double)pg_int(rows, row, J_COUNT));
+	add_distance(object, "distance_km", rows, row);
+	return object;
+}
+
+/* What a terminal has room for. How a session_id begins is enough to ask for it. */
+static cJSON *line_shown(const struct pg_result *rows, size_t row)
+{
+	char session[9], time[SHORT_TEXT] = "", lasted[SHORT_TEXT] = "";
+	cJSON *object = cJSON_CreateObject();
+	snprintf(session, sizeof session, "%s", pg_text(rows, row, J_SESSION));
+	if (!pg_is_null(rows, row, J_STARTED))
+		text_time(pg_int(rows, row, J_STARTED), time);
+	if (*time && !pg_is_null(rows, row, J_ENDED))
+		text_duration(pg_int(rows, row, J_ENDED) - pg_int(rows, row, J_STARTED), lasted);
+	cJSON_AddStringToObject(object, "session", session);
+	add_text(object, "device", rows, row, J_DEVICE);
+	add_text(object, "user", rows, row, J_USER);
+	add_text(object, "status", rows, row, J_STATUS);
+	cJSON_AddStringToObject(object, "started", time);
+	cJSON_AddStringToObject(object, "lasted", lasted);
+	cJSON_AddNumberToObject(object, "points", (double)pg_int(rows, row, J_COUNT));
+	add_distance(object, "km", rows, row);
+	return object;
+}
+
 static int print_list(const struct pg_result *rows, bool json, struct err *e)
 {
 	cJSON *array = cJSON_CreateArray();
-	for (size_t i = 0; i < pg_rows(rows); i++) {
-		cJSON *object = journey_json(rows, i);
-		cJSON_AddNumberToObject(object, "points", (double)pg_int(rows, i, J_COUNT));
-		if (pg_is_null(rows, i, J_COUNT + 1))
-			cJSON_AddNullToObject(object, "distance_km");
-		else
-			cJSON_AddNumberToObject(object, "distance_km", strtod(pg_text(rows, i, J_COUNT + 1), NULL));
-		cJSON_AddItemToArray(array, object);
-	}
 	int rc = 0;
+	for (size_t i = 0; i < pg_rows(rows); i++)
+		cJSON_AddItemToArray(array, json ? line_json(rows, i) : line_shown(rows, i));
 	if (json) {
 		central_print_json(array);
 		return 0;

@@ -237,7 +237,12 @@ is "$(central machine list --json)" \
 	'[{"machine_id":"van","serial_no":"7","organization_id":1,"operation_start_date":"2020-02-29"}]' 'machine list'
 like "$(central account list --json)" '^\[\{"id":1,"name":"T","email":"t@example.org","role":"user","is_active":true,"created_at":"20[-0-9]+T[0-9:.]+Z"\}\]$' 'account list'
 like "$(central device list --json)" '"id":1,"name":"car","account":1,"machine_id":"van","platform":"linux","color":"blue","is_active":true,"paired_at":null' 'device list'
-like "$(central device list)" '^ *1 car .*van .*blue' 'device list, as a table'
+like "$(central device list)" '^ *1 car .*van .*not paired' 'device list, as a table'
+sql "UPDATE alzy.devices SET name = repeat('n', 200)"
+on_terminal() { script -qec "stty cols 80; $(printf '%q ' "$BUILD/alzy-central" --config "$SCRATCH/central.conf" "$@")" /dev/null </dev/null | tr -d '\r'; }
+is "$(on_terminal device list | awk 'length > 80')" "" "… that a terminal can show, whatever people call things"
+like "$(on_terminal device list)" '^ *1 nnnn.* van .* not paired' "… and nothing but names is cut"
+sql "UPDATE alzy.devices SET name = 'car'"
 is "$(central status --json)" '[]' 'status without stores'
 like "$(central status)" '^no store yet' '… says so to people'
 

@@ -104,8 +104,10 @@ is "$(on car session list --json | perl -0777 -MJSON::PP -ne 'print join " ", ma
 is "$(central session list --device 1 --json | json '#')" 15 "session list at the centre"
 is "$(central session list --json --limit 100 | perl -0777 -MJSON::PP -ne 'print map { "$_->{distance_km}" } grep { $_->{session_id} eq "'"$drive"'" } @{decode_json($_)}')" \
 	"$(perl -e 'printf "%.2f", $ARGV[0] / 1000' "$(unit_says "$drive" | json distance_m)")" "… with distances"
-like "$(central session list --limit 100 | grep "^$drive")" "$(perl -e 'printf " %.1f\$", $ARGV[0] / 1000' "$(unit_says "$drive" | json distance_m)")" \
+like "$(central session list --limit 100 | grep "^${drive:0:8} ")" "$(perl -e 'printf " %.1f\$", $ARGV[0] / 1000' "$(unit_says "$drive" | json distance_m)")" \
 	"… for people with one decimal"
+is "$(central session list | awk 'length > 80')" "" "… in a table that a terminal can show"
+like "$(central session show "$(central session list --limit 1 | sed -n '2s/ .*//p')")" '^Session ' "… which says enough to ask for one"
 refuses "a session that is not there" 4 'session list' central session show ffffffff-nobody
 refuses "a beginning of many" 6 'more than one' central session show ''
 like "$(sql "EXPLAIN SELECT * FROM alzy.session_summaries WHERE session_id = '$drive'" | grep -c 'points.*session_id_recorded_at_idx')" '^[1-9]' \
