@@ -48,6 +48,43 @@ struct capture {
 	int64_t patience_ms; /* … and that much later than the last try */
 };
 
+/* ---- what is kept --------------------------------------------------------------------------------------------- */
+
+/* Parked, too, there is a heartbeat outside any session; but not while a person says that nothing is to be recorded. */
+static bool wanted(const struct capture *c)
+{
+	if (c->conf->capture_session == CAPTURE_SESSION_MANUAL)
+		return c->trips.state == TRIPS_ACTIVE;
+	return c->trips.state != TRIPS_HELD;
+}
+
+static bool keep(struct capture *c, const struct point *fix, int64_t mono_ms)
+{
+	struct point point = *fix;
+	point.session = c->session;
+	bool kept = pending_point(&c->pending, &point, mono_ms);
+	*(kept ? &c->facts.kept : &c->facts.overrun) += 1;
+	if (kept)
+		c->kept_ms = point.recorded_at_ms;
+	return kept;
+}
+
+/* One that was thinned is needed after all. */
+static void keep_after_all(struct capture *c, const struct point *fix, enum verdict why, int64_t mono_ms)
+{
+	c->facts.verdicts[VERDICT_THINNED]--;
+	if (keep(c, fix, mono_ms))
+		c->facts.verdicts[why]++;
+}
+
+/* Nothing follows, for a while or for good. */
+static void keep_last(struct capture *c, int64_t mono_ms)
+{
+	struct point last;
+	if (wanted(c) && sampler_last(&c->sampler, &last))
+		keep_after_all(c, &last, VERDICT_KEPT_LAST, mono_ms);
+}
+
 /* ---- events --------------------------------------------------------------------------------------------------- */
 
 static void event_fix_lost(struct capture *c, const struct gnss_report *report)
@@ -56,6 +93,7 @@ static void event_fix_lost(struct capture *c, const struct gnss_report *report)
 	if (!c->fixed)
 		return;
 	c->fixed = false;
+	keep_last(c, report->mono_ms);
 	cJSON *payload = cJSON_CreateObject();
 	cJSON_AddNumberToObject(payload, "mode", report->mode);
 	pending_event(&c->pending, EVENT_FIX_LOST, timekeeper_at(&c->time, report->mono_ms), true, payload);
@@ -183,33 +221,11 @@ void capture_notice(struct capture *c)
 
 /* ---- fixes ---------------------------------------------------------------------------------------------------- */
 
-/* Parked, too, there is a heartbeat outside any session; but not while a person says that nothing is to be recorded. */
-static bool wanted(const struct capture *c)
-{
-	if (c->conf->capture_session == CAPTURE_SESSION_MANUAL)
-		return c->trips.state == TRIPS_ACTIVE;
-	return c->trips.state != TRIPS_HELD;
-}
-
-static bool keep(struct capture *c, const struct point *fix, int64_t mono_ms)
-{
-	struct point point = *fix;
-	point.session = c->session;
-	bool kept = pending_point(&c->pending, &point, mono_ms);
-	*(kept ? &c->facts.kept : &c->facts.overrun) += 1;
-	if (kept)
-		c->kept_ms = point.recorded_at_ms;
-	return kept;
-}
-
 /* Those that were held back are kept after all, before the one that shows that they are needed. */
 static void keep_recalled(struct capture *c, int64_t mono_ms)
 {
-	for (size_t i = 0; i < c->sampler.recalled_count; i++) {
-		c->facts.verdicts[VERDICT_THINNED]--;
-		if (keep(c, &c->sampler.held[i], mono_ms))
-			c->facts.verdicts[VERDICT_KEPT_DEPARTURE]++;
-	}
+	for (size_t i = 0; i < c->sampler.recalled_count; i++)
+		keep_after_all(c, &c->sampler.held[i], VERDICT_KEPT_DEPARTURE, mono_ms);
 }
 
 static void use_fix(struct capture *c, struct gnss_report *fix)
@@ -219,6 +235,8 @@ static void use_fix(struct capture *c, struct gnss_report *fix)
 	c->facts.epochs++;
 	event_fix_regained(c, fix);
 	event_missing(c, fix);
+	if (sampler_hole(&c->sampler, &fix->fix))
+		keep_last(c, fix->mono_ms);
 	enum verdict verdict = sampler_feed(&c->sampler, &sampling, &fix->fix, fix->simulated);
 	bool good = verdict <= VERDICT_THINNED;
 	/* A silence that was too long ended a journey before this fix came. */
@@ -226,10 +244,12 @@ static void use_fix(struct capture *c, struct gnss_report *fix)
 		trips_time(&c->trips, fix->fix.recorded_at_ms);
 		decide(c);
 	}
-	if (!wanted(c))
-		verdict = VERDICT_REFUSED_NO_SESSION;
-	else if (verdict_kept(verdict))
+	if (wanted(c)) {
 		keep_recalled(c, fix->mono_ms);
+	} else {
+		verdict = VERDICT_REFUSED_NO_SESSION;
+		c->sampler.passed_by = false;
+	}
 	if (!verdict_kept(verdict) || keep(c, &fix->fix, fix->mono_ms))
 		c->facts.verdicts[verdict]++;
 	tell_silence(c, (int)verdict, fix->mono_ms);
@@ -511,6 +531,7 @@ int capture_secure(struct capture *c, int64_t now_mono_ms, struct err *e)
 	struct gnss_report fix;
 	if (epoch_close(&c->epoch, &fix))
 		take_fix(c, &fix);
+	keep_last(c, now_mono_ms);
 	return c->pending.point_count || c->pending.event_count ? commit(c, now_mono_ms, e) : 0;
 }
 
@@ -592,6 +613,7 @@ int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, str
 	if (epoch_close(&c->epoch, &fix))
 		take_fix(c, &fix);
 	refuse_strays(c);
+	keep_last(c, now_mono_ms);
 	c->stopping = true;
 	struct trips_rules rules = rules_of(c);
 	struct trips_decision decision;

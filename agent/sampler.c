@@ -13,6 +13,8 @@ enum {
 	TURN_CMPS = 200,      /* below that a heading says little … */
 	LEG_M = 20,           /* … and so does a shorter way */
 	WHOLE_TURN_DDEG = 3600,
+	HOLE_MS = 10000, /* so long without a fix is a hole … */
+	HOLE_STEPS = 3,  /* … when it is so many times as long as the step before */
 };
 
 /* ---- thresholds -------------------------------------------------------------------------------------------------- */
@@ -294,7 +296,25 @@ enum verdict sampler_feed(struct sampler *m, const struct sampling *s, const str
 		hold(m, s, fix);
 	else
 		m->held_count = 0;
+	m->passed_by = verdict == VERDICT_THINNED && m->motion.state != MOTION_STANDING;
 	return verdict;
+}
+
+bool sampler_last(struct sampler *m, struct point *out)
+{
+	if (!m->passed_by || !m->kept.recorded_at_ms)
+		return false;
+	m->passed_by = false;
+	m->kept = *out = m->believed.last;
+	m->early_ms = 0;
+	return true;
+}
+
+bool sampler_hole(const struct sampler *m, const struct point *fix)
+{
+	const struct sampler_way *way = &m->believed;
+	int64_t step_ms = fix->recorded_at_ms - way->last.recorded_at_ms;
+	return step_ms >= HOLE_MS && step_ms >= HOLE_STEPS * (way->last.recorded_at_ms - way->before.recorded_at_ms);
 }
 
 void sampler_begin_anew(struct sampler *m)

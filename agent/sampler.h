@@ -64,6 +64,7 @@ struct sampler {
 	int32_t course_ddeg; /* … and their direction, of use when has_course */
 	bool has_course;
 	struct point kept; /* the last one, with a heading by the way if need be; recorded_at_ms 0: none */
+	bool passed_by;    /* the last good fix moved, and was not kept */
 	int64_t early_ms;  /* … was so much earlier than its interval, so that the next one is not as well */
 	struct point held[SAMPLER_HELD]; /* may be a departure */
 	size_t held_count, recalled_count;
@@ -73,6 +74,13 @@ struct sampler {
  * VERDICT_KEPT_DEPARTURE; when they came they were VERDICT_THINNED. */
 enum verdict sampler_feed(struct sampler *sampler, const struct sampling *sampling, const struct point *fix,
                           bool simulated);
+
+/* The last good fix, when it moved and was not kept, so that the track goes as far as is known when nothing follows: once. It
+ * was VERDICT_THINNED, and is kept for the reason VERDICT_KEPT_LAST. */
+bool sampler_last(struct sampler *sampler, struct point *out);
+
+/* Whether nothing has followed the last good fix for long when this one comes, which is fed next. */
+bool sampler_hole(const struct sampler *sampler, const struct point *fix);
 
 /* The next good fix is kept, whatever was kept before it. */
 void sampler_begin_anew(struct sampler *sampler);

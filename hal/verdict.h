@@ -14,6 +14,7 @@
 	X(KEPT_SPEED, "kept_speed", "faster or slower by speed_delta")                                              \
 	X(KEPT_DEPARTURE, "kept_departure", "moving again, with the fixes since it began to")                       \
 	X(KEPT_REST, "kept_rest", "came to rest")                                                                   \
+	X(KEPT_LAST, "kept_last", "moving, and the last one before a silence or a stop")                            \
 	X(KEPT_HEARTBEAT, "kept_heartbeat", "standing, and the heartbeat has passed")                               \
 	X(THINNED, "thinned", "a good fix, not needed")                                                             \
 	X(REFUSED_REPEATED, "refused_repeated", "its time does not go on: a stuck receiver, or the time went back") \

@@ -88,6 +88,12 @@ static void sample(struct track *track, const struct sampling *sampling, struct 
 {
 	struct sampler sampler = {0};
 	for (size_t i = 0; i < track->count; i++) {
+		struct point last;
+		if (sampler_hole(&sampler, &track->points[i]) && sampler_last(&sampler, &last)) {
+			track->kept[i - 1] = true; /* every fix of a track is good */
+			r->verdicts[VERDICT_THINNED]--;
+			r->verdicts[VERDICT_KEPT_LAST]++;
+		}
 		enum verdict verdict = sampler_feed(&sampler, sampling, &track->points[i], false);
 		r->verdicts[verdict]++;
 		track->kept[i] = verdict_kept(verdict);

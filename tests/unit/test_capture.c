@@ -424,6 +424,58 @@ static void a_rest_pauses_and_ends_and_movement_resumes(void **state)
 	assert_int_equal(point_at(last_seq(STREAM_POINTS)).session, 0);
 }
 
+/* The track goes as far as anybody knows, though the last fix was not due: at the mouth of a tunnel, at a stop, and where a
+ * recording has a hole. */
+static void the_last_fix_before_a_silence_is_kept(void **state)
+{
+	(void)state;
+	struct session session;
+	conf.sampling = CAPTURE_SAMPLING_ECONOMY;
+	positions(0, 25);
+	assert_int_equal(facts().kept, 1);
+	assert_int_equal(feed(GNSS_NO_FIX, 26), 0);
+	assert_int_equal(last_seq(STREAM_POINTS), 2); /* with fix_lost */
+	assert_true(point_at(2).recorded_at_ms == T0 + 25000);
+	assert_true(open_session(&session));
+	assert_int_equal(point_at(2).session, session.id);
+	assert_int_equal(feed(GNSS_NO_FIX, 27), 0);
+	positions(30, 35);
+	assert_int_equal(facts().kept, 2); /* it was lost for too short to be a hole */
+	positions(1000, 1020);             /* too long for the session */
+	assert_true(point_at(3).recorded_at_ms == T0 + 35000 && point_at(3).session == session.id);
+	assert_true(point_at(4).recorded_at_ms == T0 + 1000000);
+	int64_t kept = facts().kept;
+	stop(1021);
+	assert_int_equal(last_seq(STREAM_POINTS), kept + 1);
+	assert_true(point_at(kept + 1).recorded_at_ms == T0 + 1020000);
+	struct live_facts now = facts();
+	assert_int_equal(now.verdicts[VERDICT_KEPT_LAST], 3);
+	assert_int_equal(now.verdicts[VERDICT_THINNED] + now.kept, now.epochs);
+}
+
+/* Parked, the heartbeat is enough, however often the fix is lost; and a fix that is kept once is not kept again. */
+static void a_flapping_fix_costs_no_points(void **state)
+{
+	(void)state;
+	conf.sampling = CAPTURE_SAMPLING_ECONOMY;
+	positions(0, 5);
+	for (int second = 6; second < 40; second++) {
+		struct gnss_report report = report_of(GNSS_POSITION, second);
+		report.fix.lat_e7 = 5 * 900;
+		report.fix.speed_cmps = 0;
+		assert_int_equal(capture_feed(capture, &report, NULL), 0);
+	}
+	int64_t kept = facts().kept;
+	for (int second = 40; second < 80; second++) {
+		struct gnss_report report = report_of(GNSS_POSITION, second);
+		report.fix.lat_e7 = 5 * 900;
+		report.fix.speed_cmps = 0;
+		assert_int_equal(capture_feed(capture, &report, NULL), 0);
+		assert_int_equal(feed(GNSS_NO_FIX, second), 0);
+	}
+	assert_int_equal(facts().kept, kept);
+}
+
 /* The fix is lost in a garage: time goes on without it. */
 static void a_silence_pauses_and_ends(void **state)
 {
@@ -681,6 +733,8 @@ int main(void)
 		test(manual_keeps_only_inside_a_session),
 		test(a_person_pauses_resumes_and_ends),
 		test(a_rest_pauses_and_ends_and_movement_resumes),
+		test(the_last_fix_before_a_silence_is_kept),
+		test(a_flapping_fix_costs_no_points),
 		test(a_silence_pauses_and_ends),
 		test(a_recording_that_ends_ends_its_session),
 		test(the_ignition_opens_and_ends),
