@@ -93,6 +93,18 @@ static int note_digest(struct store *store, const struct reference *r, const uin
 	return query_run(&q, e);
 }
 
+/* Who was lost, and is known by now: a session that names somebody like that is told once more, and gets the reference. */
+static int tell_found(struct store *store, struct err *e)
+{
+	return sql_run(store,
+	               "UPDATE sessions SET revision = revision + 1 WHERE lost_references IS NOT NULL AND ("
+	               " instr(lost_references, 'user_id') AND user_id IN (SELECT user_id FROM users)"
+	               " OR instr(lost_references, 'machine_id') AND machine_id IN (SELECT machine_id FROM machines)"
+	               " OR instr(lost_references, 'application_id')"
+	               "  AND application_id IN (SELECT application_id FROM applications))",
+	               e);
+}
+
 int reference_replace(struct store *store, const struct reference *r, const uint8_t digest[REFERENCE_DIGEST],
                       struct err *e)
 {
@@ -105,6 +117,8 @@ int reference_replace(struct store *store, const struct reference *r, const uint
 		rc = put_users(store, r, e);
 	if (!rc)
 		rc = put_machines(store, r, e);
+	if (!rc)
+		rc = tell_found(store, e);
 	return rc ? rc : note_digest(store, r, digest, e);
 }
 

@@ -277,6 +277,20 @@ ok "somebody says who that was" sql "UPDATE public.sessions SET user_id = 'ana' 
 on car sync >"$SCRATCH/said"
 is "$(who "$id") $(field "$id" lost_references)" "ana truck - active null" "… and the unit knows"
 on car session end >"$SCRATCH/said"
+late=$(new_session --user latecomer --machine barrow --application 9 --force)
+say car end
+on car sync >"$SCRATCH/said"
+is "$(field "$late" lost_references)" "user_id machine_id application_id" "a session is over, and nobody knew who and what it was"
+ok "they are entered days later" sql "INSERT INTO public.users VALUES ('latecomer', 'Lea', 7); INSERT INTO public.machines (machine_id, organization_id)
+	VALUES ('barrow', 7)"
+ok "… and the unit calls" on car sync
+is "$(who "$late") $(field "$late" lost_references)" "latecomer barrow 9 ended application_id" "those that are known by now are found"
+like "$(at_centre "$late")" '^latecomer barrow - ended' "… also at the centre"
+sql "INSERT INTO public.applications VALUES (9, 'Late')"
+ok "the rest of it, too" on car sync
+is "$(field "$late" lost_references)" null "… is found when it is entered"
+same "$late" "all of it is found later"
+is "$(on car sync --json | json sessions)" 0 "… and nothing goes back and forth"
 sqlite3 "$SCRATCH/car/store.db" "INSERT INTO sessions (session_id, status, started_at, ended_at, created_at, updated_at, first_seq)
 	WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)
 	SELECT printf('%08x-0000-4000-8000-%012x', i, i), 'ended', i, i, i, i, 1 FROM n"
