@@ -269,6 +269,21 @@ is "$(json sessions <"$SCRATCH/said") $(json events <"$SCRATCH/said")" "0 0" "�
 sql "DROP TRIGGER shift ON alzy.sessions; DROP FUNCTION shift; UPDATE alzy.sessions SET ended_at = date_trunc('milliseconds', now()) WHERE session_id = '$id'"
 on car sync >"$SCRATCH/said"
 
+# ---- somebody deletes a journey at the centre
+gone=$(new_session --user ana)
+on car sync >"$SCRATCH/said"
+refuses "a journey of which there are events stays" 1 'Events_session' \
+	psql -qXv ON_ERROR_STOP=1 -d "$DSN" -c "DELETE FROM alzy.sessions WHERE session_id = '$gone'"
+is "$(sql "SELECT count(*) FROM alzy.sessions s JOIN public.sessions p USING (session_id) WHERE session_id = '$gone'")" 1 "… in both tables"
+sql "DELETE FROM public.events WHERE session_id = '$gone'; DELETE FROM alzy.sessions WHERE session_id = '$gone'"
+is "$(sql "SELECT count(*) FROM public.sessions WHERE session_id = '$gone'")" 0 "one without goes, from both"
+on car mark --lat 1 --lng 2 >"$SCRATCH/said"
+say car end
+ok "its unit goes on in it" on car sync
+is "$(on car queue --rejected --json)" "[]" "… and nothing of that is refused"
+same "$gone" "a journey that came back"
+ok "events that were deleted with it are sent again" on car verify --repair
+
 # ---- an unknown person set right at the centre; many at once; a daemon that hears by itself
 id=$(new_session --user stranger --force)
 on car sync >"$SCRATCH/said"
