@@ -1,5 +1,6 @@
 #include "sync/batch.h"
 
+#include "sync/batch_json.h"
 #include "sync/columns.h"
 #include "sync/document.h"
 #include "sync/envelope.h"
@@ -81,6 +82,14 @@ static int check_drops(const struct batch *batch, struct err *e)
 	return 0;
 }
 
+/* What came in one batch. */
+static int check_latest(const struct stretch *rows, struct err *e)
+{
+	if (rows->last && (rows->last < rows->first || rows->last - rows->first >= BATCH_POINTS_MAX))
+		return err_set(e, ERR_INVALID, "the latest stretch is from %" PRId64 " to %" PRId64, rows->first, rows->last);
+	return 0;
+}
+
 static int check_batch(const struct batch *batch, struct err *e)
 {
 	int64_t named = ranges_total(&batch->point_ranges);
@@ -92,134 +101,12 @@ static int check_batch(const struct batch *batch, struct err *e)
 	int rc = check_events(batch, e);
 	if (!rc)
 		rc = check_drops(batch, e);
+	if (!rc)
+		rc = check_latest(&batch->latest.rows, e);
 	return rc ? rc : check_sessions(batch, e);
 }
 
 /* ---- encoding --------------------------------------------------------------------------------------------- */
-
-static bool add_points(cJSON *root, const struct batch *batch)
-{
-	cJSON *points = cJSON_AddObjectToObject(root, "points");
-	bool ok = points && document_add_int(points, "last_seq", batch->last_seq[STREAM_POINTS]);
-	/* Every seq that gets lost here is one point too few for the block, so that the reader refuses the batch. */
-	if (batch->point_count)
-		json_add_ranges(points, "ranges", &batch->point_ranges);
-	if (batch->unsure[STREAM_POINTS].count)
-		json_add_ranges(points, "unsure", &batch->unsure[STREAM_POINTS]);
-	return ok;
-}
-
-static bool add_event(cJSON *rows, const struct event *event)
-{
-	cJSON *row = document_add_item(rows);
-	return row && document_add_int(row, "seq", event->seq) &&
-	       document_add_int(row, "event_at_ms", event->event_at_ms) &&
-	       document_add_text_unless_empty(row, "session_id", event->session_id) &&
-	       document_add_text_unless_empty(row, "event_type", event->event_type) &&
-	       (!event->payload || cJSON_AddStringToObject(row, "payload", event->payload));
-}
-
-static bool add_events(cJSON *root, const struct batch *batch)
-{
-	cJSON *events = cJSON_AddObjectToObject(root, "events");
-	bool ok = events && document_add_int(events, "last_seq", batch->last_seq[STREAM_EVENTS]);
-	if (batch->unsure[STREAM_EVENTS].count)
-		json_add_ranges(events, "unsure", &batch->unsure[STREAM_EVENTS]);
-	cJSON *rows = ok && batch->event_count ? cJSON_AddArrayToObject(events, "rows") : NULL;
-	for (size_t i = 0; i < batch->event_count && ok; i++)
-		ok = add_event(rows, &batch->events[i]);
-	return ok;
-}
-
-static bool add_session(cJSON *array, const struct session *session)
-{
-	cJSON *item = document_add_item(array);
-	return item && document_add_text_unless_empty(item, "session_id", session->session_id) &&
-	       document_add_text_unless_empty(item, "user_id", session->user_id) &&
-	       document_add_text_unless_empty(item, "machine_id", session->machine_id) &&
-	       document_add_int_unless(item, "application_id", session->application_id, 0) &&
-	       document_add_text_unless_empty(item, "status", session_status_name(session->status)) &&
-	       document_add_int(item, "started_at_ms", session->started_at_ms) &&
-	       (session->status != SESSION_ENDED || document_add_int(item, "ended_at_ms", session->ended_at_ms)) &&
-	       document_add_int(item, "revision", session->revision) &&
-	       document_add_int_unless(item, "held_revision", session->held_revision, 0) &&
-	       document_add_int_unless(item, "centre_revision", session->centre_revision, 0);
-}
-
-static bool add_sessions(cJSON *root, const struct batch *batch)
-{
-	if (!batch->session_count)
-		return true;
-	cJSON *array = cJSON_AddArrayToObject(root, "sessions");
-	bool ok = array != NULL;
-	for (size_t i = 0; i < batch->session_count && ok; i++)
-		ok = add_session(array, &batch->sessions[i]);
-	return ok;
-}
-
-static bool add_drops(cJSON *root, const struct batch *batch)
-{
-	cJSON *array = batch->drop_count ? cJSON_AddArrayToObject(root, "drops") : NULL;
-	bool ok = array || !batch->drop_count;
-	for (size_t i = 0; i < batch->drop_count && ok; i++) {
-		const struct drop *drop = &batch->drops[i];
-		cJSON *item = document_add_item(array);
-		ok = item && document_add_text_unless_empty(item, "stream", stream_name(drop->stream)) &&
-		     document_add_int(item, "first", drop->first) && document_add_int(item, "last", drop->last) &&
-		     document_add_text_unless_empty(item, "reason", drop->reason) &&
-		     document_add_int(item, "dropped_at_ms", drop->dropped_at_ms);
-	}
-	return ok;
-}
-
-static bool add_state(cJSON *root, const struct unit_state *state)
-{
-	/* Some file systems claim to have any amount. */
-	int64_t free_bytes = state->free_bytes < DOCUMENT_INT_MAX ? state->free_bytes : DOCUMENT_INT_MAX;
-	cJSON *object = cJSON_AddObjectToObject(root, "state");
-	return object && document_add_text_unless_empty(object, "version", state->version) &&
-	       document_add_int_unless(object, "unsent_points", state->unsent_points, 0) &&
-	       document_add_int_unless(object, "unsent_events", state->unsent_events, 0) &&
-	       document_add_int_unless(object, "oldest_unsent_ms", state->oldest_unsent_ms, 0) &&
-	       document_add_int_unless(object, "free_bytes", free_bytes, -1) &&
-	       document_add_int(object, "clock_ms", state->clock_ms) &&
-	       document_add_text_unless_empty(object, "clock_basis",
-	                                      state->clock_basis == TIME_NONE ? "" : time_basis_name(state->clock_basis));
-}
-
-/* Everything but the points themselves; the caller deletes *out also after a failure. */
-static bool add_origin(cJSON *root, const struct batch *batch)
-{
-	cJSON *object = batch->forked_from[0] ? cJSON_AddObjectToObject(root, "forked_from") : NULL;
-	return !batch->forked_from[0] ||
-	       (object && document_add_text_unless_empty(object, "store_id", batch->forked_from) &&
-	        document_add_text_unless_empty(object, "because", batch->because) &&
-	        (!batch->moved || cJSON_AddTrueToObject(object, "moved")));
-}
-
-static bool add_latest(cJSON *root, const struct latest_stretch *latest)
-{
-	cJSON *object = latest->rows.last ? cJSON_AddObjectToObject(root, "latest") : NULL;
-	return !latest->rows.last || (object && document_add_text_unless_empty(object, "store_id", latest->store_id) &&
-	                              document_add_text_unless_empty(object, "stream", stream_name(latest->stream)) &&
-	                              document_add_stretch(object, &latest->rows));
-}
-
-static bool make_json(const struct batch *batch, cJSON **out)
-{
-	cJSON *root = *out = cJSON_CreateObject();
-	if (!root)
-		return false;
-	json_add_hex(root, "sender", batch->sender, sizeof batch->sender);
-	if (batch->has_reference)
-		json_add_hex(root, "reference", batch->reference, sizeof batch->reference);
-	return document_add_text_unless_empty(root, "store_id", batch->store_id) &&
-	       document_add_int(root, "exchange", batch->exchange) && add_points(root, batch) && add_events(root, batch) &&
-	       add_sessions(root, batch) && add_drops(root, batch) && add_state(root, &batch->state) &&
-	       add_origin(root, batch) && add_latest(root, &batch->latest) &&
-	       (!batch->retry || cJSON_AddTrueToObject(root, "retry")) &&
-	       (!batch->compare || cJSON_AddTrueToObject(root, "compare"));
-}
 
 static int check_points(const struct batch *batch, struct err *e)
 {
@@ -277,206 +164,13 @@ int batch_encode(const struct batch *batch, struct buffer *out, struct err *e)
 	if (rc)
 		return rc;
 	cJSON *json;
-	bool complete = make_json(batch, &json);
+	bool complete = batch_json_make(batch, &json);
 	rc = encode(batch, json, complete, out, e);
 	cJSON_Delete(json);
 	return rc;
 }
 
 /* ---- decoding --------------------------------------------------------------------------------------------- */
-
-static int get_origin(const cJSON *root, struct batch *out, struct err *e)
-{
-	const cJSON *object;
-	if (!cJSON_GetObjectItemCaseSensitive(root, "forked_from"))
-		return 0;
-	int rc = json_get_object(root, "forked_from", &object, e);
-	if (!rc)
-		rc = document_get_uuid(object, "store_id", out->forked_from, e);
-	if (!rc)
-		rc = document_get_text_or_empty(object, "because", out->because, sizeof out->because, e);
-	out->moved = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "moved"));
-	return rc;
-}
-
-static int get_stream_name(const cJSON *object, enum stream *out, struct err *e)
-{
-	char name[16];
-	int rc = json_get_text(object, "stream", name, sizeof name, e);
-	*out = STREAM_POINTS;
-	while (!rc && *out < STREAM_COUNT && strcmp(name, stream_name(*out)))
-		(*out)++;
-	return rc || *out < STREAM_COUNT ? rc : err_set(e, ERR_INVALID, "\"stream\": \"%s\" is none", name);
-}
-
-static int get_latest(const cJSON *root, struct latest_stretch *out, struct err *e)
-{
-	const cJSON *object;
-	if (!cJSON_GetObjectItemCaseSensitive(root, "latest"))
-		return 0;
-	int rc = json_get_object(root, "latest", &object, e);
-	if (!rc)
-		rc = document_get_uuid(object, "store_id", out->store_id, e);
-	if (!rc)
-		rc = get_stream_name(object, &out->stream, e);
-	return rc ? rc : document_get_stretch(object, 1, BATCH_POINTS_MAX, &out->rows, e);
-}
-
-static int get_head(const cJSON *root, struct batch *out, struct err *e)
-{
-	int rc = json_get_hex(root, "sender", out->sender, sizeof out->sender, e);
-	if (!rc)
-		rc = document_get_uuid(root, "store_id", out->store_id, e);
-	if (!rc)
-		rc = json_get_int(root, "exchange", 1, DOCUMENT_INT_MAX, &out->exchange, e);
-	if (!rc)
-		rc = get_origin(root, out, e);
-	out->has_reference = cJSON_GetObjectItemCaseSensitive(root, "reference") != NULL;
-	if (!rc && out->has_reference)
-		rc = json_get_hex(root, "reference", out->reference, sizeof out->reference, e);
-	return rc;
-}
-
-static int get_state(const cJSON *root, struct unit_state *out, struct err *e)
-{
-	const cJSON *state;
-	int rc = json_get_object(root, "state", &state, e);
-	if (!rc)
-		rc = document_get_text_or_empty(state, "version", out->version, sizeof out->version, e);
-	if (!rc)
-		rc = document_get_int_or(state, "unsent_points", 0, SEQ_MAX, 0, &out->unsent_points, e);
-	if (!rc)
-		rc = document_get_int_or(state, "unsent_events", 0, SEQ_MAX, 0, &out->unsent_events, e);
-	if (!rc)
-		rc = document_get_int_or(state, "oldest_unsent_ms", TIME_MS_MIN, TIME_MS_MAX, 0, &out->oldest_unsent_ms, e);
-	if (!rc)
-		rc = document_get_int_or(state, "free_bytes", -1, DOCUMENT_INT_MAX, -1, &out->free_bytes, e);
-	if (!rc)
-		rc = json_get_int(state, "clock_ms", TIME_MS_MIN, TIME_MS_MAX, &out->clock_ms, e);
-	char basis[16] = "";
-	if (!rc)
-		rc = document_get_text_or_empty(state, "clock_basis", basis, sizeof basis, e);
-	out->clock_basis = time_basis_of(basis);
-	return rc;
-}
-
-static int get_session(const cJSON *item, struct session *out, struct err *e)
-{
-	int rc = document_get_uuid(item, "session_id", out->session_id, e);
-	if (!rc)
-		rc = document_get_text_or_empty(item, "user_id", out->user_id, sizeof out->user_id, e);
-	if (!rc)
-		rc = document_get_text_or_empty(item, "machine_id", out->machine_id, sizeof out->machine_id, e);
-	if (!rc)
-		rc = document_get_int_or(item, "application_id", 0, DOCUMENT_INT_MAX, 0, &out->application_id, e);
-	if (!rc)
-		rc = document_get_status(item, &out->status, &out->ended_at_ms, e);
-	if (!rc)
-		rc = json_get_int(item, "started_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->started_at_ms, e);
-	if (!rc)
-		rc = json_get_int(item, "revision", 1, DOCUMENT_INT_MAX, &out->revision, e);
-	if (!rc)
-		rc = document_get_int_or(item, "held_revision", 0, DOCUMENT_INT_MAX, 0, &out->held_revision, e);
-	if (!rc)
-		rc = document_get_int_or(item, "centre_revision", 0, DOCUMENT_INT_MAX, 0, &out->centre_revision, e);
-	return rc;
-}
-
-static int get_sessions(const cJSON *root, struct batch *out, struct err *e)
-{
-	const cJSON *item;
-	size_t count;
-	int rc = document_get_items(root, "sessions", BATCH_SESSIONS_MAX, &item, &count, e);
-	if (rc || !count)
-		return rc;
-	out->sessions = calloc(count, sizeof *out->sessions);
-	if (!out->sessions)
-		return err_set(e, ERR_MEMORY, "out of memory for %zu sessions", count);
-	for (; item && !rc; item = item->next)
-		rc = get_session(item, &out->sessions[out->session_count++], e);
-	return rc;
-}
-
-static int get_drop(const cJSON *item, struct drop *out, struct err *e)
-{
-	int rc = get_stream_name(item, &out->stream, e);
-	if (!rc)
-		rc = json_get_int(item, "first", 1, SEQ_MAX, &out->first, e);
-	if (!rc)
-		rc = json_get_int(item, "last", 1, SEQ_MAX, &out->last, e);
-	if (!rc)
-		rc = json_get_text(item, "reason", out->reason, sizeof out->reason, e);
-	if (!rc)
-		rc = json_get_int(item, "dropped_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->dropped_at_ms, e);
-	return rc;
-}
-
-static int get_drops(const cJSON *root, struct batch *out, struct err *e)
-{
-	const cJSON *item;
-	size_t count;
-	int rc = document_get_items(root, "drops", BATCH_DROPS_MAX, &item, &count, e);
-	if (rc || !count)
-		return rc;
-	out->drops = calloc(count, sizeof *out->drops);
-	if (!out->drops)
-		return err_set(e, ERR_MEMORY, "out of memory for %zu drops", count);
-	for (; item && !rc; item = item->next)
-		rc = get_drop(item, &out->drops[out->drop_count++], e);
-	return rc;
-}
-
-static int get_event(const cJSON *item, struct event *out, struct err *e)
-{
-	int rc = json_get_int(item, "seq", 1, SEQ_MAX, &out->seq, e);
-	if (!rc)
-		rc = json_get_int(item, "event_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->event_at_ms, e);
-	if (!rc)
-		rc = document_get_text_or_empty(item, "session_id", out->session_id, sizeof out->session_id, e);
-	if (!rc)
-		rc = json_get_text(item, "event_type", out->event_type, sizeof out->event_type, e);
-	const cJSON *payload = cJSON_GetObjectItemCaseSensitive(item, "payload");
-	if (rc || !payload)
-		return rc;
-	if (!cJSON_IsString(payload))
-		return err_set(e, ERR_INVALID, "\"payload\" of event %" PRId64 " is no text", out->seq);
-	out->payload = strdup(payload->valuestring);
-	return out->payload ? 0 : err_set(e, ERR_MEMORY, "out of memory for an event");
-}
-
-static int get_events(const cJSON *root, struct batch *out, struct err *e)
-{
-	const cJSON *events, *item;
-	size_t count;
-	int rc = json_get_object(root, "events", &events, e);
-	if (!rc)
-		rc = json_get_int(events, "last_seq", 0, SEQ_MAX, &out->last_seq[STREAM_EVENTS], e);
-	if (!rc)
-		rc = document_get_ranges_or_none(events, "unsure", &out->unsure[STREAM_EVENTS], e);
-	if (!rc)
-		rc = document_get_items(events, "rows", BATCH_EVENTS_MAX, &item, &count, e);
-	if (rc || !count)
-		return rc;
-	out->events = calloc(count, sizeof *out->events);
-	if (!out->events)
-		return err_set(e, ERR_MEMORY, "out of memory for %zu events", count);
-	for (; item && !rc; item = item->next)
-		rc = get_event(item, &out->events[out->event_count++], e);
-	return rc;
-}
-
-static int get_point_ranges(const cJSON *root, struct batch *out, struct err *e)
-{
-	const cJSON *points;
-	int rc = json_get_object(root, "points", &points, e);
-	if (!rc)
-		rc = json_get_int(points, "last_seq", 0, SEQ_MAX, &out->last_seq[STREAM_POINTS], e);
-	if (!rc)
-		rc = document_get_ranges_or_none(points, "ranges", &out->point_ranges, e);
-	if (!rc)
-		rc = document_get_ranges_or_none(points, "unsure", &out->unsure[STREAM_POINTS], e);
-	return rc;
-}
 
 static int get_points(const uint8_t *block, size_t length, struct batch *out, struct err *e)
 {
@@ -511,21 +205,7 @@ int batch_unpack(struct batch *batch, struct err *e)
 
 static int get_all(const cJSON *root, const uint8_t *block, size_t length, struct batch *out, struct err *e)
 {
-	int rc = get_head(root, out, e);
-	out->retry = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "retry"));
-	out->compare = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "compare"));
-	if (!rc)
-		rc = get_latest(root, &out->latest, e);
-	if (!rc)
-		rc = get_state(root, &out->state, e);
-	if (!rc)
-		rc = get_sessions(root, out, e);
-	if (!rc)
-		rc = get_events(root, out, e);
-	if (!rc)
-		rc = get_drops(root, out, e);
-	if (!rc)
-		rc = get_point_ranges(root, out, e);
+	int rc = batch_json_get(root, out, e);
 	if (!rc)
 		rc = get_points(block, length, out, e);
 	return rc ? rc : check_batch(out, e);
@@ -580,69 +260,4 @@ int batch_decode(const void *document, size_t length, struct batch *out, struct 
 	else
 		*out = batch;
 	return rc;
-}
-
-/* ---- for people ------------------------------------------------------------------------------------------- */
-
-static bool add_measure(cJSON *object, const char *name, int32_t value, double unit)
-{
-	return value == ROW_ABSENT ? cJSON_AddNullToObject(object, name) != NULL
-	                           : cJSON_AddNumberToObject(object, name, value / unit) != NULL;
-}
-
-static bool add_point(cJSON *array, const struct batch *batch, const struct point *point)
-{
-	char time[TIME_TEXT];
-	cJSON *item = document_add_item(array);
-	if (!item)
-		return false;
-	json_add_text_or_null(item, "session_id", point->session ? batch->sessions[point->session - 1].session_id : "");
-	return document_add_int(item, "seq", point->seq) &&
-	       cJSON_AddStringToObject(item, "recorded_at", time_format(point->recorded_at_ms, time)) &&
-	       cJSON_AddNumberToObject(item, "lat", point->lat_e7 / 1e7) &&
-	       cJSON_AddNumberToObject(item, "lng", point->lng_e7 / 1e7) &&
-	       add_measure(item, "accuracy", point->accuracy_dm, 10) &&
-	       add_measure(item, "speed", point->speed_cmps, 100) &&
-	       add_measure(item, "heading", point->heading_ddeg, 10) &&
-	       add_measure(item, "altitude", point->altitude_dm, 10) &&
-	       cJSON_AddStringToObject(item, "source", point_source_name((enum point_source)point->source));
-}
-
-/* Takes the place of `item` in `object`, under its name without the last `cut` characters. */
-static void replace(cJSON *object, const cJSON *item, cJSON *by, size_t cut)
-{
-	size_t length = strlen(item->string) - cut;
-	if (by && cJSON_ReplaceItemInObjectCaseSensitive(object, item->string, by))
-		by->string[length] = '\0';
-}
-
-/* Milliseconds in members "…_ms" become a time as people write it, and the text of a payload the JSON that it is. */
-static void say_plainly(cJSON *object)
-{
-	char time[TIME_TEXT];
-	for (cJSON *item = object->child, *next; item; item = next) {
-		next = item->next;
-		size_t length = item->string ? strlen(item->string) : 0;
-		if (item->child)
-			say_plainly(item);
-		else if (length > 3 && strcmp(item->string + length - 3, "_ms") == 0)
-			replace(object, item, cJSON_CreateString(time_format((int64_t)item->valuedouble, time)), 3);
-		else if (cJSON_IsString(item) && length && strcmp(item->string, "payload") == 0)
-			replace(object, item, cJSON_Parse(item->valuestring), 0);
-	}
-}
-
-char *batch_to_json(const struct batch *batch)
-{
-	cJSON *root;
-	bool ok = make_json(batch, &root);
-	cJSON *rows = ok ? cJSON_AddArrayToObject(cJSON_GetObjectItemCaseSensitive(root, "points"), "rows") : NULL;
-	for (size_t i = 0; i < batch->point_count && rows; i++)
-		if (!add_point(rows, batch, &batch->points[i]))
-			rows = NULL;
-	if (rows)
-		say_plainly(root);
-	char *text = rows ? json_print(root) : NULL;
-	cJSON_Delete(root);
-	return text;
 }

@@ -73,21 +73,6 @@ int document_write(const cJSON *object, bool complete, struct buffer *out, struc
 	return rc;
 }
 
-bool document_add_int(cJSON *object, const char *name, int64_t value)
-{
-	return cJSON_AddNumberToObject(object, name, (double)value) != NULL;
-}
-
-bool document_add_int_unless(cJSON *object, const char *name, int64_t value, int64_t fallback)
-{
-	return value == fallback || document_add_int(object, name, value);
-}
-
-bool document_add_text_unless_empty(cJSON *object, const char *name, const char *text)
-{
-	return !text || !*text || cJSON_AddStringToObject(object, name, text) != NULL;
-}
-
 cJSON *document_add_item(cJSON *array)
 {
 	cJSON *item = cJSON_CreateObject();
@@ -98,80 +83,6 @@ cJSON *document_add_item(cJSON *array)
 	return item;
 }
 
-bool document_add_stretch(cJSON *object, const struct stretch *stretch)
-{
-	if (!object || !document_add_int(object, "first", stretch->first) ||
-	    !document_add_int(object, "last", stretch->last))
-		return false;
-	json_add_hex(object, "digest", stretch->digest, sizeof stretch->digest);
-	return document_add_int_unless(object, "at_ms", stretch->at_ms, 0);
-}
-
-static bool has(const cJSON *object, const char *name)
-{
-	return cJSON_GetObjectItemCaseSensitive(object, name) != NULL;
-}
-
-int document_get_int_or(const cJSON *object, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *out,
-                        struct err *e)
-{
-	if (has(object, name))
-		return json_get_int(object, name, min, max, out, e);
-	*out = fallback;
-	return 0;
-}
-
-int document_get_text_or_empty(const cJSON *object, const char *name, char *out, size_t size, struct err *e)
-{
-	if (has(object, name))
-		return json_get_text(object, name, out, size, e);
-	*out = '\0';
-	return 0;
-}
-
-int document_get_ranges_or_none(const cJSON *object, const char *name, struct ranges *out, struct err *e)
-{
-	return has(object, name) ? json_get_ranges(object, name, out, e) : 0;
-}
-
-int document_get_items(const cJSON *object, const char *name, size_t most, const cJSON **out, size_t *out_count,
-                       struct err *e)
-{
-	const cJSON *array = NULL;
-	int rc = has(object, name) ? json_get_array(object, name, &array, e) : 0;
-	if (rc)
-		return rc;
-	int count = array ? cJSON_GetArraySize(array) : 0;
-	if ((size_t)count > most)
-		return err_set(e, ERR_LIMIT, "\"%s\" has %d items, more than %zu", name, count, most);
-	*out = array ? array->child : NULL;
-	*out_count = (size_t)count;
-	return 0;
-}
-
-int document_get_stretch(const cJSON *object, int64_t first_min, int64_t most, struct stretch *out, struct err *e)
-{
-	int rc = json_get_int(object, "first", first_min, SEQ_MAX, &out->first, e);
-	if (!rc)
-		rc = json_get_int(object, "last", out->first, out->first + most - 1, &out->last, e);
-	if (!rc)
-		rc = document_get_int_or(object, "at_ms", 0, TIME_MS_MAX, 0, &out->at_ms, e);
-	return rc ? rc : json_get_hex(object, "digest", out->digest, sizeof out->digest, e);
-}
-
-int document_get_status(const cJSON *object, enum session_status *out, int64_t *out_ended_ms, struct err *e)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "status"));
-	for (int status = 0; text && status < SESSION_STATUS_COUNT; status++)
-		if (strcmp(text, session_status_name((enum session_status)status)) == 0) {
-			*out = (enum session_status)status;
-			return status != SESSION_ENDED
-			           ? 0
-			           : json_get_int(object, "ended_at_ms", TIME_MS_MIN, TIME_MS_MAX, out_ended_ms, e);
-		}
-	return err_set(e, ERR_INVALID, "\"status\" is none of active, ended, paused");
-}
-
 bool document_is_uuid(const char *text)
 {
 	for (size_t i = 0; i < UUID_TEXT - 1; i++) {
@@ -180,15 +91,4 @@ bool document_is_uuid(const char *text)
 			return false;
 	}
 	return text[UUID_TEXT - 1] == '\0';
-}
-
-int document_get_uuid(const cJSON *object, const char *name, char *out, struct err *e)
-{
-	char text[UUID_TEXT];
-	int rc = json_get_text(object, name, text, sizeof text, e);
-	if (!rc && !document_is_uuid(text))
-		rc = err_set(e, ERR_INVALID, "\"%s\" is no UUID in lower case", name);
-	if (!rc)
-		memcpy(out, text, sizeof text);
-	return rc;
 }

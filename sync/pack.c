@@ -1,5 +1,7 @@
 #include "sync/pack.h"
 
+#include "sync/document.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +74,9 @@ static int describe_unit(struct store *store, struct unit_state *out, struct err
 		.oldest_unsent_ms = backlog.oldest_ms,
 		.free_bytes = statvfs(store_path(store), &disk) ? -1 : (int64_t)disk.f_bavail * (int64_t)disk.f_frsize,
 	};
+	/* Some file systems claim to have any amount. */
+	if (out->free_bytes > DOCUMENT_INT_MAX)
+		out->free_bytes = DOCUMENT_INT_MAX;
 	out->clock_ms = store_now_ms(store, &out->clock_basis);
 	return 0;
 }

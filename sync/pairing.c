@@ -1,6 +1,7 @@
 #include "sync/pairing.h"
 
 #include "sync/document.h"
+#include "sync/members.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -161,33 +162,31 @@ void pairing_token_hash(const uint8_t token[PAIRING_TOKEN], char out[KEY_HASH_TE
 
 /* ---- the two documents ------------------------------------------------------------------------------------ */
 
+static const struct member request_members[] = {
+	{BYTES("sender", struct pairing_request, sender)},
+	{BYTES("token", struct pairing_request, token)},
+	{UUID("store_id", struct pairing_request, store_id)},
+	{TEXT_OR_NONE("host_name", struct pairing_request, host_name)},
+	{0},
+};
+
+static const struct member answer_members[] = {
+	{BYTES("token", struct pairing_answer, token)},
+	{INT("device_id", struct pairing_answer, device_id, 1, DOCUMENT_INT_MAX)},
+	{TEXT_OR_NONE("device_name", struct pairing_answer, device_name)},
+	{INT("centre_ms", struct pairing_answer, centre_ms, TIME_MS_MIN, TIME_MS_MAX)},
+	{0},
+};
+
 int pairing_request_encode(const struct pairing_request *request, struct buffer *out, struct err *e)
 {
-	cJSON *root = cJSON_CreateObject();
-	json_add_hex(root, "sender", request->sender, sizeof request->sender);
-	json_add_hex(root, "token", request->token, sizeof request->token);
-	bool ok = root && document_add_text_unless_empty(root, "store_id", request->store_id) &&
-	          document_add_text_unless_empty(root, "host_name", request->host_name);
-	int rc = document_write(root, ok, out, e);
-	cJSON_Delete(root);
-	return rc;
+	return members_write(request_members, request, out, e);
 }
 
 int pairing_request_decode(const void *document, size_t length, struct pairing_request *out, struct err *e)
 {
 	struct pairing_request request = {0};
-	cJSON *root;
-	int rc = document_read(document, length, &root, e);
-	if (rc)
-		return rc;
-	rc = json_get_hex(root, "sender", request.sender, sizeof request.sender, e);
-	if (!rc)
-		rc = json_get_hex(root, "token", request.token, sizeof request.token, e);
-	if (!rc)
-		rc = document_get_uuid(root, "store_id", request.store_id, e);
-	if (!rc)
-		rc = document_get_text_or_empty(root, "host_name", request.host_name, sizeof request.host_name, e);
-	cJSON_Delete(root);
+	int rc = members_read(document, length, request_members, &request, e);
 	if (!rc)
 		*out = request;
 	return rc;
@@ -195,31 +194,13 @@ int pairing_request_decode(const void *document, size_t length, struct pairing_r
 
 int pairing_answer_encode(const struct pairing_answer *answer, struct buffer *out, struct err *e)
 {
-	cJSON *root = cJSON_CreateObject();
-	json_add_hex(root, "token", answer->token, sizeof answer->token);
-	bool ok = root && document_add_int(root, "device_id", answer->device_id) &&
-	          document_add_text_unless_empty(root, "device_name", answer->device_name) &&
-	          document_add_int(root, "centre_ms", answer->centre_ms);
-	int rc = document_write(root, ok, out, e);
-	cJSON_Delete(root);
-	return rc;
+	return members_write(answer_members, answer, out, e);
 }
 
 int pairing_answer_decode(const void *document, size_t length, struct pairing_answer *out, struct err *e)
 {
 	struct pairing_answer answer = {0};
-	cJSON *root;
-	int rc = document_read(document, length, &root, e);
-	if (rc)
-		return rc;
-	rc = json_get_hex(root, "token", answer.token, sizeof answer.token, e);
-	if (!rc)
-		rc = json_get_int(root, "device_id", 1, DOCUMENT_INT_MAX, &answer.device_id, e);
-	if (!rc)
-		rc = document_get_text_or_empty(root, "device_name", answer.device_name, sizeof answer.device_name, e);
-	if (!rc)
-		rc = json_get_int(root, "centre_ms", TIME_MS_MIN, TIME_MS_MAX, &answer.centre_ms, e);
-	cJSON_Delete(root);
+	int rc = members_read(document, length, answer_members, &answer, e);
 	if (!rc)
 		*out = answer;
 	return rc;

@@ -2,6 +2,7 @@
 
 #include "sync/batch.h"
 #include "sync/document.h"
+#include "sync/members.h"
 #include "sync/pairing.h"
 #include "sync/reference.h"
 
@@ -16,11 +17,18 @@ const char *receipt_standing_name(enum receipt_standing standing)
 	return standings[standing];
 }
 
-/* One that is not known is not taken for a good one. */
-int receipt_standing_get(const cJSON *root, enum receipt_standing *out, struct err *e)
+static bool add_standing(cJSON *object, const struct member *m, const void *from)
 {
+	const enum receipt_standing *standing = (const void *)((const char *)from + m->at);
+	return !*standing || cJSON_AddStringToObject(object, m->name, receipt_standing_name(*standing));
+}
+
+/* One that is not known is not taken for a good one. */
+static int get_standing(const cJSON *object, const struct member *m, void *to, struct err *e)
+{
+	enum receipt_standing *out = (void *)((char *)to + m->at);
 	char name[16];
-	int rc = document_get_text_or_empty(root, "standing", name, sizeof name, e);
+	int rc = json_get_text(object, m->name, name, sizeof name, e);
 	for (size_t i = 0; i < STANDING_COUNT && !rc; i++)
 		if (!strcmp(name, standings[i])) {
 			*out = (enum receipt_standing)i;
@@ -28,6 +36,8 @@ int receipt_standing_get(const cJSON *root, enum receipt_standing *out, struct e
 		}
 	return rc ? rc : err_set(e, ERR_INVALID, "\"standing\": \"%s\" is no standing that this alzy knows", name);
 }
+
+const struct member_kind receipt_standing_member = {add_standing, get_standing};
 
 int receipt_standing_explain(enum receipt_standing standing, int64_t device_id, const char *device_name, struct err *e)
 {
@@ -58,163 +68,247 @@ void receipt_free(struct receipt *receipt)
 	*receipt = (struct receipt){0};
 }
 
-/* ---- encoding --------------------------------------------------------------------------------------------- */
+/* ---- fields that are neither number nor text --------------------------------------------------------------- */
 
-static bool add_rejected(cJSON *object, const struct receipt_stream *stream)
+static bool add_active(cJSON *object, const struct member *m, const void *from)
 {
-	if (!stream->rejected_count)
-		return true;
-	cJSON *array = cJSON_AddArrayToObject(object, "rejected");
-	bool ok = array != NULL;
-	for (size_t i = 0; i < stream->rejected_count && ok; i++) {
-		const struct receipt_rejected *rejected = &stream->rejected[i];
-		cJSON *item = document_add_item(array);
-		ok = item && document_add_int(item, "seq", rejected->seq) &&
-		     document_add_text_unless_empty(item, "code", rejected->code) &&
-		     document_add_text_unless_empty(item, "reason", rejected->reason);
-	}
+	const struct receipt *receipt = from;
+	return cJSON_AddBoolToObject(object, m->name, receipt->device_active);
+}
+
+static int get_active(const cJSON *object, const struct member *m, void *to, struct err *e)
+{
+	struct receipt *receipt = to;
+	const cJSON *active = cJSON_GetObjectItemCaseSensitive(object, m->name);
+	if (!cJSON_IsBool(active))
+		return err_set(e, ERR_INVALID, "\"active\" is missing or neither true nor false");
+	receipt->device_active = cJSON_IsTrue(active);
+	return 0;
+}
+
+static const struct member_kind active = {add_active, get_active};
+
+static bool add_reference(cJSON *object, const struct member *m, const void *from)
+{
+	const struct receipt *receipt = from;
+	cJSON *reference = cJSON_AddObjectToObject(object, m->name);
+	return reference && reference_add(reference, &receipt->reference);
+}
+
+static int get_reference(const cJSON *object, const struct member *m, void *to, struct err *e)
+{
+	struct receipt *receipt = to;
+	const cJSON *reference;
+	int rc = json_get_object(object, m->name, &reference, e);
+	if (!rc)
+		rc = reference_get(reference, &receipt->reference, e);
+	receipt->has_reference = !rc;
+	return rc;
+}
+
+static const struct member_kind reference = {add_reference, get_reference};
+
+/* ---- what the centre has changed in a session --------------------------------------------------------------- */
+
+static const struct member values[SESSION_FIELD_COUNT + 1] = {
+	[SESSION_USER] = {TEXT_OR_NONE("user_id", struct session, user_id)},
+	[SESSION_MACHINE] = {TEXT_OR_NONE("machine_id", struct session, machine_id)},
+	[SESSION_APPLICATION] = {INT_OR("application_id", struct session, application_id, 0, INT32_MAX, 0)},
+	[SESSION_STARTED] = {INT("started_at_ms", struct session, started_at_ms, TIME_MS_MIN, TIME_MS_MAX)},
+	[SESSION_STATUS] = {"status", .kind = &member_status},
+};
+
+static const struct member changed_members[SESSION_FIELD_COUNT + 1] = {
+	{INT_OR("user_id", struct session_edits, changed[SESSION_USER], 1, DOCUMENT_INT_MAX, 0)},
+	{INT_OR("machine_id", struct session_edits, changed[SESSION_MACHINE], 1, DOCUMENT_INT_MAX, 0)},
+	{INT_OR("application_id", struct session_edits, changed[SESSION_APPLICATION], 1, DOCUMENT_INT_MAX, 0)},
+	{INT_OR("started_at", struct session_edits, changed[SESSION_STARTED], 1, DOCUMENT_INT_MAX, 0)},
+	{INT_OR("status", struct session_edits, changed[SESSION_STATUS], 1, DOCUMENT_INT_MAX, 0)},
+	{0},
+};
+
+/* Only fields that were changed: the revision of each in "changed", and its value beside that. */
+static bool add_changed(cJSON *object, const struct member *m, const void *from)
+{
+	const struct session_edits *edits = &((const struct receipt_session *)from)->edits;
+	cJSON *revisions = NULL;
+	bool ok = true;
+	for (int field = 0; field < SESSION_FIELD_COUNT && ok; field++)
+		if (edits->changed[field]) {
+			if (!revisions)
+				revisions = cJSON_AddObjectToObject(object, m->name);
+			ok = revisions && member_add(revisions, &changed_members[field], edits) &&
+			     member_add(object, &values[field], &edits->values);
+		}
 	return ok;
 }
 
-static bool add_proofs(cJSON *object, const struct receipt_stream *stream)
+static int get_changed(const cJSON *object, const struct member *m, void *to, struct err *e)
 {
-	cJSON *array = stream->proof_count ? cJSON_AddArrayToObject(object, "proofs") : NULL;
-	for (size_t i = 0; i < stream->proof_count && array; i++) {
-		if (!document_add_stretch(document_add_item(array), &stream->proofs[i]))
-			return false;
+	struct session_edits *edits = &((struct receipt_session *)to)->edits;
+	const cJSON *revisions;
+	int rc = json_get_object(object, m->name, &revisions, e);
+	if (!rc)
+		rc = members_get(revisions, changed_members, edits, e);
+	for (int field = 0; field < SESSION_FIELD_COUNT && !rc; field++) {
+		if (edits->changed[field] > edits->revision)
+			return err_set(e, ERR_INVALID, "\"changed\" is above \"centre_revision\"");
+		if (edits->changed[field])
+			rc = member_get(object, &values[field], &edits->values, e);
 	}
-	return !stream->proof_count || array;
+	return rc;
 }
 
-static bool add_stream(cJSON *root, const char *name, const struct receipt_stream *stream)
+static const struct member_kind changed = {add_changed, get_changed};
+
+static bool differs(const void *from)
 {
-	cJSON *object = cJSON_AddObjectToObject(root, name);
-	if (!object)
-		return false;
+	return ((const struct receipt_session *)from)->differs;
+}
+
+static void note_differs(void *to, bool there)
+{
+	((struct receipt_session *)to)->differs = there;
+}
+
+/* ---- the document ------------------------------------------------------------------------------------------ */
+
+static const struct member rejected_members[] = {
+	{INT("seq", struct receipt_rejected, seq, 1, SEQ_MAX)},
+	{TEXT_OR_NONE("code", struct receipt_rejected, code)},
+	{TEXT_OR_NONE("reason", struct receipt_rejected, reason)},
+	{0},
+};
+
+static const struct member proof_members[] = {
+	{INT("first", struct stretch, first, 1, SEQ_MAX)},
+	{INT("last", struct stretch, last, 1, SEQ_MAX)},
+	{BYTES("digest", struct stretch, digest)},
+	{INT_OR("at_ms", struct stretch, at_ms, 0, TIME_MS_MAX, 0)},
+	{0},
+};
+
+static const struct member stream_members[] = {
 	/* A range that gets lost for want of memory is one that the unit sends again: no harm. */
-	json_add_ranges(object, "accounted", &stream->accounted);
-	if (stream->dropped.count)
-		json_add_ranges(object, "dropped", &stream->dropped);
-	if (stream->confirmed.count)
-		json_add_ranges(object, "confirmed", &stream->confirmed);
-	if (stream->conflicts.count)
-		json_add_ranges(object, "conflicts", &stream->conflicts);
-	if (stream->missing.count)
-		json_add_ranges(object, "missing", &stream->missing);
-	return add_rejected(object, stream) && add_proofs(object, stream) &&
-	       document_add_int_unless(object, "taken_first", stream->taken.first, 0) &&
-	       document_add_int_unless(object, "taken_last", stream->taken.last, 0) &&
-	       document_add_int_unless(object, "taken_ms", stream->taken_ms, 0) &&
-	       document_add_int_unless(object, "rejected_total", stream->rejected_total, 0) &&
-	       document_add_int_unless(object, "fresh", stream->fresh, 0) &&
-	       document_add_int_unless(object, "known", stream->known, 0) &&
-	       document_add_int_unless(object, "left", stream->left, 0);
-}
-
-static bool add_value(cJSON *item, const struct session *values, enum session_field field)
-{
-	switch (field) {
-	case SESSION_USER:
-		return document_add_text_unless_empty(item, "user_id", values->user_id);
-	case SESSION_MACHINE:
-		return document_add_text_unless_empty(item, "machine_id", values->machine_id);
-	case SESSION_APPLICATION:
-		return document_add_int_unless(item, "application_id", values->application_id, 0);
-	case SESSION_STARTED:
-		return document_add_int(item, "started_at_ms", values->started_at_ms);
-	default:
-		return document_add_text_unless_empty(item, "status", session_status_name(values->status)) &&
-		       (values->status != SESSION_ENDED || document_add_int(item, "ended_at_ms", values->ended_at_ms));
-	}
-}
-
-/* Only fields that were changed. */
-static bool add_edits(cJSON *item, const struct session_edits *edits)
-{
-	bool ok = document_add_int_unless(item, "centre_revision", edits->revision, 0);
-	cJSON *changed = NULL;
-	for (int field = 0; field < SESSION_FIELD_COUNT && ok; field++) {
-		if (!edits->changed[field])
-			continue;
-		if (!changed)
-			changed = cJSON_AddObjectToObject(item, "changed");
-		ok = changed &&
-		     document_add_int(changed, session_field_name((enum session_field)field), edits->changed[field]) &&
-		     add_value(item, &edits->values, (enum session_field)field);
-	}
-	return ok;
-}
+	{RANGES("accounted", struct receipt_stream, accounted)},
+	{RANGES_OR_NONE("dropped", struct receipt_stream, dropped)},
+	{RANGES_OR_NONE("confirmed", struct receipt_stream, confirmed)},
+	{RANGES_OR_NONE("conflicts", struct receipt_stream, conflicts)},
+	{RANGES_OR_NONE("missing", struct receipt_stream, missing)},
+	{LIST("rejected", struct receipt_stream, rejected, rejected_count, rejected_members, RECEIPT_REJECTED_MAX)},
+	{LIST("proofs", struct receipt_stream, proofs, proof_count, proof_members, RECEIPT_PROOFS_MAX)},
+	{INT_OR("taken_first", struct receipt_stream, taken.first, 1, SEQ_MAX, 0)},
+	{INT_OR("taken_last", struct receipt_stream, taken.last, 1, SEQ_MAX, 0)},
+	{INT_OR("taken_ms", struct receipt_stream, taken_ms, 0, TIME_MS_MAX, 0)},
+	{INT_OR("rejected_total", struct receipt_stream, rejected_total, 0, SEQ_MAX, 0)},
+	{INT_OR("fresh", struct receipt_stream, fresh, 0, SEQ_MAX, 0)},
+	{INT_OR("known", struct receipt_stream, known, 0, SEQ_MAX, 0)},
+	{INT_OR("left", struct receipt_stream, left, 0, SEQ_MAX, 0)},
+	{0},
+};
 
 /* What a copy of the unit's store has told, maybe. */
-static bool add_held(cJSON *item, const struct receipt_session *session)
+static const struct member held_members[] = {
+	{INT("started_at_ms", struct receipt_session, edits.values.started_at_ms, TIME_MS_MIN, TIME_MS_MAX)},
+	{"status", .kind = &member_status, .at = offsetof(struct receipt_session, edits.values)},
+	{0},
+};
+
+static const struct member session_members[] = {
+	{UUID("session_id", struct receipt_session, session_id)},
+	{INT("revision", struct receipt_session, revision, 0, DOCUMENT_INT_MAX)},
+	{TEXT_OR_NONE("lost", struct receipt_session, lost)},
+	{INT_OR("seen", struct receipt_session, seen, 0, DOCUMENT_INT_MAX, 0)},
+	{TEXT_OR_NONE("refused", struct receipt_session, refused)},
+	{INT_OR("centre_revision", struct receipt_session, edits.revision, 0, DOCUMENT_INT_MAX, 0)},
+	{"changed", .kind = &changed, .optional = true},
+	{OBJECT_HERE("held", held_members), WHEN(differs), .note = note_differs},
+	{0},
+};
+
+static const struct member device_members[] = {
+	{INT("id", struct receipt, device_id, 1, DOCUMENT_INT_MAX)},
+	{TEXT_OR_NONE("name", struct receipt, device_name)},
+	{TEXT_OR_NONE("color", struct receipt, device_color)},
+	{"active", .kind = &active},
+	{0},
+};
+
+static const struct member copied_members[] = {
+	{INT_OR("rows", struct receipt, copied_rows, 0, DOCUMENT_INT_MAX, 0)},
+	{INT_OR("since_ms", struct receipt, copied_ms, TIME_MS_MIN, TIME_MS_MAX, 0)},
+	{INT_OR("forks", struct receipt, forks, 0, DOCUMENT_INT_MAX, 0)},
+	{0},
+};
+
+static bool announces_key(const void *from)
 {
-	cJSON *held = session->differs ? cJSON_AddObjectToObject(item, "held") : NULL;
-	return !session->differs || (held && add_value(held, &session->edits.values, SESSION_STARTED) &&
-	                             add_value(held, &session->edits.values, SESSION_STATUS));
+	return ((const struct receipt *)from)->announces_key;
 }
 
-static bool add_sessions(cJSON *root, const struct receipt *receipt)
+static void note_key(void *to, bool there)
 {
-	if (!receipt->session_count)
-		return true;
-	cJSON *array = cJSON_AddArrayToObject(root, "sessions");
-	bool ok = array != NULL;
-	for (size_t i = 0; i < receipt->session_count && ok; i++) {
-		cJSON *item = document_add_item(array);
-		ok = item && document_add_text_unless_empty(item, "session_id", receipt->sessions[i].session_id) &&
-		     document_add_int(item, "revision", receipt->sessions[i].revision) &&
-		     document_add_text_unless_empty(item, "lost", receipt->sessions[i].lost) &&
-		     document_add_int_unless(item, "seen", receipt->sessions[i].seen, 0) &&
-		     document_add_text_unless_empty(item, "refused", receipt->sessions[i].refused) &&
-		     add_edits(item, &receipt->sessions[i].edits) && add_held(item, &receipt->sessions[i]);
-	}
-	return ok;
+	((struct receipt *)to)->announces_key = there;
 }
 
-static bool add_device(cJSON *root, const struct receipt *receipt)
+static bool has_reference(const void *from)
 {
-	cJSON *device = cJSON_AddObjectToObject(root, "device");
-	return device && document_add_int(device, "id", receipt->device_id) &&
-	       document_add_text_unless_empty(device, "name", receipt->device_name) &&
-	       document_add_text_unless_empty(device, "color", receipt->device_color) &&
-	       cJSON_AddBoolToObject(device, "active", receipt->device_active);
+	return ((const struct receipt *)from)->has_reference;
 }
 
-static bool add_copied(cJSON *root, const struct receipt *receipt)
+static bool is_copied(const void *from)
 {
-	if (!receipt->copied_rows && !receipt->forks)
-		return true;
-	cJSON *object = cJSON_AddObjectToObject(root, "copied");
-	return object && document_add_int_unless(object, "rows", receipt->copied_rows, 0) &&
-	       document_add_int_unless(object, "since_ms", receipt->copied_ms, 0) &&
-	       document_add_int_unless(object, "forks", receipt->forks, 0);
+	const struct receipt *receipt = from;
+	return receipt->copied_rows || receipt->forks;
 }
 
-static bool add_reference(cJSON *root, const struct receipt *receipt)
+static const struct member receipt_members[] = {
+	{UUID("store_id", struct receipt, store_id)},
+	{INT("exchange", struct receipt, exchange, 1, DOCUMENT_INT_MAX)},
+	{BYTES("batch_digest", struct receipt, batch_digest)},
+	{BYTES("centre_key", struct receipt, centre_key), WHEN(announces_key), .note = note_key},
+	{INT("centre_ms", struct receipt, centre_ms, TIME_MS_MIN, TIME_MS_MAX)},
+	{INT_OR("verify_ms", struct receipt, verify_ms, TIME_MS_MIN, TIME_MS_MAX, 0)},
+	{OBJECT("points", struct receipt, streams[STREAM_POINTS], stream_members)},
+	{OBJECT("events", struct receipt, streams[STREAM_EVENTS], stream_members)},
+	{LIST("sessions", struct receipt, sessions, session_count, session_members, RECEIPT_SESSIONS_MAX)},
+	{OBJECT_HERE("device", device_members)},
+	{"reference", .kind = &reference, WHEN(has_reference)},
+	{OBJECT_HERE("copied", copied_members), WHEN(is_copied)},
+	{TRUE_OR_NOT("forgotten", struct receipt, forgotten)},
+	{"standing", .kind = &receipt_standing_member, .at = offsetof(struct receipt, standing), .optional = true},
+	{TEXT_OR_NONE("url", struct receipt, url)},
+	{0},
+};
+
+/* ---- what holds of it as a whole ---------------------------------------------------------------------------- */
+
+/* What came in one batch, above `before`. */
+static bool is_stretch(int64_t before, int64_t first, int64_t last)
 {
-	cJSON *object = receipt->has_reference ? cJSON_AddObjectToObject(root, "reference") : NULL;
-	return !receipt->has_reference || (object && reference_add(object, &receipt->reference));
+	return first > before && last >= first && last - first < BATCH_POINTS_MAX;
 }
 
-static bool make_json(const struct receipt *receipt, cJSON **out)
+static int check_stream(const struct receipt_stream *stream, struct err *e)
 {
-	cJSON *root = *out = cJSON_CreateObject();
-	if (!root)
-		return false;
-	bool ok = document_add_text_unless_empty(root, "store_id", receipt->store_id) &&
-	          document_add_int(root, "exchange", receipt->exchange);
-	json_add_hex(root, "batch_digest", receipt->batch_digest, sizeof receipt->batch_digest);
-	if (receipt->announces_key)
-		json_add_hex(root, "centre_key", receipt->centre_key, sizeof receipt->centre_key);
-	ok = ok && document_add_int(root, "centre_ms", receipt->centre_ms) &&
-	     document_add_int_unless(root, "verify_ms", receipt->verify_ms, 0);
-	for (int s = 0; s < STREAM_COUNT && ok; s++)
-		ok = add_stream(root, stream_name((enum stream)s), &receipt->streams[s]);
-	return ok && add_sessions(root, receipt) && add_device(root, receipt) && add_reference(root, receipt) &&
-	       add_copied(root, receipt) && (!receipt->forgotten || cJSON_AddTrueToObject(root, "forgotten")) &&
-	       document_add_text_unless_empty(root, "standing", receipt_standing_name(receipt->standing)) &&
-	       document_add_text_unless_empty(root, "url", receipt->url);
+	int64_t before = 0;
+	for (size_t i = 0; i < stream->proof_count; before = stream->proofs[i++].last)
+		if (!is_stretch(before, stream->proofs[i].first, stream->proofs[i].last))
+			return err_set(e, ERR_INVALID, "\"proofs\" don't rise, or have one that is longer than a batch");
+	if ((stream->taken.first || stream->taken.last) && !is_stretch(0, stream->taken.first, stream->taken.last))
+		return err_set(e, ERR_INVALID, "\"taken_first\" and \"taken_last\" are no stretch of a batch");
+	return 0;
 }
+
+static int check_receipt(const struct receipt *receipt, struct err *e)
+{
+	int rc = receipt->url[0] ? pairing_check_url(receipt->url, e) : 0;
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = check_stream(&receipt->streams[s], e);
+	return rc;
+}
+
+/* ---- both ways ---------------------------------------------------------------------------------------------- */
 
 int receipt_encode(const struct receipt *receipt, struct buffer *out, struct err *e)
 {
@@ -223,263 +317,17 @@ int receipt_encode(const struct receipt *receipt, struct buffer *out, struct err
 			return err_set(e, ERR_LIMIT, "a receipt with more than %d rejected rows", RECEIPT_REJECTED_MAX);
 	if (receipt->session_count > RECEIPT_SESSIONS_MAX)
 		return err_set(e, ERR_LIMIT, "a receipt with more than %d sessions", RECEIPT_SESSIONS_MAX);
-	cJSON *root;
-	bool complete = make_json(receipt, &root);
-	int rc = document_write(root, complete, out, e);
-	cJSON_Delete(root);
-	return rc;
-}
-
-/* ---- decoding --------------------------------------------------------------------------------------------- */
-
-static int get_rejected(const cJSON *item, struct receipt_rejected *out, struct err *e)
-{
-	int rc = json_get_int(item, "seq", 1, SEQ_MAX, &out->seq, e);
-	if (!rc)
-		rc = document_get_text_or_empty(item, "code", out->code, sizeof out->code, e);
-	if (!rc)
-		rc = document_get_text_or_empty(item, "reason", out->reason, sizeof out->reason, e);
-	return rc;
-}
-
-static int get_all_rejected(const cJSON *object, struct receipt_stream *out, struct err *e)
-{
-	const cJSON *item;
-	size_t count;
-	int rc = document_get_items(object, "rejected", RECEIPT_REJECTED_MAX, &item, &count, e);
-	if (!rc)
-		rc = document_get_int_or(object, "rejected_total", (int64_t)0, SEQ_MAX, 0, &out->rejected_total, e);
-	if (rc || !count)
-		return rc;
-	out->rejected = calloc(count, sizeof *out->rejected);
-	if (!out->rejected)
-		return err_set(e, ERR_MEMORY, "out of memory for %zu rejected rows", count);
-	for (; item && !rc; item = item->next)
-		rc = get_rejected(item, &out->rejected[out->rejected_count++], e);
-	return rc;
-}
-
-/* Rising, and none longer than a batch. */
-static int get_proofs(const cJSON *object, struct receipt_stream *out, struct err *e)
-{
-	const cJSON *item;
-	size_t count;
-	int64_t before = 0;
-	int rc = document_get_items(object, "proofs", RECEIPT_PROOFS_MAX, &item, &count, e);
-	if (rc || !count)
-		return rc;
-	out->proofs = calloc(count, sizeof *out->proofs);
-	if (!out->proofs)
-		return err_set(e, ERR_MEMORY, "out of memory for %zu proofs", count);
-	for (; item && !rc; item = item->next) {
-		rc = document_get_stretch(item, before + 1, BATCH_POINTS_MAX, &out->proofs[out->proof_count++], e);
-		before = out->proofs[out->proof_count - 1].last;
-	}
-	return rc;
-}
-
-static int get_stream(const cJSON *root, const char *name, struct receipt_stream *out, struct err *e)
-{
-	const cJSON *object;
-	int rc = json_get_object(root, name, &object, e);
-	if (!rc)
-		rc = json_get_ranges(object, "accounted", &out->accounted, e);
-	if (!rc)
-		rc = document_get_ranges_or_none(object, "dropped", &out->dropped, e);
-	if (!rc)
-		rc = document_get_ranges_or_none(object, "confirmed", &out->confirmed, e);
-	if (!rc)
-		rc = document_get_ranges_or_none(object, "conflicts", &out->conflicts, e);
-	if (!rc)
-		rc = document_get_ranges_or_none(object, "missing", &out->missing, e);
-	if (!rc)
-		rc = get_proofs(object, out, e);
-	if (!rc)
-		rc = get_all_rejected(object, out, e);
-	if (!rc)
-		rc = document_get_int_or(object, "fresh", 0, SEQ_MAX, 0, &out->fresh, e);
-	if (!rc)
-		rc = document_get_int_or(object, "known", 0, SEQ_MAX, 0, &out->known, e);
-	if (!rc)
-		rc = document_get_int_or(object, "left", 0, SEQ_MAX, 0, &out->left, e);
-	if (!rc)
-		rc = document_get_int_or(object, "taken_first", 1, SEQ_MAX, 0, &out->taken.first, e);
-	if (!rc && out->taken.first)
-		rc = json_get_int(object, "taken_last", out->taken.first, out->taken.first + BATCH_POINTS_MAX - 1,
-		                  &out->taken.last, e);
-	if (!rc && out->taken.first)
-		rc = document_get_int_or(object, "taken_ms", 0, TIME_MS_MAX, 0, &out->taken_ms, e);
-	return rc;
-}
-
-static int get_value(const cJSON *item, enum session_field field, struct session *out, struct err *e)
-{
-	switch (field) {
-	case SESSION_USER:
-		return document_get_text_or_empty(item, "user_id", out->user_id, sizeof out->user_id, e);
-	case SESSION_MACHINE:
-		return document_get_text_or_empty(item, "machine_id", out->machine_id, sizeof out->machine_id, e);
-	case SESSION_APPLICATION:
-		return document_get_int_or(item, "application_id", 0, INT32_MAX, 0, &out->application_id, e);
-	case SESSION_STARTED:
-		return json_get_int(item, "started_at_ms", TIME_MS_MIN, TIME_MS_MAX, &out->started_at_ms, e);
-	default:
-		return document_get_status(item, &out->status, &out->ended_at_ms, e);
-	}
-}
-
-static int get_edits(const cJSON *item, struct session_edits *out, struct err *e)
-{
-	const cJSON *changed = NULL;
-	int rc = document_get_int_or(item, "centre_revision", 0, DOCUMENT_INT_MAX, 0, &out->revision, e);
-	if (!rc && cJSON_GetObjectItemCaseSensitive(item, "changed"))
-		rc = json_get_object(item, "changed", &changed, e);
-	for (int field = 0; field < SESSION_FIELD_COUNT && changed && !rc; field++) {
-		int64_t *at = &out->changed[field];
-		rc = document_get_int_or(changed, session_field_name((enum session_field)field), 1, out->revision, 0, at, e);
-		if (!rc && *at)
-			rc = get_value(item, (enum session_field)field, &out->values, e);
-	}
-	return rc;
-}
-
-static int get_held(const cJSON *item, struct receipt_session *out, struct err *e)
-{
-	const cJSON *held;
-	if (!cJSON_GetObjectItemCaseSensitive(item, "held"))
-		return 0;
-	out->differs = true;
-	int rc = json_get_object(item, "held", &held, e);
-	if (!rc)
-		rc = get_value(held, SESSION_STARTED, &out->edits.values, e);
-	return rc ? rc : get_value(held, SESSION_STATUS, &out->edits.values, e);
-}
-
-static int get_sessions(const cJSON *root, struct receipt *out, struct err *e)
-{
-	const cJSON *item;
-	size_t count;
-	int rc = document_get_items(root, "sessions", RECEIPT_SESSIONS_MAX, &item, &count, e);
-	if (rc || !count)
-		return rc;
-	out->sessions = calloc(count, sizeof *out->sessions);
-	if (!out->sessions)
-		return err_set(e, ERR_MEMORY, "out of memory for %zu sessions", count);
-	for (; item && !rc; item = item->next) {
-		struct receipt_session *session = &out->sessions[out->session_count++];
-		rc = document_get_uuid(item, "session_id", session->session_id, e);
-		if (!rc)
-			rc = json_get_int(item, "revision", 0, DOCUMENT_INT_MAX, &session->revision, e);
-		if (!rc)
-			rc = document_get_text_or_empty(item, "lost", session->lost, sizeof session->lost, e);
-		if (!rc)
-			rc = document_get_int_or(item, "seen", 0, DOCUMENT_INT_MAX, 0, &session->seen, e);
-		if (!rc)
-			rc = document_get_text_or_empty(item, "refused", session->refused, sizeof session->refused, e);
-		if (!rc)
-			rc = get_edits(item, &session->edits, e);
-		if (!rc)
-			rc = get_held(item, session, e);
-		session->edits.values.revision = session->revision;
-	}
-	return rc;
-}
-
-static int get_device(const cJSON *root, struct receipt *out, struct err *e)
-{
-	const cJSON *device;
-	int rc = json_get_object(root, "device", &device, e);
-	if (!rc)
-		rc = json_get_int(device, "id", 1, DOCUMENT_INT_MAX, &out->device_id, e);
-	if (!rc)
-		rc = document_get_text_or_empty(device, "name", out->device_name, sizeof out->device_name, e);
-	if (!rc)
-		rc = document_get_text_or_empty(device, "color", out->device_color, sizeof out->device_color, e);
-	if (rc)
-		return rc;
-	const cJSON *active = cJSON_GetObjectItemCaseSensitive(device, "active");
-	if (!cJSON_IsBool(active))
-		return err_set(e, ERR_INVALID, "\"active\" is missing or neither true nor false");
-	out->device_active = cJSON_IsTrue(active);
-	return 0;
-}
-
-static int get_announcements(const cJSON *root, struct receipt *out, struct err *e)
-{
-	int rc = document_get_text_or_empty(root, "url", out->url, sizeof out->url, e);
-	if (!rc && out->url[0])
-		rc = pairing_check_url(out->url, e);
-	out->announces_key = cJSON_GetObjectItemCaseSensitive(root, "centre_key") != NULL;
-	if (!rc && out->announces_key)
-		rc = json_get_hex(root, "centre_key", out->centre_key, sizeof out->centre_key, e);
-	return rc;
-}
-
-static int get_copied(const cJSON *root, struct receipt *out, struct err *e)
-{
-	const cJSON *object;
-	if (!cJSON_GetObjectItemCaseSensitive(root, "copied"))
-		return 0;
-	int rc = json_get_object(root, "copied", &object, e);
-	if (!rc)
-		rc = document_get_int_or(object, "rows", 0, DOCUMENT_INT_MAX, 0, &out->copied_rows, e);
-	if (!rc)
-		rc = document_get_int_or(object, "since_ms", TIME_MS_MIN, TIME_MS_MAX, 0, &out->copied_ms, e);
-	if (!rc)
-		rc = document_get_int_or(object, "forks", 0, DOCUMENT_INT_MAX, 0, &out->forks, e);
-	return rc;
-}
-
-static int get_reference(const cJSON *root, struct receipt *out, struct err *e)
-{
-	const cJSON *object;
-	if (!cJSON_GetObjectItemCaseSensitive(root, "reference"))
-		return 0;
-	int rc = json_get_object(root, "reference", &object, e);
-	if (!rc)
-		rc = reference_get(object, &out->reference, e);
-	out->has_reference = !rc;
-	return rc;
-}
-
-static int get_all(const cJSON *root, struct receipt *out, struct err *e)
-{
-	int rc = document_get_uuid(root, "store_id", out->store_id, e);
-	if (!rc)
-		rc = json_get_int(root, "exchange", 1, DOCUMENT_INT_MAX, &out->exchange, e);
-	if (!rc)
-		rc = json_get_hex(root, "batch_digest", out->batch_digest, sizeof out->batch_digest, e);
-	if (!rc)
-		rc = json_get_int(root, "centre_ms", TIME_MS_MIN, TIME_MS_MAX, &out->centre_ms, e);
-	if (!rc)
-		rc = document_get_int_or(root, "verify_ms", TIME_MS_MIN, TIME_MS_MAX, 0, &out->verify_ms, e);
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = get_stream(root, stream_name((enum stream)s), &out->streams[s], e);
-	if (!rc)
-		rc = get_sessions(root, out, e);
-	if (!rc)
-		rc = get_device(root, out, e);
-	if (!rc)
-		rc = get_reference(root, out, e);
-	if (!rc)
-		rc = get_copied(root, out, e);
-	out->forgotten = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "forgotten"));
-	if (!rc)
-		rc = receipt_standing_get(root, &out->standing, e);
-	if (!rc)
-		rc = get_announcements(root, out, e);
-	return rc;
+	return members_write(receipt_members, receipt, out, e);
 }
 
 int receipt_decode(const void *document, size_t length, struct receipt *out, struct err *e)
 {
-	cJSON *root;
-	int rc = document_read(document, length, &root, e);
-	if (rc)
-		return rc;
 	struct receipt receipt = {0};
-	rc = get_all(root, &receipt, e);
-	cJSON_Delete(root);
+	int rc = members_read(document, length, receipt_members, &receipt, e);
+	for (size_t i = 0; i < receipt.session_count; i++)
+		receipt.sessions[i].edits.values.revision = receipt.sessions[i].revision;
+	if (!rc)
+		rc = check_receipt(&receipt, e);
 	if (rc)
 		receipt_free(&receipt);
 	else

@@ -11,7 +11,6 @@
 #include "hal/rows.h"
 #include "sync/envelope.h"
 
-#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,8 +27,8 @@ enum {
  * for nothing and says nothing of rows. */
 enum receipt_standing { STANDING_GOOD, STANDING_DEACTIVATED, STANDING_DELETED, STANDING_REVOKED, STANDING_COUNT };
 const char *receipt_standing_name(enum receipt_standing standing); /* "deactivated"; "" for good */
-/* Reads "standing", which is absent for good. ERR_INVALID: a word of a later version. */
-int receipt_standing_get(const cJSON *root, enum receipt_standing *out, struct err *e);
+/* For members.h: "standing", which is absent for good. ERR_INVALID: a word of a later version. */
+extern const struct member_kind receipt_standing_member;
 /* ERR_REFUSED, with what a standing other than good means for people. */
 int receipt_standing_explain(enum receipt_standing standing, int64_t device_id, const char *device_name, struct err *e);
 

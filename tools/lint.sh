@@ -94,6 +94,15 @@ events() {
 		grep -qr "$name" docs || echo "the event $name is in no file of docs/"
 	done
 }
+# Every row of the tables of members (sync/members.h) is in the description of the protocol.
+members() {
+	local name names
+	names=$(sed -nE 's/^\t(\[[A-Z_]+\] = )?\{([A-Z_]+\()?"([a-z_]+)", .*/\3/p' $(grep -l 'const struct member [a-z_]*\[' sync/*.c) | sort -u)
+	for name in $names; do
+		grep -qE "[\`.\"]$name[\`\"]" docs/protocol.md || echo "the member $name is not in docs/protocol.md"
+	done
+	[ "$(wc -l <<<"$names")" -ge 50 ] || echo "the tables of members can't be read by this check"
+}
 links() { # in our own texts: what they point to is there
 	local file target
 	for file in README.md docs/*.md tests/data/README.md; do
@@ -117,6 +126,7 @@ check "one library, one owner" nothing owners
 check "every key of the configuration is documented" keys
 check "every error is documented" errors
 check "every event type is documented" events
+check "every member of a document is described" members
 check "links in the documentation" nothing links
 check "scripts can be parsed" nothing scripts
 exit $failed
