@@ -56,6 +56,7 @@ static int first_batch(struct run *run, struct parcel *out, struct err *e)
 {
 	bool stopped = run->centre.standing[0];
 	int64_t waiting = 0;
+	run->packer.gather.tell_open = run->options->ask && !stopped;
 	int rc = stopped ? 0 : packer_next(&run->packer, NULL, out, e);
 	if (!rc)
 		rc = store_waiting_count(run->store, &waiting, e);

@@ -280,6 +280,16 @@ static int gather_sessions(struct gather *gather, const struct parcel *in_flight
 	return rc;
 }
 
+int gather_open(struct gather *gather, struct err *e)
+{
+	struct session open;
+	bool found = false;
+	if (!gather->tell_open || !gather->identity.present)
+		return 0;
+	int rc = store_session_open(gather->store, &open, &found, e);
+	return rc || !found || find_aboard(&gather->batch, &open) ? rc : add_session(gather, &open, e);
+}
+
 /* The parts of a drop that are of this identity, by its seqs. */
 static int add_drop(struct gather *gather, const struct drop *drop, struct parcel *out, struct err *e)
 {
@@ -343,6 +353,8 @@ int gather_batch(struct gather *gather, const struct parcel *in_flight, const st
 	if (!rc && !limits->bare)
 		rc = gather_drops(gather, out, e);
 	out->loaded = !rc && (out->session_count || gather->batch.point_count || gather->batch.event_count || out->drops);
+	if (out->loaded && !limits->bare && (int64_t)gather->batch.session_count < limits->sessions)
+		rc = gather_open(gather, e);
 	return rc;
 }
 
@@ -372,6 +384,7 @@ static int note_told(struct gather *gather, struct err *e)
 int gather_made(struct gather *gather, const struct parcel *made, struct err *e)
 {
 	int rc = note_told(gather, e);
+	gather->tell_open &= !made->loaded;
 	return rc ? rc : forget_again(gather, made, e);
 }
 

@@ -10,6 +10,7 @@
 #include "sync/narrow.h"
 #include "sync/parcel.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ struct gather {
 	/* Sessions that the centre has refused in this run: they go only with their rows. */
 	struct parcel_session *refused;
 	size_t refused_count;
+	/* The next batch of the present identity tells the open session, whether it has changed or not: a copy of this store may have
+	 * ended it at the centre. */
+	bool tell_open;
 	struct batch batch;
 	size_t session_room;
 };
@@ -44,6 +48,9 @@ int gather_identity(struct gather *gather, struct parcel *out, struct err *e);
  * and notes in *out, emptied before, what they are. Errors of the store, ERR_MEMORY, ERR_LIMIT. */
 int gather_batch(struct gather *gather, const struct parcel *in_flight, const struct limits *limits, struct parcel *out,
                  struct err *e);
+
+/* Adds the open session to the batch, if it is to be told and not aboard. */
+int gather_open(struct gather *gather, struct err *e);
 
 /* The batch is made: what is gathered again, and the drops that are told, go once. */
 int gather_made(struct gather *gather, const struct parcel *made, struct err *e);

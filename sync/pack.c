@@ -182,9 +182,13 @@ int packer_ask(struct packer *packer, struct parcel *out, struct err *e)
 	parcel_empty(out);
 	int rc = gather_identity(&packer->gather, out, e);
 	if (!rc)
+		rc = gather_open(&packer->gather, e);
+	if (!rc)
 		rc = store_next_exchange(packer->gather.store, &out->exchange, e);
 	if (!rc)
 		rc = seal(packer, out, e);
+	gather_let_go(&packer->gather);
+	packer->gather.tell_open = false;
 	out->loaded = out->asks = !rc;
 	return rc;
 }

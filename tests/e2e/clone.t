@@ -446,6 +446,21 @@ ok "its journey ends" on barge sync
 is "$(sql "SELECT s.status, count(*), count(DISTINCT p.id >> 40) FROM alzy.sessions s JOIN alzy.points p ON p.session_id = s.id
 	JOIN alzy.devices d ON d.id = s.device_id WHERE d.name = 'barge' GROUP BY s.id")" "ended|90|3" "it is one, has ended, and all points of three stores are found through it"
 
+# ---- a stick of the life that was undone ends the journey, when the unit has nothing to say of it
+make_unit cart
+on cart session start >"$SCRATCH/said"
+pair cart
+ok "a cart" on cart sync
+copy cart kept
+on cart session end >"$SCRATCH/said"
+ok "its journey ends on a stick" on cart sync --to "$(stick stick)"
+copy kept cart
+on cart store fork >"$SCRATCH/said"
+ok "the store of before goes on, as another one" on cart sync
+ok "the stick comes then" central import "$SCRATCH/stick"
+ok "the unit has nothing to send" on cart sync
+is "$(lite cart "SELECT status FROM sessions") $(sql "SELECT s.status FROM alzy.sessions s JOIN alzy.devices d ON d.id = device_id WHERE d.name = 'cart'")" "ended ended" "… and hears that its journey has ended"
+
 # ---- a fork by hand, while the agent records
 GPSD_PORT=$(free_port)
 gpsd_start "$DATA/drive.nmea" 0.001
