@@ -24,6 +24,16 @@ static const char *const rights[] = {
 	"SELECT ON alzy.erasures",
 };
 
+/* A database that was there before may number sessions, or columns of its own, by sequences that IDENTITY does not hide. The ids
+ * of events and points the gateway makes itself. */
+static const char sequences_sql[] =
+	"SELECT coalesce(string_agg(DISTINCT format('GRANT USAGE ON SEQUENCE %s TO %I', s.oid::regclass, $1::text), '; '), "
+	"'')"
+	" FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid"
+	" AND d.refclassid = 'pg_class'::regclass JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'"
+	" WHERE f.adrelid IN ('alzy.sessions'::regclass, 'public.sessions'::regclass, 'public.events'::regclass)"
+	" AND s.oid <> 'public.\"Events_EventID_seq\"'::regclass";
+
 /* All tables and views of alzy, and the seven of public: PostGIS has some of its own there. */
 static const char revoke_sql[] =
 	"SELECT format('REVOKE ALL ON %s FROM %I', string_agg(c.oid::regclass::text, ', '), $1::text) FROM pg_class c"
@@ -63,7 +73,7 @@ static int grant_all(struct pg *pg, const char *role, struct err *e)
 	for (size_t i = 0; i < sizeof rights / sizeof *rights && !rc; i++)
 		rc = run_made(pg, "SELECT format('GRANT %s TO %I', $1::text, $2::text)", 2,
 		              (const char *const[]){rights[i], role}, e);
-	return rc;
+	return rc ? rc : run_made(pg, sequences_sql, 1, &role, e);
 }
 
 int rights_grant(struct pg *pg, const char *role, struct err *e)

@@ -112,6 +112,31 @@ refused 'a view on points' 'view mine'
 sql 'DROP VIEW mine; ALTER TABLE alzy.points ENABLE ROW LEVEL SECURITY; CREATE POLICY all_of_it ON alzy.points USING (true)'
 refused 'row security of points' 'row security of alzy.points would be lost'
 
+database heirs was_public
+sql 'CREATE TABLE archive () INHERITS (points)'
+refused 'points that are partly in another table' 'public.points is no plain table'
+
+# ---- what belongs to others, and is read by others -------------------------------------------------------------------
+
+database owned was_both
+sql "CREATE ROLE boss LOGIN; CREATE ROLE app LOGIN; GRANT USAGE, CREATE ON SCHEMA public, alzy TO boss; GRANT USAGE ON SCHEMA alzy TO app;
+	DO \$\$ DECLARE name regclass; BEGIN
+		FOR name IN SELECT c.oid FROM pg_class c WHERE relkind = 'r' AND (relnamespace = 'alzy'::regnamespace OR
+				relnamespace = 'public'::regnamespace AND relname <> 'spatial_ref_sys') LOOP
+			EXECUTE format('ALTER TABLE %s OWNER TO boss; GRANT SELECT, INSERT, UPDATE ON %1\$s TO app', name);
+		END LOOP;
+	END \$\$;
+	CREATE VIEW mine AS SELECT d.*, u.email FROM alzy.devices d JOIN alzy.users u ON u.id = d.user_id;
+	CREATE VIEW journeys AS SELECT * FROM public.sessions JOIN public.users USING (user_id)"
+ok 'tables of another owner, with views' central migrate
+for role in boss app; do
+	DSN="host=$PG dbname=owned user=$role" ok "… with which $role goes on" sql "INSERT INTO public.sessions (session_id, start_at) VALUES ('of $role', now());
+		UPDATE public.sessions SET end_at = now() WHERE session_id = 'of $role';
+		INSERT INTO public.events (session_id, event_type) VALUES ('of $role', 'x');
+		INSERT INTO alzy.points (device_id, lat, lng, recorded_at) VALUES (1, 1, 1, now());
+		UPDATE alzy.devices SET name = name; SELECT 1 / least(count(*), 1) FROM alzy.points"
+done
+
 # ---- at once, and killed -------------------------------------------------------------------------------------------
 
 database together was_both
@@ -229,6 +254,8 @@ sent() { # NAME: records, syncs, and the centre has it
 unit car
 pair car
 sent car
+is "$(sql "SELECT count(*) FROM information_schema.usage_privileges WHERE grantee = 'gate' AND object_type = 'SEQUENCE'")" 0 \
+	'its role may use no sequence'
 unit old
 sql 'UPDATE alzy.devices SET is_active = true, deleted_at = NULL WHERE id = 7'
 ok 'old: a device that was there before is paired' on old pair "$(central device pair 7 --again --json | json link)"
@@ -239,4 +266,13 @@ ok 'rows without a store get ids' sql "INSERT INTO alzy.points (device_id, lat, 
 	INSERT INTO public.application_users (application_id, user_id) SELECT 10, user_id FROM public.users LIMIT 1"
 is "$(sql 'SELECT count(*) - count(DISTINCT id) FROM alzy.points')" 0 'that are free'
 is "$(sql 'SELECT count(*) FROM alzy.points WHERE id >> 40 > 2')" 0 'and of no store'
+central_stop
+into is_public
+ok 'where ids come from sequences, a role may serve, too' central migrate --role gate
+central account add --name Tester >/dev/null
+central machine add --id van >/dev/null
+central_start || die 'no centre'
+unit late
+pair late
+sent late
 done_testing

@@ -52,15 +52,16 @@ BEGIN
 			of_first, in_public, split_part(in_public, ', ', 1) USING ERRCODE = 'ALZ01';
 	END IF;
 	SELECT string_agg(relnamespace::regnamespace || '.' || relname || CASE
-			WHEN relkind <> 'r' THEN ' is no plain table'
+			WHEN relkind <> 'r' OR related THEN ' is no plain table'
 			WHEN lacking IS NOT NULL THEN ' has no column ' || lacking
 			ELSE ' has not the primary key (' || key || ')' END, '; ')
 		INTO refusal
 		FROM expected JOIN pg_class c ON c.oid = place, LATERAL (SELECT pg_temp.lacks(place, columns) AS lacking,
+			EXISTS (SELECT FROM pg_inherits WHERE place IN (inhparent, inhrelid)) AS related,
 			(SELECT string_agg(a.attname, ',') FROM pg_index i JOIN pg_attribute a
 				ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
 				WHERE i.indrelid = place AND i.indisprimary) AS present_key) found
-		WHERE relkind <> 'r' OR lacking IS NOT NULL OR present_key IS DISTINCT FROM key;
+		WHERE relkind <> 'r' OR related OR lacking IS NOT NULL OR present_key IS DISTINCT FROM key;
 	IF refusal IS NOT NULL THEN
 		RAISE EXCEPTION 'tables are in the way that alzy can''t adopt: %. Rename them, or use another database', refusal
 			USING ERRCODE = 'ALZ01';

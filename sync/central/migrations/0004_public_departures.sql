@@ -69,11 +69,13 @@ END
 $$;
 ALTER TABLE public.events ADD COLUMN event_id bigint NOT NULL DEFAULT nextval('"Events_EventID_seq"'::regclass);
 ALTER TABLE public.events ADD CONSTRAINT "Events_pkey" PRIMARY KEY (event_id);
-ALTER SEQUENCE public."Events_EventID_seq" OWNED BY public.events.event_id;
-DO $$ -- Who might add events still may.
+DO $$ -- Who might add events still may. The table may be somebody else's, and a sequence must belong to the same.
 DECLARE
 	role text;
 BEGIN
+	SELECT relowner::regrole INTO role FROM pg_class WHERE oid = 'public.events'::regclass;
+	EXECUTE format('ALTER SEQUENCE public."Events_EventID_seq" OWNER TO %s', role);
+	ALTER SEQUENCE public."Events_EventID_seq" OWNED BY public.events.event_id;
 	FOR role IN SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END
 			FROM pg_class, aclexplode(relacl) WHERE oid = 'public.events'::regclass AND privilege_type = 'INSERT' LOOP
 		EXECUTE format('GRANT USAGE ON SEQUENCE public."Events_EventID_seq" TO %s', role);

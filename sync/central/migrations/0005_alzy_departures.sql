@@ -42,10 +42,17 @@ DROP PROCEDURE alzy.add_reference;
 -- Departure: ties the two systems together. The unit that is built into a machine is known by it.
 ALTER TABLE alzy.devices ADD COLUMN machine_id text REFERENCES public.machines;
 
--- Without a limit on their length.
-ALTER TABLE alzy.devices
-	ALTER COLUMN device_key_hash TYPE varchar,
-	ALTER COLUMN pairing_token_hash TYPE varchar;
+-- Without a limit on their length. A view that reads a column stands in the way of that, so it is done where it is needed.
+DO $$
+DECLARE
+	hash name;
+BEGIN
+	FOR hash IN SELECT attname FROM pg_attribute WHERE attrelid = 'alzy.devices'::regclass AND atttypmod <> -1
+			AND attname IN ('device_key_hash', 'pairing_token_hash') LOOP
+		EXECUTE format('ALTER TABLE alzy.devices ALTER COLUMN %I TYPE varchar', hash);
+	END LOOP;
+END
+$$;
 
 -- A key or a token names one device: of several that were there before, the one in use that was paired last.
 DO $$

@@ -48,12 +48,13 @@ CREATE TABLE alzy.points
 	CONSTRAINT points_pkey PRIMARY KEY (id, recorded_at)
 ) PARTITION BY RANGE (recorded_at);
 ALTER SEQUENCE alzy.points_below OWNED BY alzy.points.id;
-DO $$ -- Who might do something with the table may do it with this one.
+DO $$ -- Who might do something with the table, its owner too, may do it with this one.
 DECLARE
 	granted record;
 BEGIN
 	FOR granted IN SELECT privilege_type, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS role
-			FROM pg_class, aclexplode(relacl) WHERE oid = 'alzy.points_before'::regclass LOOP
+			FROM pg_class, aclexplode(coalesce(relacl, acldefault('r', relowner)))
+			WHERE oid = 'alzy.points_before'::regclass AND grantee <> current_user::regrole LOOP
 		EXECUTE format('GRANT %s ON alzy.points TO %s', granted.privilege_type, granted.role);
 		IF granted.privilege_type = 'INSERT' THEN
 			EXECUTE format('GRANT USAGE ON SEQUENCE alzy.points_below TO %s', granted.role);
