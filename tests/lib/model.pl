@@ -479,7 +479,6 @@ sub restore_it {
 
 sub forget {
 	my ($unit) = @_;
-	return 'has copies' if $unit->{twin}; # whose rows may be in other stores, which are not forgotten
 	my ($number) = sql("SELECT number FROM alzy.stores WHERE store_id = '$unit->{store_id}'") or return 'not known';
 	my $all = chance(0.5); # its sessions, too
 	sql("BEGIN; SELECT FROM alzy.stores WHERE number = $number FOR UPDATE; DELETE FROM alzy.points WHERE id >> 40 = $number; DELETE FROM public.events WHERE event_id >> 40 = $number;
@@ -489,9 +488,11 @@ sub forget {
 				AND NOT EXISTS (SELECT FROM alzy.points p WHERE p.session_id = s.id) AND NOT EXISTS (SELECT FROM public.events e WHERE e.session_id = s.session_id);
 			DELETE FROM alzy.sessions WHERE session_id IN (SELECT session_id FROM gone);
 			DELETE FROM public.sessions WHERE session_id IN (SELECT session_id FROM gone);" : '') . 'COMMIT');
-	$unit->{behind} = 1;
 	forget_store($unit->{store_id});
-	$unit->{lost} += forget_lost($unit, at_centre());
+	for my $copy (grep { $_->{device} == $unit->{device} } @units) {
+		$copy->{behind} = 1;
+		$copy->{lost} += forget_lost($copy, at_centre());
+	}
 	return "$unit->{name}" . ($all ? ' and its sessions' : '');
 }
 
