@@ -39,14 +39,6 @@ enum { STRETCH_DIGEST = 16 };
 struct stretch {
 	int64_t first, last; /* seqs; 0: there is none */
 	uint8_t digest[STRETCH_DIGEST];
-	int64_t at_ms; /* by the centre's clock, when it took them; 0: not known */
-};
-/* The stretch that the centre took last of a unit, or the one row that it kept aside, by the unit's knowledge. A centre that does
- * not have it went back to an earlier state, as of a dump; one that has it has also all that came before. */
-struct latest_stretch {
-	char store_id[UUID_TEXT];
-	enum stream stream;
-	struct stretch rows; /* .last 0: nothing is known */
 };
 
 /* Names and order as in the enum point_source of the schema. */

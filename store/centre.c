@@ -294,38 +294,3 @@ int store_next_exchange(struct store *store, int64_t *out_exchange, struct err *
 		*out_exchange = exchange;
 	return rc;
 }
-
-int latest_put(struct store *store, const struct latest_stretch *latest, struct err *e)
-{
-	struct query q;
-	query_start(&q, store,
-	            "UPDATE centre SET latest_store = ?, latest_stream = ?, latest_first = ?, latest_last = ?,"
-	            " latest_digest = ?, latest_at = ?6 WHERE latest_last IS NULL OR latest_at <= ?6");
-	query_text(&q, latest->store_id);
-	query_text(&q, stream_name(latest->stream));
-	query_int(&q, latest->rows.first);
-	query_int(&q, latest->rows.last);
-	query_blob(&q, latest->rows.digest, sizeof latest->rows.digest);
-	query_int(&q, latest->rows.at_ms);
-	return query_run(&q, e);
-}
-
-int store_latest(struct store *store, struct latest_stretch *out, struct err *e)
-{
-	struct query q;
-	bool row = false;
-	*out = (struct latest_stretch){.store_id = ""};
-	query_start(&q, store,
-	            "SELECT latest_store, latest_stream = 'events', latest_first, latest_last, latest_digest FROM centre"
-	            " WHERE latest_last IS NOT NULL");
-	int rc = query_next(&q, &row, e);
-	if (!rc && row) {
-		query_get_text(&q, 0, out->store_id, sizeof out->store_id);
-		out->stream = query_get_int(&q, 1, 0) ? STREAM_EVENTS : STREAM_POINTS;
-		out->rows.first = query_get_int(&q, 2, 0);
-		out->rows.last = query_get_int(&q, 3, 0);
-		memcpy(out->rows.digest, sqlite3_column_blob(q.stmt, 4), sizeof out->rows.digest);
-	}
-	query_end(&q);
-	return rc;
-}

@@ -68,7 +68,7 @@ int doubt_all(struct store *store, int64_t centre_ms, struct err *e)
 	int rc = doubt_sessions(store, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = doubt_stream(store, (enum stream)s, centre_ms, e);
-	return rc ? rc
-	          : sql_run(store, "UPDATE centre SET latest_last = NULL, went_back_at = (SELECT exchange_sent FROM store)",
-	                    e);
+	if (!rc)
+		rc = sql_run(store, "UPDATE identities SET checkpoint = 0", e);
+	return rc ? rc : sql_run(store, "UPDATE centre SET went_back_at = (SELECT exchange_sent FROM store)", e);
 }

@@ -69,7 +69,7 @@ static int read_runs(struct store *store, struct identity *out, enum stream stre
 
 #define SELECT_IDENTITY                                                                                          \
 	"SELECT i.number, i.store_id, f.store_id, i.because, i.since, i.copied_rows, i.copied_at, i.forks, i.moved," \
-	" i.store_id = (SELECT store_id FROM store) AS present"                                                      \
+	" i.store_id = (SELECT store_id FROM store) AS present, i.checkpoint"                                        \
 	" FROM identities AS i LEFT JOIN identities AS f ON f.number = i.forked_from "
 
 static struct identity read_row(const struct query *q)
@@ -82,6 +82,7 @@ static struct identity read_row(const struct query *q)
 		.forks = query_get_int(q, 7, 0),
 		.moved = query_get_int(q, 8, 0),
 		.present = query_get_int(q, 9, 0),
+		.checkpoint = query_get_int(q, 10, 0),
 	};
 	char because[16];
 	query_get_text(q, 1, identity.store_id, sizeof identity.store_id);

@@ -49,6 +49,9 @@ struct identity {
 	/* What the centre has told: how many rows came under its seqs with other content, since when, and how many stores
 	 * were forked from it. Without any, 0. */
 	int64_t copied_rows, copied_at_ms, forks;
+	/* A number by which the centre knows the state that its last receipt has told of; 0: none. When it does not know it any
+	 * more, the centre went back to an earlier state, and nothing that was believed of rows holds. */
+	int64_t checkpoint;
 	struct identity_stream {
 		struct identity_run *runs; /* in order of seq */
 		size_t count;

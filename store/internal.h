@@ -137,8 +137,6 @@ int given_out(struct store *store, enum stream stream, struct ranges *out, struc
 int doubt_sessions(struct store *store, struct err *e);
 /* Inside a change that is open already: nothing is believed any more of rows that are still here, and moved ones return. */
 int doubt_all(struct store *store, int64_t centre_ms, struct err *e);
-/* Inside a change that is open already. Nothing, when a later one is known. */
-int latest_put(struct store *store, const struct latest_stretch *latest, struct err *e);
 
 /* Inside a change that is open already: the centre accounts for `is`, where it did for `was`. */
 int blocks_follow(struct store *store, enum stream stream, const struct ranges *was, const struct ranges *is,

@@ -15,7 +15,7 @@ EMBED(store_migration_0010, "store/migrations/0010_moved.sql");
 EMBED(store_migration_0011, "store/migrations/0011_guesses.sql");
 EMBED(store_migration_0012, "store/migrations/0012_latest.sql");
 EMBED(store_migration_0013, "store/migrations/0013_of_fix.sql");
-EMBED(store_migration_0014, "store/migrations/0014_latest_at.sql");
+EMBED(store_migration_0014, "store/migrations/0014_checkpoints.sql");
 
 const char *const store_migrations[STORE_VERSION] = {
 	store_migration_0001, store_migration_0002, store_migration_0003, store_migration_0004, store_migration_0005,

@@ -400,16 +400,21 @@ static int fork_if_copied(struct applying *a, struct err *e)
 	return rc;
 }
 
-static int put_copies(struct applying *a, struct err *e)
+/* What is said of the identity as a whole. */
+static int put_identity(struct applying *a, struct err *e)
 {
 	const struct store_receipt *r = a->receipt;
-	if (r->copied_rows == a->identity.copied_rows && r->forks == a->identity.forks)
+	int64_t checkpoint = r->checkpoint ? r->checkpoint : a->identity.checkpoint;
+	if (r->copied_rows == a->identity.copied_rows && r->forks == a->identity.forks &&
+	    checkpoint == a->identity.checkpoint)
 		return 0;
 	struct query q;
-	query_start(&q, a->store, "UPDATE identities SET copied_rows = ?, copied_at = ?, forks = ? WHERE number = ?");
+	query_start(&q, a->store,
+	            "UPDATE identities SET copied_rows = ?, copied_at = ?, forks = ?, checkpoint = ? WHERE number = ?");
 	query_int(&q, r->copied_rows);
 	query_int_unless(&q, r->copied_at_ms, 0);
 	query_int(&q, r->forks);
+	query_int(&q, checkpoint);
 	query_int(&q, a->identity.number);
 	return query_run(&q, e);
 }
@@ -442,11 +447,9 @@ static int apply_rows(struct store *store, const struct store_receipt *receipt, 
 	if (!rc)
 		rc = drops_follow(store, a.said, a.dropped, a.rejected, a.rejected_count, e);
 	if (!rc)
-		rc = put_copies(&a, e);
+		rc = put_identity(&a, e);
 	if (!rc && !back)
 		rc = fork_if_copied(&a, e);
-	if (!rc && receipt->latest.rows.last)
-		rc = latest_put(store, &receipt->latest, e);
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		struct ranges *sets[] = {&a.mine[s], &a.said[s], &a.dropped[s], &a.held[s], &a.moved[s]};
 		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)

@@ -311,8 +311,8 @@ struct store_receipt {
 	struct ranges confirmed[STREAM_COUNT];
 	struct ranges conflicts[STREAM_COUNT]; /* … and held with other content */
 	char moved_id[UUID_TEXT];              /* the store to which rows that conflict go, each with its seq */
-	bool forgotten;                        /* the centre does not have what it took last of this unit */
-	struct latest_stretch latest;          /* what it took last, of what it says here to have; .rows.last 0: nothing */
+	int64_t checkpoint;                    /* to be named in the next batch; 0: as before */
+	bool forgotten;                        /* the centre does not know the one that was named: it went back */
 	/* Of copies of this store, 0 without any: rows that came under its seqs with other content, since when, and forks. */
 	int64_t copied_rows, copied_at_ms, forks;
 	const struct store_rejected *rejected; /* replaces what was known */
@@ -343,9 +343,6 @@ struct store_receipt {
  * believed any more, and moved ones look for their places anew: in the meantime those may have been given to rows of copies. Rejected rows are those that are believed. A receipt applied also clears refusal and standing.
  * ERR_STATE when not paired; ERR_NOT_FOUND when it is of another store. */
 int store_apply_receipt(struct store *store, const struct store_receipt *receipt, bool *out_applied, struct err *e);
-
-/* What the centre took last, by the receipts applied; out->rows.last is 0 when nothing is known. */
-int store_latest(struct store *store, struct latest_stretch *out, struct err *e);
 
 /* A batch goes out as a file: only a receipt that answers it is taken for its exchange. What was noted is forgotten once
  * a receipt of that exchange or a later one is applied. */

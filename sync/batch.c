@@ -82,14 +82,6 @@ static int check_drops(const struct batch *batch, struct err *e)
 	return 0;
 }
 
-/* What came in one batch. */
-static int check_latest(const struct stretch *rows, struct err *e)
-{
-	if (rows->last && (rows->last < rows->first || rows->last - rows->first >= BATCH_POINTS_MAX))
-		return err_set(e, ERR_INVALID, "the latest stretch is from %" PRId64 " to %" PRId64, rows->first, rows->last);
-	return 0;
-}
-
 static int check_batch(const struct batch *batch, struct err *e)
 {
 	int64_t named = ranges_total(&batch->point_ranges);
@@ -101,8 +93,6 @@ static int check_batch(const struct batch *batch, struct err *e)
 	int rc = check_events(batch, e);
 	if (!rc)
 		rc = check_drops(batch, e);
-	if (!rc)
-		rc = check_latest(&batch->latest.rows, e);
 	return rc ? rc : check_sessions(batch, e);
 }
 

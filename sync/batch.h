@@ -57,9 +57,9 @@ struct batch {
 	/* Seqs besides those of this batch of which the unit does not know that the centre has them: the receipt proves what is
 	 * there. At most BATCH_UNSURE_MAX ranges, the first ones. */
 	struct ranges unsure[STREAM_COUNT];
-	struct latest_stretch latest;
-	bool retry;   /* rows that the centre has rejected are judged again */
-	bool compare; /* rows that are held are compared with the tables, whatever the centre has noted of them */
+	int64_t checkpoint; /* the last one that a receipt for this store has named; 0: none */
+	bool retry;         /* rows that the centre has rejected are judged again */
+	bool compare;       /* rows that are held are compared with the tables, whatever the centre has noted of them */
 	bool has_reference;
 	uint8_t reference[REFERENCE_DIGEST]; /* the digest of the reference data that the unit has */
 	struct unit_state state;

@@ -80,11 +80,6 @@ static bool is_forked(const void *from)
 	return ((const struct batch *)from)->forked_from[0];
 }
 
-static bool has_latest(const void *from)
-{
-	return ((const struct batch *)from)->latest.rows.last > 0;
-}
-
 /* ---- the document ------------------------------------------------------------------------------------------ */
 
 static const struct member event_members[] = {
@@ -151,16 +146,6 @@ static const struct member origin_members[] = {
 	{0},
 };
 
-static const struct member latest_members[] = {
-	{UUID("store_id", struct latest_stretch, store_id)},
-	{"stream", &stream, .at = offsetof(struct latest_stretch, stream)},
-	{INT("first", struct latest_stretch, rows.first, 1, SEQ_MAX)},
-	{INT("last", struct latest_stretch, rows.last, 1, SEQ_MAX)},
-	{BYTES("digest", struct latest_stretch, rows.digest)},
-	{INT_OR("at_ms", struct latest_stretch, rows.at_ms, 0, TIME_MS_MAX, 0)},
-	{0},
-};
-
 static const struct member batch_members[] = {
 	{BYTES("sender", struct batch, sender)},
 	{BYTES("reference", struct batch, reference), WHEN(has_reference), .note = note_reference},
@@ -172,7 +157,7 @@ static const struct member batch_members[] = {
 	{LIST("drops", struct batch, drops, drop_count, drop_members, BATCH_DROPS_MAX)},
 	{OBJECT("state", struct batch, state, state_members)},
 	{OBJECT_HERE("forked_from", origin_members), WHEN(is_forked)},
-	{OBJECT("latest", struct batch, latest, latest_members), WHEN(has_latest)},
+	{INT_OR("checkpoint", struct batch, checkpoint, 1, DOCUMENT_INT_MAX, 0)},
 	{TRUE_OR_NOT("retry", struct batch, retry)},
 	{TRUE_OR_NOT("compare", struct batch, compare)},
 	{0},

@@ -90,11 +90,10 @@ static int seal(struct packer *packer, struct parcel *out, struct err *e)
 	memcpy(batch->forked_from, gather->identity.forked_from, sizeof batch->forked_from);
 	snprintf(batch->because, sizeof batch->because, "%s", fork_cause_name(gather->identity.because));
 	batch->moved = gather->identity.moved;
+	batch->checkpoint = gather->identity.checkpoint;
 	batch->exchange = out->exchange;
 	batch->point_ranges = out->sent[STREAM_POINTS]; /* borrowed */
 	int rc = describe_unit(gather->store, &batch->state, e);
-	if (!rc)
-		rc = store_latest(gather->store, &batch->latest, e);
 	if (!rc)
 		rc = name_unsure(gather, out, e);
 	if (!rc)

@@ -184,7 +184,6 @@ static const struct member proof_members[] = {
 	{INT("first", struct stretch, first, 1, SEQ_MAX)},
 	{INT("last", struct stretch, last, 1, SEQ_MAX)},
 	{BYTES("digest", struct stretch, digest)},
-	{INT_OR("at_ms", struct stretch, at_ms, 0, TIME_MS_MAX, 0)},
 	{0},
 };
 
@@ -197,9 +196,6 @@ static const struct member stream_members[] = {
 	{RANGES_OR_NONE("missing", struct receipt_stream, missing)},
 	{LIST("rejected", struct receipt_stream, rejected, rejected_count, rejected_members, RECEIPT_REJECTED_MAX)},
 	{LIST("proofs", struct receipt_stream, proofs, proof_count, proof_members, RECEIPT_PROOFS_MAX)},
-	{INT_OR("taken_first", struct receipt_stream, taken.first, 1, SEQ_MAX, 0)},
-	{INT_OR("taken_last", struct receipt_stream, taken.last, 1, SEQ_MAX, 0)},
-	{INT_OR("taken_ms", struct receipt_stream, taken_ms, 0, TIME_MS_MAX, 0)},
 	{INT_OR("rejected_total", struct receipt_stream, rejected_total, 0, SEQ_MAX, 0)},
 	{INT_OR("fresh", struct receipt_stream, fresh, 0, SEQ_MAX, 0)},
 	{INT_OR("known", struct receipt_stream, known, 0, SEQ_MAX, 0)},
@@ -275,6 +271,7 @@ static const struct member receipt_members[] = {
 	{OBJECT_HERE("device", device_members)},
 	{"reference", .kind = &reference, WHEN(has_reference)},
 	{OBJECT_HERE("copied", copied_members), WHEN(is_copied)},
+	{INT_OR("checkpoint", struct receipt, checkpoint, 1, DOCUMENT_INT_MAX, 0)},
 	{TRUE_OR_NOT("forgotten", struct receipt, forgotten)},
 	{"standing", .kind = &receipt_standing_member, .at = offsetof(struct receipt, standing), .optional = true},
 	{TEXT_OR_NONE("url", struct receipt, url)},
@@ -295,8 +292,6 @@ static int check_stream(const struct receipt_stream *stream, struct err *e)
 	for (size_t i = 0; i < stream->proof_count; before = stream->proofs[i++].last)
 		if (!is_stretch(before, stream->proofs[i].first, stream->proofs[i].last))
 			return err_set(e, ERR_INVALID, "\"proofs\" don't rise, or have one that is longer than a batch");
-	if ((stream->taken.first || stream->taken.last) && !is_stretch(0, stream->taken.first, stream->taken.last))
-		return err_set(e, ERR_INVALID, "\"taken_first\" and \"taken_last\" are no stretch of a batch");
 	return 0;
 }
 

@@ -45,8 +45,6 @@ struct receipt_stream {
 	struct ranges conflicts; /* … and rows of it that are held with other content */
 	struct stretch *proofs;  /* what is held of the seqs of which the unit is not sure, rising */
 	size_t proof_count;
-	struct range taken;                /* the stretch, or rejected row, of the batch that came last; 0: none */
-	int64_t taken_ms;                  /* … when it came */
 	struct ranges missing;             /* below the highest seq that the centre has heard of */
 	struct receipt_rejected *rejected; /* all rejected rows that the centre has of this store, newest first, capped */
 	size_t rejected_count;
@@ -73,7 +71,9 @@ struct receipt {
 	int64_t centre_ms; /* the centre's time */
 	int64_t verify_ms; /* since when it asks for a proof (verify.h); 0: it does not */
 	struct receipt_stream streams[STREAM_COUNT];
-	bool forgotten; /* batch.latest is not there: the centre went back to an earlier state */
+	/* A number by which the centre knows the state of this store that the receipt tells of, and every one before; 0: none. */
+	int64_t checkpoint;
+	bool forgotten; /* it does not know batch.checkpoint: it went back to an earlier state */
 	struct receipt_session *sessions;
 	size_t session_count;
 	int64_t device_id;

@@ -35,6 +35,7 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	                              .session_count = receipt->session_count,
 	                              .centre_ms = receipt->centre_ms};
 	memcpy(out->store_id, receipt->store_id, sizeof out->store_id);
+	out->checkpoint = receipt->checkpoint;
 	out->forgotten = receipt->forgotten;
 	out->copied_rows = receipt->copied_rows;
 	out->copied_at_ms = receipt->copied_ms;
@@ -71,13 +72,6 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	return 0;
 }
 
-/* A receipt tells of what came with its batch, and of what came before. */
-static void note_latest(enum stream stream, const struct stretch *rows, struct store_receipt *out)
-{
-	if (!out->latest.rows.last || out->latest.rows.at_ms <= rows->at_ms)
-		out->latest = (struct latest_stretch){.stream = stream, .rows = *rows};
-}
-
 /* Adds to what is confirmed what the centre has proved to have as this store has it. */
 static int take_proofs(struct store *store, const struct identity *identity, enum stream stream,
                        const struct receipt_stream *said, struct store_receipt *out, struct err *e)
@@ -91,27 +85,10 @@ static int take_proofs(struct store *store, const struct identity *identity, enu
 	int rc = verify_digest_blocks(&unit.source, blocks, said->proof_count, e);
 	for (size_t i = 0; i < said->proof_count && !rc; i++)
 		if (blocks[i].rows == blocks[i].last - blocks[i].first + 1 && !blocks[i].odd &&
-		    !memcmp(blocks[i].digest, said->proofs[i].digest, STRETCH_DIGEST)) {
+		    !memcmp(blocks[i].digest, said->proofs[i].digest, STRETCH_DIGEST))
 			rc = ranges_add(&out->confirmed[stream], blocks[i].first, blocks[i].last, e);
-			note_latest(stream, &said->proofs[i], out);
-		}
 	free(blocks);
 	return rc;
-}
-
-/* What of the batch the centre took last, with its digest. */
-static int take_latest(struct store *store, const struct identity *identity, enum stream stream,
-                       const struct receipt_stream *said, struct store_receipt *out, struct err *e)
-{
-	struct unit_rows unit = unit_rows(store, identity, stream);
-	struct verify_block block = {.first = said->taken.first, .last = said->taken.last};
-	struct stretch rows = {.first = block.first, .last = block.last, .at_ms = said->taken_ms};
-	int rc = verify_digest_blocks(&unit.source, &block, 1, e);
-	if (rc || block.odd || block.rows != block.last - block.first + 1)
-		return rc;
-	memcpy(rows.digest, block.digest, sizeof rows.digest);
-	note_latest(stream, &rows, out);
-	return 0;
 }
 
 /* What follows from the name of a store alone: so all copies move the same row to the same place. */
@@ -136,10 +113,6 @@ static int find_confirmed(struct store *store, const struct receipt *receipt, st
 		if (!rc && said->proof_count)
 			rc = take_proofs(store, &identity, (enum stream)s, said, out, e);
 	}
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		if (receipt->streams[s].taken.last)
-			rc = take_latest(store, &identity, (enum stream)s, &receipt->streams[s], out, e);
-	memcpy(out->latest.store_id, receipt->store_id, sizeof out->latest.store_id);
 	name_moved(receipt->store_id, out->moved_id);
 	identity_free(&identity);
 	return rc;

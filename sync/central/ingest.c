@@ -50,51 +50,20 @@ static const char select_store_sql[] =
 	"  floor(extract(epoch FROM verify_asked_at) * 1000)::bigint END,"
 	" CASE WHEN isfinite(greatest(expired_before, erased_at)) THEN"
 	"  ceil(extract(epoch FROM greatest(expired_before, erased_at)) * 1000)::bigint END,"
-	" $2::uuid IS NOT NULL AND NOT EXISTS (SELECT FROM alzy.stores t WHERE t.store_id = $2::uuid AND"
-	"  (EXISTS (SELECT FROM alzy.stretches s WHERE s.store_number = t.number AND s.stream = $3"
-	"    AND s.first_seq = $4::bigint AND s.last_seq = $5::bigint AND starts_with(encode(s.digest, 'hex'), $6))"
-	"   OR $4::bigint = $5::bigint AND (EXISTS (SELECT FROM alzy.rejected r WHERE r.store_number = t.number"
-	"     AND r.stream = $3 AND r.seq = $4::bigint AND starts_with(encode(r.digest, 'hex'), $6))"
-	"    OR CASE $3 WHEN 'points' THEN t.points_dropped ELSE t.events_dropped END @> $4::bigint)"
-	"   OR CASE $3 WHEN 'points' THEN t.points_expired ELSE t.events_expired END"
-	"    && int8range($4::bigint, $5::bigint + 1))),"
+	" $2::bigint <> 0 AND NOT EXISTS (SELECT FROM alzy.checkpoints c WHERE c.store_number = number"
+	"  AND c.checkpoint = $2::bigint),"
 	" EXISTS (SELECT FROM alzy.stores m WHERE m.forked_from = stores.store_id AND m.moved)"
 	" FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE OF stores";
-enum { SELECT_STORE_VALUES = 6 };
-
-/* What that asks for, with its texts. */
-struct store_question {
-	const char *values[SELECT_STORE_VALUES];
-	char first[24], last[24], digest[2 * STRETCH_DIGEST + 1];
-};
-
-static void ask_for_store(const struct batch *batch, struct store_question *out)
-{
-	const struct latest_stretch *latest = &batch->latest;
-	snprintf(out->first, sizeof out->first, "%" PRId64, latest->rows.first);
-	snprintf(out->last, sizeof out->last, "%" PRId64, latest->rows.last);
-	for (size_t i = 0; i < STRETCH_DIGEST; i++)
-		snprintf(out->digest + 2 * i, 3, "%02x", latest->rows.digest[i]);
-	const char *const values[] = {batch->store_id,
-	                              latest->rows.last ? latest->store_id : NULL,
-	                              stream_name(latest->stream),
-	                              out->first,
-	                              out->last,
-	                              out->digest};
-	memcpy(out->values, values, sizeof values);
-}
-
 /* Makes the row of a store that is new here. */
 static int add_store(struct ingest *in, struct err *e)
 {
-	struct store_question question;
-	char device[24];
+	char device[24], checkpoint[24];
 	const struct batch *batch = in->batch;
 	const char *store_id = batch->store_id;
 	struct pg_result *found = NULL;
 	in->changed = true;
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
-	ask_for_store(batch, &question);
+	snprintf(checkpoint, sizeof checkpoint, "%" PRId64, batch->checkpoint);
 	int rc = pg_query(in->pg, NULL, e,
 	                  "INSERT INTO alzy.stores (store_id, device_id, erased_at, forked_from, forked_because, moved)"
 	                  " SELECT $1::uuid, d.id, v.erased_at, $3::uuid, $4, $5::boolean FROM alzy.devices d"
@@ -103,7 +72,7 @@ static int add_store(struct ingest *in, struct err *e)
 	                  (const char *const[]){store_id, device, batch->forked_from[0] ? batch->forked_from : NULL,
 	                                        batch->because[0] ? batch->because : NULL, batch->moved ? "t" : "f"});
 	if (!rc)
-		rc = pg_query(in->pg, &found, e, select_store_sql, SELECT_STORE_VALUES, question.values);
+		rc = pg_query(in->pg, &found, e, select_store_sql, 2, (const char *const[]){store_id, checkpoint});
 	if (!rc)
 		rc = pg_rows(found) ? read_store(in, found, e)
 		                    : err_set(e, ERR_BUSY, "store %s was made and went away meanwhile", store_id);
@@ -117,14 +86,15 @@ static int add_store(struct ingest *in, struct err *e)
 static int begin(struct ingest *in, struct err *e)
 {
 	enum { BEGIN, BOUNDS, STORE, SESSIONS, POINTS, EVENTS, UNSEEN, REFERENCE, CALLS };
-	struct store_question question;
-	ask_for_store(in->batch, &question);
+	char checkpoint[24];
+	snprintf(checkpoint, sizeof checkpoint, "%" PRId64, in->batch->checkpoint);
+	const char *const store[] = {in->batch->store_id, checkpoint};
 	struct pg_call calls[CALLS] = {
 		[BEGIN] = {.sql = "BEGIN"},
 		[BOUNDS] = {.sql =
 	                    "SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout', '60s', true),"
 	                    " set_config('synchronous_commit', 'on', true), set_config('alzy.ingest', 'on', true)"},
-		[STORE] = {.sql = select_store_sql, .count = SELECT_STORE_VALUES, .values = question.values},
+		[STORE] = {.sql = select_store_sql, .count = 2, .values = store},
 	};
 	int rc = ingest_sessions_ask(in, &calls[SESSIONS], e);
 	if (!rc)
@@ -199,7 +169,7 @@ static cJSON *unit_state(const struct unit_state *state)
 	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"                                  \
 	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved),"             \
 	" CASE WHEN copied_at IS NULL THEN 0 ELSE alzy.members(points_copied) + alzy.members(events_copied) END, " \
-	"floor(extract(epoch FROM copied_at) * 1000)::bigint"
+	"floor(extract(epoch FROM copied_at) * 1000)::bigint, stores.checkpoint"
 
 /* Everything small at once: besides that, the store's ranges and stretches, and the device's last position. */
 static const char finish_sql[] =
@@ -221,7 +191,10 @@ static const char finish_sql[] =
 	"  lat = excluded.lat, lng = excluded.lng, accuracy = excluded.accuracy, speed = excluded.speed,"
 	"  heading = excluded.heading, altitude = excluded.altitude, received_at = excluded.received_at"
 	"  WHERE l.recorded_at <= excluded.recorded_at"
-	"), " DEVICE_SEEN STORE_SEEN ", points_held = $10::int8multirange, points_rejected = $11::int8multirange,"
+	"), made AS ("
+	" INSERT INTO alzy.checkpoints SELECT $1::int, 1 + floor(random() * 999999999999998) RETURNING checkpoint"
+	"), " DEVICE_SEEN STORE_SEEN ", checkpoint = (SELECT checkpoint FROM made),"
+	" points_held = $10::int8multirange, points_rejected = $11::int8multirange,"
 	" events_held = $12::int8multirange, events_rejected = $13::int8multirange,"
 	" points_dropped = $14::int8multirange, points_expired = $15::int8multirange,"
 	" events_dropped = $16::int8multirange, events_expired = $17::int8multirange,"
@@ -243,6 +216,7 @@ static int read_device(struct ingest *in, const struct pg_result *found, struct 
 	receipt->forks = pg_int(found, 0, 4);
 	receipt->copied_rows = pg_int(found, 0, 5);
 	receipt->copied_ms = pg_int(found, 0, 6);
+	receipt->checkpoint = pg_int(found, 0, 7);
 	return 0;
 }
 

@@ -294,8 +294,7 @@ static int note_stretches(struct ingest *in, const struct ingest_rows *rows, str
 /* ---- rows that are held already ----------------------------------------------------------------------------- */
 
 static const char stretches_sql[] =
-	"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex'), encode(s.packed, 'hex'),"
-	" floor(extract(epoch FROM s.received_at) * 1000)::bigint FROM alzy.stores t"
+	"SELECT s.first_seq, s.last_seq, encode(s.digest, 'hex'), encode(s.packed, 'hex') FROM alzy.stores t"
 	" CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last)" EACH_RANGE(
 		"SELECT * FROM alzy.stretches WHERE store_number = t.number AND stream = $2 AND first_seq BETWEEN r.first"
 		" AND r.last AND last_seq <= r.last") " s WHERE t.store_id = $1::uuid ORDER BY s.first_seq LIMIT 25000";
@@ -316,16 +315,6 @@ static bool has_digest(const struct ingest *in, const struct ingest_rows *rows, 
 	return is_hex_of(digest, hex);
 }
 
-/* What of the batch came last, now or before: by that the unit knows later whether the centre went back. */
-static void note_latest(struct ingest *in, const struct ingest_rows *rows, struct range range, int64_t at_ms)
-{
-	struct receipt_stream *out = &in->receipt->streams[rows->stream];
-	if (out->taken.last && out->taken_ms > at_ms)
-		return;
-	out->taken = range;
-	out->taken_ms = at_ms;
-}
-
 /* Of the stretches inside the batch's rows, those whose digest is that of the rows: they need no further look. */
 static int match_stretches(struct ingest *in, const struct ingest_rows *rows, struct ranges *matched, struct err *e)
 {
@@ -334,10 +323,8 @@ static int match_stretches(struct ingest *in, const struct ingest_rows *rows, st
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
 		int64_t first = pg_int(found, i, 0), last = pg_int(found, i, 1);
 		if (ranges_cover(&in->streams[rows->stream].given, first, last) &&
-		    has_digest(in, rows, first, last, pg_text(found, i, 2))) {
-			note_latest(in, rows, (struct range){first, last}, pg_int(found, i, 4));
+		    has_digest(in, rows, first, last, pg_text(found, i, 2)))
 			rc = ranges_add(matched, first, last, e);
-		}
 	}
 	return rc;
 }
@@ -363,8 +350,7 @@ static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct 
 		return err_set(e, ERR_MEMORY, "out of memory for proofs");
 	for (size_t i = 0; i < pg_rows(found) && out->proof_count < RECEIPT_PROOFS_MAX; i++) {
 		struct stretch *proof = &out->proofs[out->proof_count];
-		*proof =
-			(struct stretch){.first = pg_int(found, i, 0), .last = pg_int(found, i, 1), .at_ms = pg_int(found, i, 4)};
+		*proof = (struct stretch){.first = pg_int(found, i, 0), .last = pg_int(found, i, 1)};
 		int64_t before = out->proof_count ? out->proofs[out->proof_count - 1].last : 0;
 		out->proof_count += proof->first > before && !ranges_cover(&stream->given, proof->first, proof->last) &&
 		                    ranges_cover(&stream->held, proof->first, proof->last) &&
@@ -375,8 +361,7 @@ static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct 
 }
 
 static const char aside_sql[] =
-	"SELECT j.seq, encode(j.digest, 'hex'), floor(extract(epoch FROM j.rejected_at) * 1000)::bigint"
-	" FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last)" EACH_RANGE(
+	"SELECT j.seq, encode(j.digest, 'hex') FROM unnest($3::bigint[], $4::bigint[]) AS r(first, last)" EACH_RANGE(
 		"SELECT * FROM alzy.rejected WHERE store_number = $1::int AND stream = $2 AND seq BETWEEN r.first AND r.last"
 		" AND code <> 'conflict'") " j";
 
@@ -394,11 +379,8 @@ int ingest_match_aside(struct ingest *in, const struct ingest_rows *rows, int64_
 			(const char *const[]){number, stream_name(rows->stream), (char *)firsts.bytes, (char *)lasts.bytes});
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
 		int64_t seq = pg_int(found, i, 0);
-		if (!has_digest(in, rows, seq, seq, pg_text(found, i, 1)))
-			continue;
-		if (store_number == in->store_number)
-			note_latest(in, rows, (struct range){seq, seq}, pg_int(found, i, 2));
-		rc = ranges_add(matched, seq, seq, e);
+		if (has_digest(in, rows, seq, seq, pg_text(found, i, 1)))
+			rc = ranges_add(matched, seq, seq, e);
 	}
 	pg_result_free(found);
 	buffer_free(&firsts);
@@ -552,16 +534,6 @@ static bool is_only_held(const struct ingest_stream *stream, int64_t first, int6
 	return ranges_cover(&stream->held, first, last);
 }
 
-/* Where in what was found the stretch is that has these ends; behind the last: none has. */
-static size_t find_stretch(const struct ingest_stream *stream, struct range ends)
-{
-	const struct pg_result *found = stream->stretches_found;
-	size_t i = 0;
-	while (i < pg_rows(found) && (pg_int(found, i, 0) != ends.first || pg_int(found, i, 1) != ends.last))
-		i++;
-	return i;
-}
-
 bool ingest_points_known(struct ingest *in)
 {
 	const struct batch *batch = in->batch;
@@ -575,26 +547,10 @@ bool ingest_points_known(struct ingest *in)
 	if (batch->compare || batch->retry || stream->given.count > 1)
 		return false;
 	struct range all = stream->given.items[0];
-	size_t at = find_stretch(stream, all);
-	return at < pg_rows(found) && is_hex_of(in->packed, pg_text(found, at, 3)) &&
-	       is_only_held(stream, all.first, all.last);
-}
-
-/* A row that was rejected before, and is again, has been there since then. */
-static int note_news(struct ingest *in, const struct ingest_rows *rows, struct err *e)
-{
-	const struct ingest_stream *stream = &in->streams[rows->stream];
-	struct ranges refused = {0};
-	int64_t last = 0;
-	int rc = ranges_subtract(&refused, &stream->refused, &stream->rejected, e);
-	if (!rc)
-		last = ranges_highest(&refused);
-	if (last)
-		note_latest(in, rows, (struct range){last, last}, in->now_ms);
-	if (!rc && stream->taken.count)
-		note_latest(in, rows, stream->taken.items[stream->taken.count - 1], in->now_ms);
-	ranges_free(&refused);
-	return rc;
+	for (size_t i = 0; i < pg_rows(found); i++)
+		if (pg_int(found, i, 0) == all.first && pg_int(found, i, 1) == all.last)
+			return is_hex_of(in->packed, pg_text(found, i, 3)) && is_only_held(stream, all.first, all.last);
+	return false;
 }
 
 static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
@@ -621,8 +577,6 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 		rc = take_fresh(in, rows, &fitting, e);
 	if (!rc)
 		rc = note_stretches(in, rows, e);
-	if (!rc)
-		rc = note_news(in, rows, e);
 	if (!rc && in->batch->retry)
 		rc = ingest_settle(in, rows, e);
 	if (!rc && in->batch->compare)
@@ -642,9 +596,7 @@ static int take_stream(struct ingest *in, const struct ingest_rows *rows, struct
 static int pass_over_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
 	struct ingest_stream *stream = &in->streams[rows->stream];
-	struct range all = stream->given.items[0];
 	stream->room = room_of(stream);
-	note_latest(in, rows, all, pg_int(stream->stretches_found, find_stretch(stream, all), 4));
 	return add_proofs(in, rows, e);
 }
 

@@ -29,6 +29,7 @@ EMBED(migration_0019_moved, FOLDER "0019_moved.sql");
 EMBED(migration_0020_unwritten, FOLDER "0020_unwritten.sql");
 EMBED(migration_0021_packed, FOLDER "0021_packed.sql");
 EMBED(migration_0022_gone, FOLDER "0022_gone.sql");
+EMBED(migration_0023_checkpoints, FOLDER "0023_checkpoints.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -53,6 +54,7 @@ const struct migration migrations[] = {
 	{20, "unwritten", migration_0020_unwritten},
 	{21, "packed", migration_0021_packed},
 	{22, "gone", migration_0022_gone},
+	{23, "checkpoints", migration_0023_checkpoints},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

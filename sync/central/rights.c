@@ -17,7 +17,7 @@ static const char *const rights[] = {
 	"SELECT, INSERT, DELETE ON alzy.device_keys",
 	/* What they send. A point or an event never changes. */
 	"SELECT, INSERT, UPDATE ON alzy.stores, alzy.sessions, public.sessions, alzy.last_positions",
-	"SELECT, INSERT ON alzy.points, public.events, alzy.rejected",
+	"SELECT, INSERT ON alzy.points, public.events, alzy.rejected, alzy.checkpoints",
 	"SELECT, INSERT, UPDATE, DELETE ON alzy.stretches",
 	"UPDATE (code, reason, rejected_at) ON alzy.rejected",
 	/* Whose rows were erased. */

@@ -65,7 +65,7 @@ echo "alzy-syncd after $points points: $private private   (goal: at most 8192), 
 stop syncd-group20
 
 echo "== the envelopes of the last ${points} points, to a centre that has none of them, and the same again"
-sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.last_positions, alzy.stores"
+sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.last_positions, alzy.checkpoints, alzy.stores"
 for file in "$SCRATCH"/envelopes/*; do
 	printf '%s\n' next "url = $CENTRAL_URL/v1/batches" "data-binary = \"@$file\"" 'header = "Content-Type: application/octet-stream"' \
 		'output = /dev/null' 'write-out = "%{http_code} %{time_total}\n"' silent

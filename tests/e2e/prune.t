@@ -98,7 +98,7 @@ is "$(central_seqs)" "1-6000 8193-9004" "… all that there is is sent"
 verify
 is "$? $(error) $(fate points lost) / $(fate points unproven)" "23 DIFFERS 6001-8192 / 4097-6000" "… and the rest is named as lost"
 is "$(on car status --json | json points.lost)" 2192 "… by status, too"
-sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.stores, alzy.last_positions RESTART IDENTITY; DELETE FROM public.events"
+sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.checkpoints, alzy.stores, alzy.last_positions RESTART IDENTITY; DELETE FROM public.events"
 ok "a centre that forgot the store altogether" on car sync
 is "$(central_seqs)" "8193-9004" "… gets all that there is"
 verify
@@ -199,7 +199,7 @@ ok "back to the same centre there is no question" on van pair "$(central device 
 central_stop
 sed -i "s|^path = .*|path = $SCRATCH/central/other.key|" "$SCRATCH/central.conf"
 central init >/dev/null
-sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.stores, alzy.drops, alzy.last_positions; DELETE FROM public.events"
+sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.checkpoints, alzy.stores, alzy.drops, alzy.last_positions; DELETE FROM public.events"
 central_start || die "no centre: $(log_of central)"
 link() { central device pair --again --json "$(on_device van)" | json link; }
 ok "unpaired again" on van unpair
@@ -213,7 +213,7 @@ is "$(van "points_held || ' ' || points_dropped")" "{[$last,$((last + 1)))} {[1,
 like "$(sql "SELECT DISTINCT reason FROM alzy.drops WHERE stream = 'points' ORDER BY 1" | paste -sd,)" 'not worth it,private,pruned, after another centre had receipted it,recorded for another centre' "… and why"
 proves 0 points dropped "1-$((last - 1))" "… as verify says"
 ok "unpaired once more" on van unpair
-sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.stores, alzy.drops, alzy.last_positions; DELETE FROM public.events"
+sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.checkpoints, alzy.stores, alzy.drops, alzy.last_positions; DELETE FROM public.events"
 central_stop
 sed -i "s|^path = .*|path = $SCRATCH/central/third.key|" "$SCRATCH/central.conf"
 central init >/dev/null

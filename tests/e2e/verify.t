@@ -260,7 +260,7 @@ verify --repair
 is "$? $(error)" "0 " "… is sent again"
 agrees "all again"
 ok "check" central check
-sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.stores; DELETE FROM public.events"
+sql "TRUNCATE alzy.points, alzy.stretches, alzy.rejected, alzy.checkpoints, alzy.stores; DELETE FROM public.events"
 verify --repair
 is "$? $(error)" "0 " "one that the centre does not even know"
 ok "check" central check

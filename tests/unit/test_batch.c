@@ -85,9 +85,7 @@ static struct batch some_batch(void)
 	strcpy(batch.forked_from, STORE_ID);
 	strcpy(batch.because, "conflict");
 	batch.moved = true;
-	batch.latest =
-		(struct latest_stretch){.store_id = STORE_ID, .stream = STREAM_EVENTS, .rows = {.first = 3, .last = 9}};
-	memset(batch.latest.rows.digest, 0x5c, STRETCH_DIGEST);
+	batch.checkpoint = 999999999999999;
 	batch.events[0] = (struct event){.seq = 7, .event_at_ms = NOW, .event_type = "session_start"};
 	uuid_of(1, batch.events[0].session_id);
 	batch.events[0].payload = strdup("{ \"by\":\"agent\", \"é\": [1, 2.50, null] }");
@@ -156,10 +154,7 @@ static void assert_same(const struct batch *a, const struct batch *b)
 	assert_string_equal(a->forked_from, b->forked_from);
 	assert_string_equal(a->because, b->because);
 	assert_int_equal(a->moved, b->moved);
-	assert_string_equal(a->latest.store_id, b->latest.store_id);
-	assert_true(a->latest.stream == b->latest.stream && a->latest.rows.first == b->latest.rows.first);
-	assert_true(a->latest.rows.last == b->latest.rows.last);
-	assert_memory_equal(a->latest.rows.digest, b->latest.rows.digest, STRETCH_DIGEST);
+	assert_int_equal(a->checkpoint, b->checkpoint);
 	assert_int_equal(a->has_reference, b->has_reference);
 	assert_memory_equal(a->reference, b->reference, sizeof a->reference);
 }
@@ -419,17 +414,12 @@ static const struct spoilt spoilt[] = {
 	{"\"clock_ms\":5", "\"clock_ms\":253402300799999", 0},
 	{"\"clock_ms\":5", "\"clock_ms\":253402300800000", -ERR_INVALID},
 	{"\"clock_ms\":5", "\"clock_ms\":-62135596800001", -ERR_INVALID},
-#define LATEST(stream, first, last, digest)                                                             \
-	"{\"clock_ms\":5},\"latest\":{\"store_id\":\"" STORE_ID "\",\"stream\":" stream ",\"first\":" first \
-	",\"last\":" last ",\"digest\":\"" digest "\"}"
-#define DIGEST "0123456789abcdef0123456789abcdef"
-	{"{\"clock_ms\":5}", LATEST("\"points\"", "1", "20", DIGEST), 0},
-	{"{\"clock_ms\":5}", LATEST("\"dots\"", "1", "20", DIGEST), -ERR_INVALID},
-	{"{\"clock_ms\":5}", LATEST("\"points\"", "0", "20", DIGEST), -ERR_INVALID},
-	{"{\"clock_ms\":5}", LATEST("\"points\"", "21", "20", DIGEST), -ERR_INVALID},
-	{"{\"clock_ms\":5}", LATEST("\"points\"", "1", "20001", DIGEST), -ERR_INVALID},
-	{"{\"clock_ms\":5}", LATEST("\"points\"", "1", "20", "0123"), -ERR_INVALID},
-	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"latest\":null", -ERR_INVALID},
+	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"checkpoint\":1", 0},
+	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"checkpoint\":0", -ERR_INVALID},
+	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"checkpoint\":999999999999999", 0},
+	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"checkpoint\":1000000000000000", -ERR_INVALID},
+	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"checkpoint\":\"1\"", -ERR_INVALID},
+	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"checkpoint\":null", -ERR_INVALID},
 	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"forked_from\":{\"store_id\":\"" STORE_ID "\",\"moved\":true}", 0},
 	{"{\"clock_ms\":5}", "{\"clock_ms\":5},\"forked_from\":{\"moved\":true}", -ERR_INVALID},
 #define DROP(stream, first, last, reason)                                                                         \
