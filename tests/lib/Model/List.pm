@@ -44,7 +44,16 @@ my $CENTRE_ROWS = q{
 		coalesce(upper(encode(convert_to(payload, 'UTF8'), 'hex')), '-')), store_id, event_id & 1099511627775, device_id
 	FROM public.events LEFT JOIN alzy.stores ON number = event_id >> 40};
 
-my $ASIDE = q{SELECT store_id || ' ' || stream || ' ' || seq, code, reason FROM alzy.rejected JOIN alzy.stores ON number = store_number};
+my $ASIDE = q{
+	SELECT concat_ws('|', store_id || ' ' || stream || ' ' || seq, code, translate(reason, '|', ' '), CASE stream
+		WHEN 'points' THEN concat_ws('|', stream, trim_scale(extract(epoch FROM (content->>'recorded_at')::timestamptz) * 1000),
+			trim_scale((content->>'lat')::numeric * 1e7), trim_scale((content->>'lng')::numeric * 1e7),
+			coalesce(trim_scale((content->>'accuracy')::numeric * 10)::text, '-'), coalesce(trim_scale((content->>'speed')::numeric * 100)::text, '-'),
+			coalesce(trim_scale((content->>'heading')::numeric * 10)::text, '-'), coalesce(trim_scale((content->>'altitude')::numeric * 10)::text, '-'),
+			content->>'source', coalesce(content->>'session_id', '-'))
+		ELSE concat_ws('|', stream, trim_scale(extract(epoch FROM (content->>'event_at')::timestamptz) * 1000), content->>'event_type',
+			coalesce(content->>'session_id', '-'), coalesce(upper(encode(convert_to(content->>'payload', 'UTF8'), 'hex')), '-')) END)
+	FROM alzy.rejected JOIN alzy.stores ON number = store_number};
 
 # Whether a line says this, be it the first or not.
 sub says { my ($line, $text) = @_; return $line eq $text || substr($line, -1) eq '#' && $line =~ /\A\Q$text\E#*\z/ }
@@ -223,17 +232,17 @@ sub centre_says {
 	return \%says;
 }
 
-# Lines that are kept aside at the centre: all that copies have at such a place.
+# What is kept aside at the centre: places, and lines. A copy's row in the same place is another matter.
 sub aside_places { return { map { (split /\|/)[0] => 1 } sql($ASIDE) } }
-sub aside { return { map { map { $_ => 1 } keys %{ $lines_at{$_} // {} } } keys %{ aside_places() } } }
+sub aside { return { map { my ($place, undef, undef, $text) = split /\|/, $_, 4; map { $_ => 1 } lines_at($place, $text) } sql($ASIDE) } }
 
 # What is kept aside has a reason that the model knows: $may_be says so of a line and a code.
 sub check_aside {
 	my ($may_be) = @_;
 	for (sql($ASIDE)) {
-		my ($place, $code, $reason) = split /\|/, $_, 3;
+		my ($place, $code, $reason, $text) = split /\|/, $_, 4;
 		wrong("kept aside as $place, $code, and nobody says why") if $reason eq '';
-		my @lines = sort keys %{ $lines_at{$place} // {} };
+		my @lines = lines_at($place, $text) or wrong("kept aside as $place, $code, altered or recorded by nobody: $text");
 		wrong("kept aside as $place, $code, without a reason: @lines") unless grep { $may_be->($_, $code) } @lines;
 	}
 }
