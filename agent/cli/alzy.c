@@ -32,8 +32,8 @@ static const struct verb verbs[] = {
 
 int main(int argc, char **argv)
 {
-	/* For the width of characters in tables. Numbers stay as in C, whatever the locale. */
-	setlocale(LC_CTYPE, "");
+	/* For the width of characters in tables. What is printed is UTF-8, and numbers are as in C, whatever the locale. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	return args_main(argc, argv, "alzy", "records where a vehicle goes, and proves that the centre holds it", verbs,
 	                 sizeof verbs / sizeof *verbs);
 }

@@ -24,7 +24,7 @@ enum {
 	DAMAGE_MS = 5000,         /* as long as damage is looked for */
 	PROBE_MS = 6000,          /* as long as gpsd is listened to when no agent does */
 	REFUSED_FEW = 100,        /* fewer refused fixes say little */
-	SILENT_SENDING_MS = 86400000,
+	INTERVALS_LATE = 2,       /* of [sync] interval: with a network, it would have been sent by then */
 };
 
 enum severity { FINE, WARNING, FAULT };
@@ -327,7 +327,7 @@ static void check_sending(struct doctor *d, const struct store_centre *centre)
 		return;
 	}
 	int64_t unsent = backlog.points + backlog.events;
-	bool late = unsent && now_ms - centre->receipt_at_ms > SILENT_SENDING_MS;
+	bool late = unsent && now_ms - centre->receipt_at_ms > INTERVALS_LATE * d->cli.conf.sync_interval_ms;
 	if (*centre->standing)
 		find(d, FAULT, "centre", "ask who runs the centre; what is recorded stays here",
 		     "this unit is %s there: nothing is sent", centre->standing);
@@ -335,7 +335,10 @@ static void check_sending(struct doctor *d, const struct store_centre *centre)
 		find(d, FAULT, "centre", "errors.md in /usr/share/doc/alzy tells what to do", "%s", centre->refusal);
 	else
 		find(d, late ? WARNING : FINE, "centre",
-		     late ? "alzy sync tries now, and tells what is wrong; systemctl status alzy-syncd" : NULL,
+		     late ? "where there is no network that is as it should be; else alzy sync tries now, and tells what is "
+		            "wrong; "
+		            "systemctl status alzy-syncd"
+		          : NULL,
 		     "%s unsent, the last receipt %s", text_counted(unsent, "row", rows),
 		     centre->receipt_at_ms ? text_age(centre->receipt_at_ms, now_ms, age) : "never came");
 	if (rejected)

@@ -180,12 +180,12 @@ static int print_list_table(const struct session *sessions, const double *distan
                             struct err *e)
 {
 	static const struct table_column columns[] = {
-		{.name = "SESSION"},
+		{.name = "SESSION", .wide = true},
 		{.name = "STATUS"},
 		{.name = "STARTED"},
 		{.name = "DURATION", .right = true},
 		{.name = "DISTANCE", .right = true},
-		{.name = "USER"},
+		{.name = "USER", .wide = true},
 		{.name = "MACHINE", .wide = true},
 		{.name = "APPLICATION", .right = true},
 	};

@@ -71,7 +71,7 @@ static int add_line(struct table *table, struct store *store, const struct ident
 
 static int print_table(struct store *store, const struct identity *all, size_t count, struct err *e)
 {
-	static const struct table_column columns[] = {{.name = "STORE"},
+	static const struct table_column columns[] = {{.name = "STORE", .wide = true},
 	                                              {.name = "SINCE"},
 	                                              {.name = "FORK"},
 	                                              {.name = "POINTS", .right = true},

@@ -42,8 +42,8 @@ static const struct verb verbs[] = {
 
 int main(int argc, char **argv)
 {
-	/* For the width of names in tables; numbers are always written in the C locale. */
-	setlocale(LC_CTYPE, "");
+	/* For the width of names in tables. What is printed is UTF-8, and numbers are as in C, whatever the locale. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	return args_main(argc, argv, "alzy-central", "the centre of alzy: gateway and administration", verbs,
 	                 sizeof verbs / sizeof *verbs);
 }

@@ -57,15 +57,17 @@ static int read_events(struct reading *r, struct err *e)
 	return rc;
 }
 
-/* The first event of any kind. */
+/* The first event of any kind; of a device of which nothing has come, when it was paired or added. */
 static int read_first(struct reading *r, int64_t *out_ms, struct err *e)
 {
 	struct pg_result *rows = NULL;
 	int rc = pg_query(r->pg, &rows, e,
-	                  "SELECT (extract(epoch FROM min(event_at)) * 1000)::bigint FROM alzy.stores s"
+	                  "SELECT (extract(epoch FROM coalesce(min(event_at), (SELECT coalesce(paired_at, created_at)"
+	                  "  FROM alzy.devices WHERE id = $1::int AND NOT EXISTS (SELECT FROM alzy.points"
+	                  "   WHERE device_id = $1::int)))) * 1000)::bigint FROM alzy.stores s"
 	                  " JOIN public.events ON event_id > s.number::bigint << 40"
 	                  " AND event_id <= (s.number::bigint << 40) + 1099511627775"
-	                  " WHERE device_id = $1::bigint AND isfinite(event_at)",
+	                  " WHERE device_id = $1::int AND isfinite(event_at)",
 	                  1, &r->device);
 	if (!rc)
 		*out_ms = pg_is_null(rows, 0, 0) ? TIME_MS_MAX : pg_int(rows, 0, 0);
@@ -131,19 +133,25 @@ static int read_gaps(struct reading *r, struct err *e)
 	return rc;
 }
 
-/* From the last point on. */
+/* From the last point on: when its store, or a later one, has given out points behind those that have come, they lie there, wherever
+ * that is. */
+static const char tail_sql[] =
+	"SELECT (extract(epoch FROM recorded_at) * 1000)::bigint, round(lat * 10000000)::bigint,"
+	" round(lng * 10000000)::bigint, round((speed * 100)::numeric)::bigint,"
+	" CASE WHEN EXISTS (SELECT FROM alzy.stores s WHERE s.device_id = $1::int AND s.number >= id >> 40 AND NOT s.moved"
+	"   AND NOT int8range(coalesce(upper(points_held), 1), greatest(points_last + 1, upper(points_held), 1))"
+	"    <@ points_rejected + points_dropped + points_expired) THEN 'not_arrived' END"
+	" FROM alzy.points WHERE device_id = $1::int AND source <> 'manual' ORDER BY recorded_at DESC, id DESC LIMIT 1";
+
 static int read_tail(struct reading *r, struct err *e)
 {
 	struct pg_result *rows = NULL;
-	int rc = pg_query(r->pg, &rows, e,
-	                  "SELECT (extract(epoch FROM recorded_at) * 1000)::bigint, round(lat * 10000000)::bigint,"
-	                  " round(lng * 10000000)::bigint, round((speed * 100)::numeric)::bigint FROM alzy.points"
-	                  " WHERE device_id = $1::int AND source <> 'manual' ORDER BY recorded_at DESC, id DESC LIMIT 1",
-	                  1, &r->device);
+	int rc = pg_query(r->pg, &rows, e, tail_sql, 1, &r->device);
 	struct gap gap = {.from_ms = TIME_MS_MIN, .to_ms = TIME_MS_MAX};
 	if (!rc && pg_rows(rows)) {
 		gap.from_ms = pg_int(rows, 0, 0);
 		gap.before = read_end(rows, 0, 0);
+		gap.rows = gap_cause_by_name(pg_text(rows, 0, 4));
 		if (gap.from_ms > r->last_ms)
 			r->last_ms = gap.from_ms;
 	}

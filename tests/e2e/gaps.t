@@ -276,6 +276,12 @@ mkdir "$SCRATCH/stick"
 ok "… and writes a stick" before "$BUILD/alzy" sync --to "$SCRATCH/stick"
 ok "… which is imported three hours later" central import "$SCRATCH/stick"
 like "$(central gaps --device 5 --json | json seconds.not_arrived)" '^1[01][0-9]{3}' "what was recorded since has not arrived, whatever the stick's last event was"
+sql "UPDATE alzy.stores SET points_last = points_last + 50 WHERE device_id = 5" # as after the first of several batches
+is "$(central gaps --device 5 --json | causes)" not_arrived "points of which the unit has told are behind the last that came, whatever its events say"
+mute=$(central device add --account 1 --name mute --json | json id)
+sql "UPDATE alzy.devices SET created_at = now() - interval '2 days' WHERE id = $mute"
+is "$(central gaps --device $mute --json | causes)" not_arrived "of a device that was never heard nothing has arrived"
+is "$(central gaps --device $mute --from "$(date -u -d yesterday +%F)" --json | causes)" not_arrived "… nor of a part of the time"
 refuses "no such device" 4 'no device 99' central gaps --device 99
 refuses "of which device?" 2 'device' central gaps
 central_stop
