@@ -59,8 +59,11 @@ const char *bundle_fate_name(enum bundle_fate fate); /* "applied", … */
 
 struct bundle_receipts {
 	int64_t counts[BUNDLE_FATES];
-	/* The newest that was applied asks since then for a proof, which takes a network; 0: it does not. */
-	int64_t verify_ms;
+	/* What those that were applied say, of rows of the batches that they answer. */
+	int64_t rejected, renamed;
+	bool forgotten;     /* the centre went back to an earlier state: what it lacks is unsent again */
+	struct err stopped; /* why the newest says that this unit may not send; no code: it may */
+	int64_t verify_ms;  /* since when the newest asks for a proof, which takes a network; 0: it does not */
 	/* Called for each file once; `why` is NULL but for refused ones. NULL: not called. */
 	void (*each)(const char *name, enum bundle_fate fate, const struct err *why, void *user);
 	void *user;

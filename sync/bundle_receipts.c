@@ -139,6 +139,21 @@ static size_t find_candidates(struct taking *t, const struct folder *files, stru
 	return count;
 }
 
+static void note_said(struct bundle_receipts *receipts, const struct receipt *receipt)
+{
+	for (int s = 0; s < STREAM_COUNT; s++) {
+		const struct receipt_stream *said = &receipt->streams[s];
+		receipts->renamed += ranges_total(&said->conflicts);
+		for (size_t i = 0; i < said->rejected_count; i++)
+			receipts->rejected += ranges_contain(&said->confirmed, said->rejected[i].seq);
+	}
+	receipts->forgotten = receipts->forgotten || receipt->forgotten;
+	receipts->verify_ms = receipt->verify_ms;
+	receipts->stopped = (struct err){0};
+	if (receipt->standing)
+		receipt_standing_explain(receipt->standing, receipt->device_id, receipt->device_name, &receipts->stopped);
+}
+
 static int take_one(struct taking *t, const char *name, struct err *e)
 {
 	struct receipt receipt;
@@ -150,7 +165,7 @@ static int take_one(struct taking *t, const char *name, struct err *e)
 		settle(t, name, applied ? BUNDLE_APPLIED : BUNDLE_OLDER, NULL);
 	if (!rc && applied) {
 		t->centre.exchange_applied = receipt.exchange;
-		t->receipts->verify_ms = receipt.verify_ms;
+		note_said(t->receipts, &receipt);
 	}
 	receipt_free(&receipt);
 	return rc;

@@ -101,13 +101,7 @@ static void print_report(const struct engine_report *r, const struct prune_repor
 		print_sent(r);
 	else if (!r->remaining)
 		puts("nothing is unsent");
-	if (r->rejected)
-		printf("rejected  %s; alzy queue --rejected says why\n", text_counted(r->rejected, "row", rows));
-	if (r->forgotten)
-		puts("centre    went back to an earlier state, as of a dump: what it lacks is sent again");
-	if (r->renamed)
-		printf("renamed   %s, whose numbers another copy of this store has used: alzy status says more\n",
-		       text_counted(r->renamed, "row", rows));
+	sync_print_said(r->rejected, r->forgotten, r->renamed);
 	printf("central   accounts for %s and %s of this store\n", text_counted(r->held_points, "point", points),
 	       text_counted(r->held_events, "event", events));
 	if (r->remaining)

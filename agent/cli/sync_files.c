@@ -146,6 +146,18 @@ static void list_receipt(const char *name, enum bundle_fate fate, const struct e
 	}
 }
 
+void sync_print_said(int64_t rejected, bool forgotten, int64_t renamed)
+{
+	char rows[SHORT_TEXT];
+	if (rejected)
+		printf("rejected  %s; alzy queue --rejected says why\n", text_counted(rejected, "row", rows));
+	if (forgotten)
+		puts("centre    went back to an earlier state, as of a dump: what it lacks is sent again");
+	if (renamed)
+		printf("renamed   %s, whose numbers another copy of this store has used: alzy status says more\n",
+		       text_counted(renamed, "row", rows));
+}
+
 static void print_taken(const struct bundle_receipts *receipts, const struct receive_state *state)
 {
 	char points[SHORT_TEXT], events[SHORT_TEXT], rows[SHORT_TEXT];
@@ -153,6 +165,7 @@ static void print_taken(const struct bundle_receipts *receipts, const struct rec
 	printf("receipts  %" PRId64 " applied, %" PRId64 " older than what is known, %" PRId64 " for other stores, %" PRId64
 	       " refused\n",
 	       n[BUNDLE_APPLIED], n[BUNDLE_OLDER], n[BUNDLE_OTHERS], n[BUNDLE_REFUSED]);
+	sync_print_said(receipts->rejected, receipts->forgotten, receipts->renamed);
 	printf("central   accounts for %s and %s of this store\n",
 	       text_counted(state->held[STREAM_POINTS], "point", points),
 	       text_counted(state->held[STREAM_EVENTS], "event", events));
@@ -173,11 +186,14 @@ static void print_taken_json(const struct bundle_receipts *receipts, const struc
 		{"older", n[BUNDLE_OLDER]},
 		{"others", n[BUNDLE_OTHERS]},
 		{"refused", n[BUNDLE_REFUSED]},
+		{"rejected", receipts->rejected},
+		{"renamed", receipts->renamed},
 		{"held_points", state->held[STREAM_POINTS]},
 		{"held_events", state->held[STREAM_EVENTS]},
 		{"remaining", state->remaining},
 	};
 	cJSON *object = counts_json(counts, sizeof counts / sizeof *counts);
+	cJSON_AddBoolToObject(object, "forgotten", receipts->forgotten);
 	json_add_time(object, "verify_asked_at", receipts->verify_ms);
 	cJSON_AddItemToObject(object, "files", files);
 	json_add_text_or_null(object, "error", rc ? err_name(e->code) : "");
@@ -215,10 +231,12 @@ int sync_files_take(struct cli *cli, const char *folder, bool json, struct err *
 	}
 	if (!rc)
 		rc = judge(&receipts, folder, &listing.first, e);
+	if (!rc && receipts.stopped.code)
+		rc = err_set(e, receipts.stopped.code, "%s", receipts.stopped.text);
 	rc = read_state(cli, &state, rc, e);
 	if (json)
 		print_taken_json(&receipts, &state, listing.files, rc, e);
-	else if (!rc || listing.first.code)
+	else if (!rc || listing.first.code || receipts.stopped.code)
 		print_taken(&receipts, &state);
 	return rc;
 }

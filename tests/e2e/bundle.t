@@ -277,8 +277,10 @@ sql "UPDATE alzy.devices SET is_active = false WHERE name = 'van'"
 record van 50
 on van sync --to "$(stick k)" >"$SCRATCH/said"
 refuses "a device that was deactivated" 17 'deactivated' central import "$SCRATCH/k"
+refuses "… of which its unit is told" 17 'van.* was deactivated' on van sync --from "$SCRATCH/k"
 sql "UPDATE alzy.devices SET is_active = true WHERE name = 'van'"
 ok "… and is let in again" central import "$SCRATCH/k"
+ok "… as it hears" on van sync
 once van "in the end"
 once car "in the end"
 is "$(sql 'SELECT count(*) FROM alzy.rejected')" 0 "nothing was rejected"
@@ -291,6 +293,6 @@ said=$(central import "$SCRATCH/l" --json)
 is "$? $(json files.0.events.rejected <<<"$said")" "0 1" "a rejected row is told"
 is "$(diff <(store_events van) <(central_events van) | grep '^[<>]' | cut -d'|' -f3)" bad "… and hinders no other"
 like "$(central import "$SCRATCH/l")" ', 0 points and 0 events rejected$' "… the second time it is known"
-ok "the unit is told" on van sync --from "$SCRATCH/l"
+like "$(on van sync --from "$SCRATCH/l")" '^rejected +1 row;' "the unit is told"
 is "$(on van queue --rejected --json | json 0.code)" 23514 "… why"
 done_testing

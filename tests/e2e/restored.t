@@ -78,6 +78,17 @@ ok "the receipts are taken" on car sync --from "$SCRATCH/stick"
 ok "sync" on car sync
 whole car "with a stick of before"
 
+# ---- a unit that no network reaches
+by_stick() { # what sync --from says
+	rm -rf "$SCRATCH/stick" && mkdir "$SCRATCH/stick"
+	on car sync --to "$SCRATCH/stick" >"$SCRATCH/said" && central import "$SCRATCH/stick" >"$SCRATCH/said" && on car sync --from "$SCRATCH/stick" "$@"
+}
+restore first
+drive car 20
+like "$(by_stick)" '^centre +went back to an earlier state' "by stick alone a unit is told, too"
+is "$(by_stick --json | perl -ne 'print join " ", /"(?:forgotten|remaining)":(\w+)/g')" "0 false" "… and the next stick carries what is not there"
+whole car "by sticks alone"
+
 # ---- a store that is forgotten altogether
 forget() { # NAME [SESSIONS]
 	sql "BEGIN; CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT number, store_id FROM alzy.stores WHERE store_id = '$(store_uuid "$1")';
