@@ -7,23 +7,51 @@
 /* Longer than the statement_timeout of a batch: then it is not the statement, but the server that stands still. */
 enum { ANSWER_MS = 70000 };
 
+struct worker {
+	struct workers *all;
+	pthread_t thread;
+	pthread_cond_t called;
+	bool idle;
+	struct worker *next_idle;
+};
+
 struct workers {
 	const char *dsn;
 	pthread_mutex_t mutex;
-	pthread_cond_t changed; /* a job came, or the stop */
 	struct job *first, **end;
 	size_t waiting, waiting_most;
+	struct worker
+		*idle; /* who has worked last comes first: the caches of its processor, and those of Postgres', are warm */
 	bool stopping;
-	size_t count; /* of threads that were started */
-	pthread_t threads[];
+	size_t count; /* of those that were started */
+	struct worker each[];
 };
 
+static void call(struct workers *w)
+{
+	struct worker *worker = w->idle;
+	if (!worker)
+		return;
+	w->idle = worker->next_idle;
+	worker->idle = false;
+	pthread_cond_signal(&worker->called);
+}
+
+static void rest(struct workers *w, struct worker *worker)
+{
+	worker->idle = true;
+	worker->next_idle = w->idle;
+	w->idle = worker;
+	while (worker->idle)
+		pthread_cond_wait(&worker->called, &w->mutex);
+}
+
 /* Waits for a job; NULL when there are no more. */
-static struct job *take(struct workers *w)
+static struct job *take(struct workers *w, struct worker *worker)
 {
 	pthread_mutex_lock(&w->mutex);
 	while (!w->first && !w->stopping)
-		pthread_cond_wait(&w->changed, &w->mutex);
+		rest(w, worker);
 	struct job *job = w->first;
 	if (job) {
 		w->first = job->next;
@@ -37,9 +65,10 @@ static struct job *take(struct workers *w)
 
 static void *work(void *user)
 {
-	struct workers *w = user;
+	struct worker *worker = user;
+	struct workers *w = worker->all;
 	struct pg *pg = NULL;
-	for (struct job *job; (job = take(w));) {
+	for (struct job *job; (job = take(w, worker));) {
 		struct err e = {0};
 		int rc = pg ? pg_ready(pg, &e) : pg_open(&pg, w->dsn, &e);
 		if (!rc)
@@ -52,17 +81,20 @@ static void *work(void *user)
 
 int workers_start(struct workers **out, size_t count, size_t queue_most, const char *dsn, struct err *e)
 {
-	struct workers *w = calloc(1, sizeof *w + count * sizeof *w->threads);
+	struct workers *w = calloc(1, sizeof *w + count * sizeof *w->each);
 	if (!w)
 		return err_set(e, ERR_MEMORY, "out of memory for %zu workers", count);
 	w->dsn = dsn;
 	w->waiting_most = queue_most;
 	w->end = &w->first;
 	pthread_mutex_init(&w->mutex, NULL);
-	pthread_cond_init(&w->changed, NULL);
 	for (; w->count < count; w->count++) {
-		int failed = pthread_create(&w->threads[w->count], NULL, work, w);
+		struct worker *worker = &w->each[w->count];
+		worker->all = w;
+		pthread_cond_init(&worker->called, NULL);
+		int failed = pthread_create(&worker->thread, NULL, work, worker);
 		if (failed) {
+			pthread_cond_destroy(&worker->called);
 			workers_stop(w);
 			workers_free(w);
 			return err_set(e, ERR_INTERNAL, "can't start %zu workers: %s", count, strerror(failed));
@@ -81,7 +113,7 @@ bool workers_put(struct workers *w, struct job *job)
 		*w->end = job;
 		w->end = &job->next;
 		w->waiting++;
-		pthread_cond_signal(&w->changed);
+		call(w);
 	}
 	pthread_mutex_unlock(&w->mutex);
 	return taken;
@@ -93,10 +125,11 @@ void workers_stop(struct workers *w)
 		return;
 	pthread_mutex_lock(&w->mutex);
 	w->stopping = true;
-	pthread_cond_broadcast(&w->changed);
+	while (w->idle)
+		call(w);
 	pthread_mutex_unlock(&w->mutex);
 	for (size_t i = 0; i < w->count; i++)
-		pthread_join(w->threads[i], NULL);
+		pthread_join(w->each[i].thread, NULL);
 }
 
 void workers_free(struct workers *w)
@@ -104,6 +137,7 @@ void workers_free(struct workers *w)
 	if (!w)
 		return;
 	pthread_mutex_destroy(&w->mutex);
-	pthread_cond_destroy(&w->changed);
+	for (size_t i = 0; i < w->count; i++)
+		pthread_cond_destroy(&w->each[i].called);
 	free(w);
 }
