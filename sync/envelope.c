@@ -19,7 +19,10 @@ enum {
 	AT_SIGNATURE = AT_SENDER + KEY_PUBLIC,
 	AT_SEALED = AT_SIGNATURE + crypto_sign_BYTES,
 
-	COMPRESSION_LEVEL = 19,
+	/* Rows are paid for by the byte. What else there is, is small, and a centre makes much of it: 2 % larger for an eighth of
+	 * the time. */
+	LEVEL_BATCH = 19,
+	LEVEL_OTHER = 7,
 	/* 128 KiB: the columns of 20,000 points fit, and compressing takes 3.4 MB of memory whatever the document. */
 	WINDOW_LOG = 17,
 	/* What is accepted from others. Bounds the memory that inflating takes to about 1 MiB. */
@@ -34,23 +37,24 @@ static size_t deflate_capacity(size_t length)
 	return bound < most ? bound : most;
 }
 
-static size_t deflate_with(ZSTD_CCtx *context, const void *document, size_t length, uint8_t *out, size_t capacity)
+static size_t deflate_with(ZSTD_CCtx *context, int level, const void *document, size_t length, uint8_t *out,
+                           size_t capacity)
 {
-	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, COMPRESSION_LEVEL);
+	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
 	ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG);
 	ZSTD_CCtx_refPrefix(context, dictionary, dictionary_length);
 	return ZSTD_compress2(context, out, capacity, document, length);
 }
 
 /* The caller frees *out. */
-static int deflate(const void *document, size_t length, uint8_t **out, size_t *out_length, struct err *e)
+static int deflate(int level, const void *document, size_t length, uint8_t **out, size_t *out_length, struct err *e)
 {
 	size_t capacity = deflate_capacity(length), count = 0;
 	uint8_t *bytes = malloc(capacity);
 	ZSTD_CCtx *context = ZSTD_createCCtx();
 	int rc = 0;
 	if (bytes && context)
-		count = deflate_with(context, document, length, bytes, capacity);
+		count = deflate_with(context, level, document, length, bytes, capacity);
 	else
 		rc = err_set(e, ERR_MEMORY, "out of memory for compressing %zu bytes", length);
 	if (ZSTD_getErrorCode(count) == ZSTD_error_dstSize_tooSmall)
@@ -168,7 +172,7 @@ int envelope_seal(enum envelope_kind kind, const struct key_pair *sender, const 
 		return err_set(e, ERR_INVALID, "the recipient's public key is no valid Ed25519 key");
 	uint8_t *body = NULL;
 	size_t count = 0;
-	int rc = deflate(document, length, &body, &count, e);
+	int rc = deflate(kind == ENVELOPE_BATCH ? LEVEL_BATCH : LEVEL_OTHER, document, length, &body, &count, e);
 	if (rc)
 		return rc;
 	size_t total = AT_SEALED + crypto_box_SEALBYTES + count;
@@ -220,8 +224,9 @@ static int unseal(const uint8_t *sealed, size_t length, const struct key_pair *r
 	if (!body)
 		return err_set(e, ERR_MEMORY, "out of memory for an envelope of %zu bytes", length);
 	int rc = 0;
-	if (crypto_sign_ed25519_pk_to_curve25519(box_public, recipient->public_key) != 0 ||
-	    crypto_sign_ed25519_sk_to_curve25519(box_secret, recipient->secret_key) != 0)
+	/* The public half of it comes to less than turning that of the recipient into one. */
+	if (crypto_sign_ed25519_sk_to_curve25519(box_secret, recipient->secret_key) != 0 ||
+	    crypto_scalarmult_base(box_public, box_secret) != 0)
 		rc = err_set(e, ERR_INVALID, "the recipient's key is no valid Ed25519 key");
 	else if (crypto_box_seal_open(body, sealed, length, box_public, box_secret) != 0)
 		rc = err_set(e, ERR_FORGED, "the seal of the envelope does not open with this key");
