@@ -1,5 +1,6 @@
 #include "hal/json.h"
 
+#include "hal/hex.h"
 #include "hal/rows.h"
 
 #include <inttypes.h>
@@ -55,22 +56,11 @@ int json_get_text(const cJSON *object, const char *name, char *out, size_t size,
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 int json_get_hex(const cJSON *object, const char *name, uint8_t *out, size_t count, struct err *e)
 {
 	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-	if (!text || strlen(text) != 2 * count || strspn(text, "0123456789abcdef") != 2 * count)
+	if (!text || !hex_read(text, out, count))
 		return err_set(e, ERR_INVALID, "\"%s\" is not %zu bytes in hexadecimal", name, count);
-	for (size_t i = 0; i < count; i++)
-		out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
 	return 0;
 }
 
@@ -133,9 +123,7 @@ void json_add_hex(cJSON *object, const char *name, const uint8_t *bytes, size_t 
 	char *text = malloc(2 * count + 1);
 	if (!text)
 		return;
-	for (size_t i = 0; i < count; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-	text[2 * count] = '\0';
+	hex_write(bytes, count, text);
 	cJSON_AddStringToObject(object, name, text);
 	free(text);
 }

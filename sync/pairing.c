@@ -1,5 +1,6 @@
 #include "sync/pairing.h"
 
+#include "hal/hex.h"
 #include "sync/document.h"
 #include "sync/members.h"
 
@@ -156,8 +157,7 @@ void pairing_token_hash(const uint8_t token[PAIRING_TOKEN], char out[KEY_HASH_TE
 {
 	uint8_t digest[32];
 	keys_digest(token, PAIRING_TOKEN, digest);
-	for (size_t i = 0; i < sizeof digest; i++)
-		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	hex_write(digest, sizeof digest, out);
 }
 
 /* ---- the two documents ------------------------------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 #include "sync/central/check.h"
 
+#include "hal/hex.h"
 #include "hal/json.h"
 #include "hal/text.h"
 #include "sync/central/store_rows.h"
@@ -117,14 +118,6 @@ static int read_stretches(struct look *look, const struct range *after, struct p
 	                5, (const char *const[]){number, stream_name(look->stream), first, last, most});
 }
 
-static bool is_digest(const uint8_t digest[ROWS_DIGEST], const char *hex)
-{
-	char text[2 * ROWS_DIGEST + 1];
-	for (size_t i = 0; i < ROWS_DIGEST; i++)
-		snprintf(text + 2 * i, 3, "%02x", digest[i]);
-	return !strcmp(text, hex);
-}
-
 /* blocks[i] is that of row i of `found`. */
 static int judge_stretches(struct look *look, const struct pg_result *found, const struct verify_block *blocks,
                            struct err *e)
@@ -134,7 +127,7 @@ static int judge_stretches(struct look *look, const struct pg_result *found, con
 		rc = ranges_add(&look->proven, blocks[i].first, blocks[i].last, e);
 		/* The digest of the same rows is the same, however many more a stretch that was changed by hand says that it has. */
 		bool whole = !blocks[i].odd && blocks[i].rows == blocks[i].last - blocks[i].first + 1;
-		if (!rc && (!whole || !is_digest(blocks[i].digest, pg_text(found, i, 2))))
+		if (!rc && (!whole || !hex_is(pg_text(found, i, 2), blocks[i].digest, ROWS_DIGEST)))
 			rc = ranges_add(&look->found[ALTERED], blocks[i].first, blocks[i].last, e);
 	}
 	return rc;

@@ -1,6 +1,7 @@
 #include "sync/central/ingest.h"
 
 #include "hal/clock.h"
+#include "hal/hex.h"
 #include "hal/json.h"
 #include "sync/central/ingest_parts.h"
 #include "sync/central/seq_ranges.h"
@@ -11,6 +12,18 @@
 #include <string.h>
 
 /* ---- the store's row ------------------------------------------------------------------------------------------ */
+
+/* Columns of select_store_sql: here begins what only the receipt says. */
+enum { AT_DEVICE = 20 };
+
+static void read_device(struct ingest *in, const struct pg_result *found)
+{
+	struct receipt *receipt = in->receipt;
+	snprintf(receipt->device_name, sizeof receipt->device_name, "%s", pg_text(found, 0, AT_DEVICE));
+	snprintf(receipt->device_color, sizeof receipt->device_color, "%s", pg_text(found, 0, AT_DEVICE + 1));
+	receipt->device_active = !strcmp(pg_text(found, 0, AT_DEVICE + 2), "t");
+	receipt->forks = pg_int(found, 0, AT_DEVICE + 3);
+}
 
 static int read_store(struct ingest *in, const struct pg_result *found, struct err *e)
 {
@@ -29,6 +42,8 @@ static int read_store(struct ingest *in, const struct pg_result *found, struct e
 	in->expired_ms = pg_is_null(found, 0, 16) ? TIME_MS_MAX : pg_int(found, 0, 16);
 	in->receipt->forgotten = !strcmp(pg_text(found, 0, 17), "t");
 	in->moved_from = !strcmp(pg_text(found, 0, 18), "t");
+	read_device(in, found);
+	in->recent = !strcmp(pg_text(found, 0, 19), "t");
 	int rc = 0;
 	for (size_t s = 0; s < STREAM_COUNT && !rc; s++) {
 		struct ingest_stream *stream = &in->streams[s];
@@ -52,8 +67,11 @@ static const char select_store_sql[] =
 	"  ceil(extract(epoch FROM greatest(expired_before, erased_at)) * 1000)::bigint END,"
 	" $2::bigint <> 0 AND NOT EXISTS (SELECT FROM alzy.checkpoints c WHERE c.store_number = number"
 	"  AND c.checkpoint = $2::bigint),"
-	" EXISTS (SELECT FROM alzy.stores m WHERE m.forked_from = stores.store_id AND m.moved)"
-	" FROM alzy.stores WHERE store_id = $1::uuid FOR UPDATE OF stores";
+	" EXISTS (SELECT FROM alzy.stores m WHERE m.forked_from = stores.store_id AND m.moved),"
+	" last_batch_at BETWEEN now() - interval '1 minute' AND now(), d.name, d.color, d.is_active,"
+	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved)"
+	" FROM alzy.stores JOIN alzy.devices d ON d.id = device_id WHERE store_id = $1::uuid FOR UPDATE OF stores";
+
 /* Makes the row of a store that is new here. */
 static int add_store(struct ingest *in, struct err *e)
 {
@@ -85,7 +103,7 @@ static int add_store(struct ingest *in, struct err *e)
  * that waits serves nobody. alzy.ingest tells triggers that what is written is the unit's, and no change by the centre. */
 static int begin(struct ingest *in, struct err *e)
 {
-	enum { BEGIN, BOUNDS, STORE, SESSIONS, POINTS, EVENTS, UNSEEN, REFERENCE, CALLS };
+	enum { BEGIN, BOUNDS, STORE, SESSIONS, POINTS, EVENTS, UNSEEN, CALLS };
 	char checkpoint[24];
 	snprintf(checkpoint, sizeof checkpoint, "%" PRId64, in->batch->checkpoint);
 	const char *const store[] = {in->batch->store_id, checkpoint};
@@ -102,7 +120,6 @@ static int begin(struct ingest *in, struct err *e)
 	if (!rc)
 		rc = ingest_stream_ask(in, &ingest_events, &calls[EVENTS], e);
 	ingest_unseen_ask(in, &calls[UNSEEN]);
-	ingest_reference_ask(in, &calls[REFERENCE]);
 	if (!rc)
 		rc = pg_queries(in->pg, calls, CALLS, e);
 	if (!rc)
@@ -111,7 +128,6 @@ static int begin(struct ingest *in, struct err *e)
 		pg_result_free(calls[i].result);
 	in->sessions_found = calls[SESSIONS].result;
 	in->unseen_found = calls[UNSEEN].result;
-	in->reference_found = calls[REFERENCE].result;
 	in->streams[STREAM_POINTS].stretches_found = calls[POINTS].result;
 	in->streams[STREAM_EVENTS].stretches_found = calls[EVENTS].result;
 	return rc;
@@ -159,17 +175,15 @@ static cJSON *unit_state(const struct unit_state *state)
 #define DEVICE_SEEN                                                                                       \
 	"device AS ("                                                                                         \
 	" UPDATE alzy.devices SET last_seen_at = now(), centre_key = coalesce(decode($7, 'hex'), centre_key)" \
-	" WHERE id = $2::int RETURNING name, color, is_active)"
+	" WHERE id = $2::int)"
 #define STORE_SEEN                                                                                                 \
 	" UPDATE alzy.stores SET exchange = greatest(exchange, $3::bigint), last_batch_at = now(),"                    \
 	" unit_state = CASE WHEN $3::bigint >= exchange THEN $4::jsonb ELSE unit_state END, points_last = $5::bigint," \
 	" events_last = $6::bigint"
-#define STORE_SAYS                                                                                             \
-	" FROM device WHERE number = $1::int RETURNING device.name, device.color, device.is_active,"               \
-	" (SELECT count(*) FROM alzy.rejected r WHERE r.store_number = $1::int),"                                  \
-	" (SELECT count(*) FROM alzy.stores f WHERE f.forked_from = stores.store_id AND NOT f.moved),"             \
-	" CASE WHEN copied_at IS NULL THEN 0 ELSE alzy.members(points_copied) + alzy.members(events_copied) END, " \
-	"floor(extract(epoch FROM copied_at) * 1000)::bigint, stores.checkpoint"
+#define STORE_SAYS                                                                                            \
+	" WHERE number = $1::int RETURNING EXISTS (SELECT FROM alzy.rejected r WHERE r.store_number = number),"   \
+	" CASE WHEN copied_at IS NULL THEN 0 ELSE alzy.members(points_copied) + alzy.members(events_copied) END," \
+	" floor(extract(epoch FROM copied_at) * 1000)::bigint, checkpoint"
 
 /* Everything small at once: besides that, the store's ranges and stretches, and the device's last position. */
 static const char finish_sql[] =
@@ -204,19 +218,14 @@ static const char finish_sql[] =
 static const char seen_sql[] =
 	"WITH " DEVICE_SEEN STORE_SEEN STORE_SAYS ", set_config('synchronous_commit', 'off', true)";
 
-static int read_device(struct ingest *in, const struct pg_result *found, struct err *e)
+static int read_written(struct ingest *in, const struct pg_result *found, struct err *e)
 {
-	struct receipt *receipt = in->receipt;
 	if (!pg_rows(found))
-		return err_set(e, ERR_REFUSED, "device %" PRId64 " is no longer there", in->device_id);
-	snprintf(receipt->device_name, sizeof receipt->device_name, "%s", pg_text(found, 0, 0));
-	snprintf(receipt->device_color, sizeof receipt->device_color, "%s", pg_text(found, 0, 1));
-	receipt->device_active = !strcmp(pg_text(found, 0, 2), "t");
-	in->rejected_total = pg_int(found, 0, 3);
-	receipt->forks = pg_int(found, 0, 4);
-	receipt->copied_rows = pg_int(found, 0, 5);
-	receipt->copied_ms = pg_int(found, 0, 6);
-	receipt->checkpoint = pg_int(found, 0, 7);
+		return err_set(e, ERR_DATABASE, "the row of store %s was not written", in->batch->store_id);
+	in->any_rejected = !strcmp(pg_text(found, 0, 0), "t");
+	in->receipt->copied_rows = pg_int(found, 0, 1);
+	in->receipt->copied_ms = pg_int(found, 0, 2);
+	in->receipt->checkpoint = pg_int(found, 0, 3);
 	return 0;
 }
 
@@ -232,19 +241,43 @@ static bool brings_nothing(const struct ingest *in)
 	return !any;
 }
 
+/* Whether it is answered for the second time within a moment: what the unit is to know of people and machines, which takes more
+ * time than all the rest of it, can wait for the next batch. */
+static bool is_repeated(const struct ingest *in)
+{
+	return in->points_known && in->recent && in->batch->has_reference;
+}
+
 static int finish_again(struct ingest *in, const char *const values[SEEN_VALUES], struct err *e)
 {
-	enum { SEEN, COMMIT, CALLS };
+	enum { SEEN, REFERENCE, COMMIT, CALLS };
 	struct pg_call calls[CALLS] = {
 		[SEEN] = {.sql = seen_sql, .count = SEEN_VALUES, .values = values},
+		[REFERENCE] = {.sql = ""},
 		[COMMIT] = {.sql = "COMMIT"},
 	};
+	if (!is_repeated(in))
+		ingest_reference_ask(in, &calls[REFERENCE]);
 	int rc = pg_queries(in->pg, calls, CALLS, e);
 	if (!rc)
-		rc = read_device(in, calls[SEEN].result, e);
+		rc = read_written(in, calls[SEEN].result, e);
 	in->committed = true;
-	for (int i = 0; i < CALLS; i++)
-		pg_result_free(calls[i].result);
+	in->reference_found = calls[REFERENCE].result;
+	pg_result_free(calls[SEEN].result);
+	pg_result_free(calls[COMMIT].result);
+	return rc;
+}
+
+static int write_all(struct ingest *in, const char *const values[FINISH_VALUES], struct err *e)
+{
+	enum { FINISH, REFERENCE, CALLS };
+	struct pg_call calls[CALLS] = {[FINISH] = {.sql = finish_sql, .count = FINISH_VALUES, .values = values}};
+	ingest_reference_ask(in, &calls[REFERENCE]);
+	int rc = pg_queries(in->pg, calls, CALLS, e);
+	if (!rc)
+		rc = read_written(in, calls[FINISH].result, e);
+	in->reference_found = calls[REFERENCE].result;
+	pg_result_free(calls[FINISH].result);
 	return rc;
 }
 
@@ -267,7 +300,6 @@ static int finish_new(struct ingest *in, const char *values[FINISH_VALUES], bool
 	                                 copied ? &s[1].conflicts : &none};
 	cJSON *position = last_position(in);
 	char *stretches = json_print(in->stretches), *json = json_print(position);
-	struct pg_result *found = NULL;
 	int rc = stretches && json ? 0 : err_set(e, ERR_MEMORY, "out of memory for a batch");
 	values[SEEN_VALUES] = stretches;
 	values[SEEN_VALUES + 1] = json;
@@ -277,10 +309,7 @@ static int finish_new(struct ingest *in, const char *values[FINISH_VALUES], bool
 	}
 	values[AT_SETS + SETS] = copied ? "t" : "f";
 	if (!rc)
-		rc = pg_query(in->pg, &found, e, finish_sql, FINISH_VALUES, values);
-	if (!rc)
-		rc = read_device(in, found, e);
-	pg_result_free(found);
+		rc = write_all(in, values, e);
 	for (size_t i = 0; i < SETS; i++)
 		buffer_free(&sets[i]);
 	free(stretches);
@@ -299,8 +328,7 @@ static int finish_with(struct ingest *in, const char *state, struct err *e)
 	snprintf(number, sizeof number, "%" PRId64, in->store_number);
 	snprintf(device, sizeof device, "%" PRId64, in->device_id);
 	snprintf(exchange, sizeof exchange, "%" PRId64, in->batch->exchange);
-	for (size_t i = 0; i < KEY_PUBLIC; i++)
-		snprintf(recipient + 2 * i, 3, "%02x", in->envelope->recipient[i]);
+	hex_write(in->envelope->recipient, KEY_PUBLIC, recipient);
 	for (int i = 0; i < STREAM_COUNT; i++)
 		snprintf(last[i], sizeof last[i], "%" PRId64, s[i].last);
 	const char *values[FINISH_VALUES] = {

@@ -56,6 +56,7 @@ struct ingest {
 	uint8_t packed[ROWS_DIGEST]; /* digest of them, when there are any */
 	bool moved_from;             /* rows of the store have moved to another */
 	bool newest;                 /* the batch is none of before one that was answered already */
+	bool recent;                 /* one of this store was answered less than a minute ago */
 	bool careful;       /* a constraint that is checked at COMMIT was broken: this time it is checked with the rows */
 	int64_t now_ms;     /* of Postgres, at the start of the transaction */
 	int64_t verify_ms;  /* since when a proof is asked for; 0: none is */
@@ -77,7 +78,7 @@ struct ingest {
 	cJSON *rejects;          /* rows of alzy.rejected not yet written */
 	bool committed;          /* already, since nothing new is to be waited for */
 	bool changed;            /* something besides new rows was written that must not be lost */
-	int64_t rejected_total;  /* rows of this store in alzy.rejected, once written */
+	bool any_rejected;       /* there are rows of this store in alzy.rejected, once written */
 	struct receipt *receipt; /* to be filled */
 };
 

@@ -111,5 +111,5 @@ int ingest_receipt(struct ingest *in, struct err *e)
 		rc = ingest_reference(in, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = account(&in->streams[s], in->batch->moved, &in->receipt->streams[s], e);
-	return rc || !in->rejected_total ? rc : list_rejected(in, e);
+	return rc || !in->any_rejected ? rc : list_rejected(in, e);
 }

@@ -31,22 +31,22 @@ void ingest_reference_ask(struct ingest *in, struct pg_call *out)
 static int read_reference(struct ingest *in, struct reference *out, struct err *e)
 {
 	int rc = 0;
-	for (int divisor = 2;
-	     !rc && pg_rows(in->reference_found) && strlen(pg_text(in->reference_found, 0, 0)) > REFERENCE_BYTES_MAX;
-	     divisor *= 2) {
+	for (int divisor = 2; !rc && strlen(pg_text(in->reference_found, 0, 0)) > REFERENCE_BYTES_MAX; divisor *= 2) {
 		struct pg_call call;
 		ask(in, divisor, &call);
 		pg_result_free(in->reference_found);
 		in->reference_found = NULL;
 		rc = pg_query(in->pg, &in->reference_found, e, call.sql, call.count, call.values);
 	}
-	return rc || !pg_rows(in->reference_found) ? rc : reference_read(pg_text(in->reference_found, 0, 0), out, e);
+	return rc ? rc : reference_read(pg_text(in->reference_found, 0, 0), out, e);
 }
 
 int ingest_reference(struct ingest *in, struct err *e)
 {
 	struct reference reference = {0};
 	uint8_t digest[REFERENCE_DIGEST];
+	if (!pg_rows(in->reference_found))
+		return 0;
 	int rc = read_reference(in, &reference, e);
 	/* What a unit could not read must not keep its rows from being taken: then it stays with what it has. */
 	if (rc == -ERR_INVALID || rc == -ERR_LIMIT)

@@ -1,6 +1,7 @@
 /* What points and events have in common: what of a batch is new, what is held, and what Postgres does not take. */
 #include "sync/central/ingest_parts.h"
 
+#include "hal/hex.h"
 #include "hal/json.h"
 #include "hal/utf8.h"
 #include "sync/central/seq_ranges.h"
@@ -299,20 +300,12 @@ static const char stretches_sql[] =
 		"SELECT * FROM alzy.stretches WHERE store_number = t.number AND stream = $2 AND first_seq BETWEEN r.first"
 		" AND r.last AND last_seq <= r.last") " s WHERE t.store_id = $1::uuid ORDER BY s.first_seq LIMIT 25000";
 
-static bool is_hex_of(const uint8_t digest[ROWS_DIGEST], const char *hex)
-{
-	char text[2 * ROWS_DIGEST + 1];
-	for (size_t k = 0; k < ROWS_DIGEST; k++)
-		snprintf(text + 2 * k, 3, "%02x", digest[k]);
-	return !strcmp(text, hex);
-}
-
 static bool has_digest(const struct ingest *in, const struct ingest_rows *rows, int64_t first, int64_t last,
                        const char *hex)
 {
 	uint8_t digest[ROWS_DIGEST];
 	rows->digest(in->batch, ingest_find(rows, in->batch, first), (size_t)(last - first + 1), digest);
-	return is_hex_of(digest, hex);
+	return hex_is(hex, digest, sizeof digest);
 }
 
 /* Of the stretches inside the batch's rows, those whose digest is that of the rows: they need no further look. */
@@ -329,14 +322,6 @@ static int match_stretches(struct ingest *in, const struct ingest_rows *rows, st
 	return rc;
 }
 
-static bool read_hex(const char *hex, uint8_t *out, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (sscanf(hex + 2 * i, "%2hhx", &out[i]) != 1)
-			return false;
-	return true;
-}
-
 /* What is held of seqs of which the unit is not sure: by the digests it sees whether these are its rows. */
 static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct err *e)
 {
@@ -349,13 +334,15 @@ static int add_proofs(struct ingest *in, const struct ingest_rows *rows, struct 
 	if (!out->proofs)
 		return err_set(e, ERR_MEMORY, "out of memory for proofs");
 	for (size_t i = 0; i < pg_rows(found) && out->proof_count < RECEIPT_PROOFS_MAX; i++) {
+		uint8_t digest[ROWS_DIGEST] = {0};
 		struct stretch *proof = &out->proofs[out->proof_count];
 		*proof = (struct stretch){.first = pg_int(found, i, 0), .last = pg_int(found, i, 1)};
 		int64_t before = out->proof_count ? out->proofs[out->proof_count - 1].last : 0;
 		out->proof_count += proof->first > before && !ranges_cover(&stream->given, proof->first, proof->last) &&
 		                    ranges_cover(&stream->held, proof->first, proof->last) &&
 		                    proof->last - proof->first < BATCH_POINTS_MAX &&
-		                    read_hex(pg_text(found, i, 2), proof->digest, sizeof proof->digest);
+		                    hex_read(pg_text(found, i, 2), digest, sizeof digest);
+		memcpy(proof->digest, digest, sizeof proof->digest);
 	}
 	return 0;
 }
@@ -549,7 +536,8 @@ bool ingest_points_known(struct ingest *in)
 	struct range all = stream->given.items[0];
 	for (size_t i = 0; i < pg_rows(found); i++)
 		if (pg_int(found, i, 0) == all.first && pg_int(found, i, 1) == all.last)
-			return is_hex_of(in->packed, pg_text(found, i, 3)) && is_only_held(stream, all.first, all.last);
+			return hex_is(pg_text(found, i, 3), in->packed, sizeof in->packed) &&
+			       is_only_held(stream, all.first, all.last);
 	return false;
 }
 

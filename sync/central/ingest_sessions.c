@@ -522,7 +522,7 @@ static void list_unseen(struct ingest *in)
 {
 	struct receipt *receipt = in->receipt;
 	const struct pg_result *found = in->unseen_found;
-	for (size_t i = 0; i < pg_rows(found) && i < unseen_room(in); i++) {
+	for (size_t i = 0; i < pg_rows(found); i++) {
 		struct receipt_session *said = &receipt->sessions[receipt->session_count++];
 		snprintf(said->session_id, sizeof said->session_id, "%s", pg_text(found, i, 0));
 		read_edits(found, i, 1, said);
@@ -552,8 +552,8 @@ static void pass_over_foreign(const struct ingest *in, size_t index, struct rece
 
 int ingest_sessions_say(struct ingest *in, struct err *e)
 {
-	size_t count = in->batch->session_count;
-	in->receipt->sessions = calloc(count + unseen_room(in) + 1, sizeof *in->receipt->sessions);
+	size_t count = in->batch->session_count, unseen = pg_rows(in->unseen_found);
+	in->receipt->sessions = calloc(count + unseen + 1, sizeof *in->receipt->sessions);
 	if (!in->receipt->sessions)
 		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
 	for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,6 @@
 #include "sync/central/stretches.h"
 
+#include "hal/hex.h"
 #include "hal/json.h"
 #include "hal/list.h"
 #include "sync/batch.h"
@@ -53,17 +54,6 @@ static int run(struct pg *pg, const char *sql, int64_t number, enum stream strea
 	return rc;
 }
 
-static uint8_t digit(char c)
-{
-	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
-static void read_digest(const char *hex, uint8_t out[ROWS_DIGEST])
-{
-	for (size_t i = 0; i < ROWS_DIGEST && hex[0] && hex[1]; i++, hex += 2)
-		out[i] = (uint8_t)(digit(hex[0]) << 4 | digit(hex[1]));
-}
-
 int stretches_touched(struct pg *pg, int64_t number, enum stream stream, const struct ranges *gone,
                       struct stretches *out, struct err *e)
 {
@@ -71,8 +61,8 @@ int stretches_touched(struct pg *pg, int64_t number, enum stream stream, const s
 	int rc = run(pg, touched_sql, number, stream, gone, &found, e);
 	for (size_t i = 0; !rc && i < pg_rows(found); i++) {
 		struct verify_block block = {.first = pg_int(found, i, 0), .last = pg_int(found, i, 1)};
-		read_digest(pg_text(found, i, 2), block.digest);
-		rc = stretches_add(out, &block, e);
+		if (hex_read(pg_text(found, i, 2), block.digest, sizeof block.digest))
+			rc = stretches_add(out, &block, e);
 	}
 	pg_result_free(found);
 	return rc;

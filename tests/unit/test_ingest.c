@@ -172,6 +172,47 @@ static void ask_for_retry(struct batch *batch)
 	batch->retry = true;
 }
 
+static void ask_for_no_reference(struct batch *batch)
+{
+	batch->has_reference = true;
+}
+
+/* What a unit should know of people and machines is looked up with each batch, and not again for points that were answered a moment
+ * ago, when it has some of it: then the next batch tells. */
+static void what_is_answered_again_at_once_tells_nothing_of_people(void **state)
+{
+	struct unit unit = rig_unit();
+	static const struct {
+		void (*change)(struct batch *batch);
+		const char *before; /* SQL on the store */
+		bool told;
+	} tries[] = {
+		{ask_for_no_reference, "SELECT $1::uuid", true}, /* these points are new */
+		{ask_for_no_reference, "SELECT $1::uuid", false},
+		{NULL, "SELECT $1::uuid", true},
+		{ask_for_no_reference,
+	     "UPDATE alzy.stores SET last_batch_at = now() - interval '2 minutes' WHERE store_id = $1::uuid RETURNING 1",
+	     true},
+		{ask_for_no_reference,
+	     "UPDATE alzy.stores SET last_batch_at = now() + interval '2 minutes' WHERE store_id = $1::uuid RETURNING 1",
+	     true},
+		{ask_for_no_reference, "SELECT $1::uuid", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+		rig_ask(tries[i].before, unit.store_id);
+		struct receipt receipt = send_again(&unit, tries[i].change);
+		assert_int_equal(receipt.streams[STREAM_POINTS].known, i ? 100 : 0);
+		assert_int_equal(receipt.has_reference, tries[i].told);
+		receipt_free(&receipt);
+	}
+	struct batch question = rig_batch(&unit, 101, 0);
+	ask_for_no_reference(&question);
+	struct receipt receipt = rig_exchange(&unit, &question);
+	assert_true(receipt.has_reference);
+	receipt_free(&receipt);
+}
+
 /* The same points in the same form are known before they are unpacked, by nothing else than what came: with all that the slow way
  * goes by spoilt, only that can know them. Whatever is not just the same goes the slow way. */
 static void what_came_just_so_is_not_unpacked(void **state)
@@ -1673,6 +1714,7 @@ int main(void)
 		cmocka_unit_test(rows_arrive_exactly),
 		cmocka_unit_test(the_same_again_changes_nothing),
 		cmocka_unit_test(what_came_just_so_is_not_unpacked),
+		cmocka_unit_test(what_is_answered_again_at_once_tells_nothing_of_people),
 		cmocka_unit_test(what_came_just_so_and_is_gone_is_taken_again),
 		cmocka_unit_test(only_what_is_new_waits_for_the_disk),
 		cmocka_unit_test(overlaps_bring_only_what_is_new),
