@@ -51,7 +51,7 @@ static const char beliefs_gone[] =
 	"UPDATE store SET former_centre = (SELECT public_key FROM centre) WHERE EXISTS (SELECT 1 FROM centre);"
 	"DELETE FROM centre; DELETE FROM former_keys; DELETE FROM devices; DELETE FROM accounted;"
 	"DELETE FROM rejected; DELETE FROM written; DELETE FROM blocks WHERE digest IS NULL;"
-	"UPDATE identities SET copied_rows = 0, copied_at = NULL, forks = 0;"
+	"UPDATE identities SET copied_rows = 0, copied_at = NULL, forks = 0, checkpoint = 0;"
 	"UPDATE sessions SET revision = revision + (centre_revision > 0), held_revision = 0, centre_revision = 0,"
 	" told_revision = 0, lost_references = NULL, account_id = NULL"
 	" WHERE held_revision <> 0 OR centre_revision <> 0 OR told_revision <> 0 OR lost_references IS NOT NULL"

@@ -207,7 +207,7 @@ refuses "another one is asked about" 8 'say which of them' on van pair "$(link)"
 refuses "… with what there is to say" 2 'all or new' on van pair "$(link)" --send some
 ok "only what comes from now on" on van pair "$(link)" --send new
 on van mark --lat 12 --lng 1 >/dev/null
-ok "sync" on van sync
+is "$(on van sync --json | json forgotten)" false "sync, with a centre that never knew more"
 last=$(lite van 'SELECT max(seq) FROM points')
 is "$(van "points_held || ' ' || points_dropped")" "{[$last,$((last + 1)))} {[1,$last)}" "the new centre has what is new, and knows what it does not get"
 like "$(sql "SELECT DISTINCT reason FROM alzy.drops WHERE stream = 'points' ORDER BY 1" | paste -sd,)" 'not worth it,private,pruned, after another centre had receipted it,recorded for another centre' "… and why"
