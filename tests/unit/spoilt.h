@@ -2,6 +2,7 @@
 #ifndef ALZY_TESTS_SPOILT_H
 #define ALZY_TESTS_SPOILT_H
 
+#include <cjson/cJSON.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -34,6 +35,35 @@ static inline void decode_spoilt(int (*decode)(const char *text, size_t length),
 		if (rc != cases[i].rc)
 			fail_msg("%s → %s: %d, not %d", old, by, rc, cases[i].rc);
 	}
+}
+
+static inline void twist(int (*decode)(const char *text, size_t length), const cJSON *root, cJSON *object)
+{
+	static const char *const others[] = {"null", "7", "-1e300", "\"x\"", "[]", "{}", "[[]]", "[{}]", "true"};
+	for (cJSON *item = object->child; item; item = item->next) {
+		twist(decode, root, item);
+		for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+			cJSON was = *item, *other = cJSON_Parse(others[i]);
+			item->type = other->type;
+			item->child = other->child;
+			item->valuestring = other->valuestring;
+			item->valuedouble = other->valuedouble;
+			char *text = cJSON_PrintUnformatted(root);
+			assert_true(decode(text, strlen(text)) <= 0);
+			free(text);
+			*item = was;
+			cJSON_Delete(other);
+		}
+	}
+}
+
+/* By turns each value of the document is another one, mostly of another type: it is refused, or of no harm. */
+static inline void decode_twisted(int (*decode)(const char *text, size_t length), const char *good)
+{
+	cJSON *root = cJSON_Parse(good);
+	assert_int_equal(decode(good, strlen(good)), 0);
+	twist(decode, root, root);
+	cJSON_Delete(root);
 }
 
 #endif

@@ -450,6 +450,22 @@ static void members_are_checked(void **state)
 	decode_spoilt(decode_before_block, good, spoilt, sizeof spoilt / sizeof *spoilt);
 }
 
+static void any_value_may_stand_anywhere(void **state)
+{
+	(void)state;
+	char full[4096];
+	int head = (int)sizeof good - 2; /* all but the last brace */
+	snprintf(
+		full, sizeof full,
+		"%.*s,\"reference\":\"0123456789abcdef\",\"retry\":true,"
+		"\"drops\":[{\"stream\":\"points\",\"first\":1,\"last\":2,\"reason\":\"why\",\"dropped_at_ms\":5}],"
+		"\"forked_from\":{\"store_id\":\"" STORE_ID "\",\"because\":\"person\",\"moved\":true},"
+		"\"latest\":{\"store_id\":\"" STORE_ID
+		"\",\"stream\":\"events\",\"first\":1,\"last\":2,\"digest\":\"0123456789abcdef0123456789abcdef\",\"at_ms\":5}}",
+		head, good);
+	decode_twisted(decode_before_block, full);
+}
+
 static void sizes_are_checked(void **state)
 {
 	(void)state;
@@ -595,6 +611,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_together_is_not_written),
 		cmocka_unit_test(bytes_that_are_no_utf8_become_question_marks),
 		cmocka_unit_test(members_are_checked),
+		cmocka_unit_test(any_value_may_stand_anywhere),
 		cmocka_unit_test(sizes_are_checked),
 		cmocka_unit_test(json_that_would_take_much_memory_is_refused),
 		cmocka_unit_test(every_truncation_is_refused),

@@ -266,6 +266,7 @@ static void members_are_checked(void **state)
 {
 	(void)state;
 	decode_spoilt(decode, good, spoilt, sizeof spoilt / sizeof *spoilt);
+	decode_twisted(decode, good);
 }
 
 static void changed_documents_are_refused_or_sound(void **state)

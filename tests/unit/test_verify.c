@@ -505,6 +505,8 @@ static void members_are_checked(void **state)
 	(void)state;
 	decode_spoilt(decode_question, good_question, spoilt_questions, sizeof spoilt_questions / sizeof *spoilt_questions);
 	decode_spoilt(decode_answer, good_answer, spoilt_answers, sizeof spoilt_answers / sizeof *spoilt_answers);
+	decode_twisted(decode_question, good_question);
+	decode_twisted(decode_answer, good_answer);
 }
 
 static void a_question_is_bounded(void **state)
