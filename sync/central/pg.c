@@ -363,11 +363,6 @@ int64_t pg_int(const struct pg_result *result, size_t row, size_t column)
 	return strtoll(pg_text(result, row, column), NULL, 10);
 }
 
-size_t pg_columns(const struct pg_result *result)
-{
-	return (size_t)PQnfields(rows(result));
-}
-
 void pg_result_free(struct pg_result *result)
 {
 	PQclear(rows(result));

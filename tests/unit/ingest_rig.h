@@ -54,7 +54,7 @@ static const char *rig_ask(const char *sql, const char *value)
 	char *out = text[at++ % 4];
 	if (pg_query(rig_pg, &found, &e, sql, value != NULL, &value))
 		fail_msg("%s: %s", sql, e.text);
-	snprintf(out, sizeof text[0], "%s", pg_columns(found) && pg_rows(found) ? pg_text(found, 0, 0) : "");
+	snprintf(out, sizeof text[0], "%s", pg_rows(found) ? pg_text(found, 0, 0) : "");
 	pg_result_free(found);
 	return out;
 }
