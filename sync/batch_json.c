@@ -101,6 +101,7 @@ static const struct member session_members[] = {
 	{INT("revision", struct session, revision, 1, DOCUMENT_INT_MAX)},
 	{INT_OR("held_revision", struct session, held_revision, 0, DOCUMENT_INT_MAX, 0)},
 	{INT_OR("centre_revision", struct session, centre_revision, 0, DOCUMENT_INT_MAX, 0)},
+	{TRUE_OR_NOT("time_guessed", struct session, guessed)},
 	{0},
 };
 

@@ -22,6 +22,7 @@ enum { UNSEEN_MAX = 200 };
 	"  g.application_id IS NOT NULL AND a.application_id IS NULL AS lost_application"                                 \
 	" FROM jsonb_to_recordset($1::jsonb) AS g(session_id text, user_id text, machine_id text, application_id bigint," \
 	"  status alzy.session_status, started_at timestamptz, ended_at timestamptz, revision bigint, seen bigint,"       \
+	"  guessed boolean,"                                                                                              \
 	"  keep_user boolean, keep_machine boolean, keep_application boolean, keep_started boolean, keep_status boolean)" \
 	" LEFT JOIN public.users u ON u.user_id = g.user_id LEFT JOIN public.machines m ON m.machine_id = g.machine_id"   \
 	" LEFT JOIN public.applications a ON a.application_id = g.application_id"                                         \
@@ -30,8 +31,9 @@ enum { UNSEEN_MAX = 200 };
 static const char insert_sql[] =
 	GIVEN ", taken AS ("
 		  " INSERT INTO alzy.sessions (device_id, user_id, session_id, status, started_at, ended_at, revision,"
-		  "  seen_revision, store_id, lost_references)"
+		  "  seen_revision, store_id, time_guessed, lost_references)"
 		  " SELECT d.id, o.id, g.session_id, g.status, g.started_at, g.ended_at, g.revision, g.seen, $3::uuid,"
+		  "  g.guessed,"
 		  "  nullif(concat_ws(' ', CASE WHEN g.lost_user THEN 'user_id' END,"
 		  "   CASE WHEN g.lost_machine THEN 'machine_id' END,"
 		  "   CASE WHEN g.lost_application THEN 'application_id' END), '')"
@@ -51,7 +53,8 @@ static const char update_sql[] =
 		  "  ended_at = CASE WHEN g.keep_status AND s.status <> 'ended' OR NOT g.keep_status AND g.status <> 'ended'"
 		  "   THEN NULL ELSE greatest(CASE WHEN g.keep_status THEN s.ended_at ELSE g.ended_at END,"
 		  "   CASE WHEN g.keep_started THEN s.started_at ELSE g.started_at END) END,"
-		  "  revision = g.revision, seen_revision = g.seen, store_id = $3::uuid, updated_at = now(),"
+		  "  revision = g.revision, seen_revision = g.seen, store_id = $3::uuid, time_guessed = g.guessed,"
+		  "  updated_at = now(),"
 		  "  lost_references = nullif(concat_ws(' ',"
 		  "   CASE WHEN CASE WHEN g.keep_user THEN 'user_id' = ANY (string_to_array(s.lost_references, ' '))"
 		  "    ELSE g.lost_user END THEN 'user_id' END,"
@@ -236,6 +239,7 @@ static cJSON *to_json(const struct session *session, unsigned keep)
 		cJSON_AddStringToObject(object, "ended_at", time_format(session->ended_at_ms, time));
 	cJSON_AddNumberToObject(object, "revision", (double)session->revision);
 	cJSON_AddNumberToObject(object, "seen", (double)session->centre_revision);
+	cJSON_AddBoolToObject(object, "guessed", session->guessed);
 	for (int field = 0; field < SESSION_FIELD_COUNT; field++)
 		cJSON_AddBoolToObject(object, keeps[field], keep >> field & 1);
 	return object;

@@ -30,6 +30,7 @@ EMBED(migration_0020_unwritten, FOLDER "0020_unwritten.sql");
 EMBED(migration_0021_packed, FOLDER "0021_packed.sql");
 EMBED(migration_0022_gone, FOLDER "0022_gone.sql");
 EMBED(migration_0023_checkpoints, FOLDER "0023_checkpoints.sql");
+EMBED(migration_0024_guessed, FOLDER "0024_guessed.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -55,6 +56,7 @@ const struct migration migrations[] = {
 	{21, "packed", migration_0021_packed},
 	{22, "gone", migration_0022_gone},
 	{23, "checkpoints", migration_0023_checkpoints},
+	{24, "guessed", migration_0024_guessed},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

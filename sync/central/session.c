@@ -18,7 +18,7 @@ enum { LIST_DEFAULT = 20, LIST_MAX = 100000, NUMBER_TEXT = 24 };
 #define JOURNEY_COLUMNS                                                                                           \
 	" j.id, j.session_id, j.status, (extract(epoch FROM j.started_at) * 1000)::bigint,"                           \
 	" (extract(epoch FROM j.ended_at) * 1000)::bigint, j.device_id, j.device, j.user_id, j.person, j.machine_id," \
-	" j.application"
+	" j.application, j.time_guessed"
 enum {
 	J_ID,
 	J_SESSION,
@@ -31,12 +31,30 @@ enum {
 	J_PERSON,
 	J_MACHINE,
 	J_APPLICATION,
+	J_GUESSED,
 	J_COUNT
 };
 
 static void add_text(cJSON *object, const char *name, const struct pg_result *rows, size_t row, size_t column)
 {
 	json_add_text_or_null(object, name, pg_text(rows, row, column));
+}
+
+/* Its unit does not know the time yet. */
+static bool is_guessed(const struct pg_result *rows, size_t row)
+{
+	return !strcmp(pg_text(rows, row, J_GUESSED), "t");
+}
+
+/* "" when there is none. */
+static const char *time_text(const struct pg_result *rows, size_t row, size_t column, char out[SHORT_TEXT])
+{
+	out[0] = '\0';
+	if (!pg_is_null(rows, row, column))
+		text_time(pg_int(rows, row, column), out);
+	if (*out && is_guessed(rows, row))
+		strcat(out, " ?");
+	return out;
 }
 
 /* What the list has in JSON, and the beginning of what is shown of one. */
@@ -48,6 +66,7 @@ static cJSON *journey_json(const struct pg_result *rows, size_t row)
 	add_text(object, "status", rows, row, J_STATUS);
 	json_add_time(object, "started_at", pg_int(rows, row, J_STARTED));
 	json_add_time(object, "ended_at", pg_int(rows, row, J_ENDED));
+	cJSON_AddBoolToObject(object, "time_guessed", is_guessed(rows, row));
 	add_text(object, "user_id", rows, row, J_USER);
 	add_text(object, "machine_id", rows, row, J_MACHINE);
 	return object;
@@ -81,11 +100,10 @@ static cJSON *line_json(const struct pg_result *rows, size_t row)
 /* What a terminal has room for. How a session_id begins is enough to ask for it. */
 static cJSON *line_shown(const struct pg_result *rows, size_t row)
 {
-	char session[9], time[SHORT_TEXT] = "", lasted[SHORT_TEXT] = "";
+	char session[9], time[SHORT_TEXT], lasted[SHORT_TEXT] = "";
 	cJSON *object = cJSON_CreateObject();
 	snprintf(session, sizeof session, "%s", pg_text(rows, row, J_SESSION));
-	if (!pg_is_null(rows, row, J_STARTED))
-		text_time(pg_int(rows, row, J_STARTED), time);
+	time_text(rows, row, J_STARTED, time);
 	if (*time && !pg_is_null(rows, row, J_ENDED))
 		text_duration(pg_int(rows, row, J_ENDED) - pg_int(rows, row, J_STARTED), lasted);
 	cJSON_AddStringToObject(object, "session", session);
@@ -225,10 +243,10 @@ static void print_text(const struct pg_result *journey, const struct summary *su
 	print_line("User", pg_text(journey, 0, J_USER));
 	print_line("Machine", pg_text(journey, 0, J_MACHINE));
 	print_line("Application", pg_text(journey, 0, J_APPLICATION));
-	if (!pg_is_null(journey, 0, J_STARTED))
-		print_line("Started", text_time(pg_int(journey, 0, J_STARTED), a));
-	if (!pg_is_null(journey, 0, J_ENDED))
-		print_line("Ended", text_time(pg_int(journey, 0, J_ENDED), a));
+	if (*time_text(journey, 0, J_STARTED, a))
+		print_line("Started", a);
+	if (*time_text(journey, 0, J_ENDED, a))
+		print_line("Ended", a);
 	printf("Points       %" PRId64 "\n", summary->points);
 	summary_print(summary);
 }

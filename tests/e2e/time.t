@@ -391,7 +391,10 @@ is "$(lite guess38 'SELECT count(*) FROM events')" 0 "… it waits"
 ok "by one that could be right it does" clocked guess28 "$BUILD/alzy" sync --to "$SCRATCH/usb"
 is "$(lite guess28 "SELECT payload ->> 'time_estimated' FROM events WHERE event_type = 'session_start'")" 1 "… marked"
 ok "the centre takes the stick" central import "$SCRATCH/usb"
+like "$(central session list)" '2028-01-19 [0-9:]+ UTC \? ' "… where session list shows a guess as one"
+guessed() { sql "SELECT time_guessed FROM alzy.sessions WHERE session_id = '$(lite "$1" 'SELECT session_id FROM sessions')'"; } # NAME
 for name in guess38 guess28; do
+	is "$(guessed $name)" t "$name: … and so it is told"
 	is "$(sql "SELECT extract(year FROM s.started_at) FROM alzy.sessions s WHERE s.session_id = '$(lite $name 'SELECT session_id FROM sessions')'")" \
 		"20${name#guess}" "$name: the centre has the guess"
 	ok "$name: a sync by network" clocked $name "$BUILD/alzy" sync
@@ -404,6 +407,7 @@ for name in guess38 guess28; do
 	is "$(sql "SELECT p.start_at = s.started_at AT TIME ZONE 'UTC' FROM alzy.sessions s JOIN public.sessions p USING (session_id) WHERE s.session_id = '$(lite $name 'SELECT session_id FROM sessions')'")" \
 		t "$name: … in both its tables"
 	is "$(clocked $name "$BUILD/alzy" session show --json | json time_guessed)" false "$name: it is no guess any more"
+	is "$(guessed $name)" f "$name: … nor at the centre"
 done
 # Without a network, and before the receipts of the first stick have come back, the correction goes with the next stick.
 unit sticks clock.floor=auto

@@ -80,6 +80,7 @@ static struct batch some_batch(void)
 	batch.sessions[1].revision = 4;
 	batch.sessions[1].held_revision = 2;
 	batch.sessions[1].centre_revision = 1795304000123;
+	batch.sessions[1].guessed = true;
 	batch.has_reference = true;
 	memset(batch.reference, 0xab, sizeof batch.reference);
 	strcpy(batch.forked_from, STORE_ID);
@@ -120,6 +121,7 @@ static void assert_same_sessions(const struct batch *a, const struct batch *b)
 		assert_true(x->application_id == y->application_id && x->status == y->status);
 		assert_true(x->started_at_ms == y->started_at_ms && x->ended_at_ms == y->ended_at_ms);
 		assert_true(x->revision == y->revision && x->centre_revision == y->centre_revision && y->id == 0);
+		assert_true(x->guessed == y->guessed);
 		assert_true(x->held_revision == y->held_revision);
 	}
 }
