@@ -74,6 +74,7 @@ keys() {
 		[ -s "$table" ] || echo "$table: not there"
 		while read -r section name; do
 			grep -qE "\`$name\`" docs/configuration.md || echo "$section.$name ($table) is not in docs/configuration.md"
+			grep -qE "^\.It (Cm [a-z_]+ , )*Cm $name\b" "packaging/man/$sample.5" || echo "$section.$name ($table) is not in packaging/man/$sample.5"
 			grep -qE "^#? ?$name *=" "packaging/samples/$sample" || echo "$section.$name ($table) is not in packaging/samples/$sample"
 		done < <(keys_of "$table")
 		[ "$(keys_of "$table" | wc -l)" -ge 7 ] || echo "$table: its keys can't be read by this check"

@@ -174,6 +174,13 @@ struct listing {
 	const char *none;  /* what to tell people when there is nothing to list; NULL: nothing */
 };
 
+static const char status_sql[] =
+	"SELECT device_id, device, store_id, points_last, points_held, points_rejected, points_dropped, points_expired,"
+	" points_missing, events_last, events_held, events_rejected, events_dropped, events_expired, events_missing,"
+	" copied_rows, forked_from, CASE WHEN moved THEN 'moved' ELSE forked_because END AS forked_because, proof_outcome,"
+	" (SELECT unit_state FROM alzy.stores WHERE number = s.number) AS unit, " TIME("last_batch_at") ", " TIME(
+		"copied_at") ", " TIME("proof_at") " FROM alzy.store_status s ORDER BY device_id, number";
+
 enum { LIST_organization, LIST_application, LIST_user, LIST_machine, LIST_account, LIST_device, LIST_status };
 static const struct listing listings[] = {
 	[LIST_organization] =
@@ -225,12 +232,7 @@ static const struct listing listings[] = {
 		{
 			.verb = "status",
 			.summary = "Lists the stores: what the centre holds of each, and what is missing.",
-			.sql =
-				"SELECT device, store_id, points_held, points_rejected, points_dropped, points_expired, points_missing,"
-				" events_held, events_rejected, events_dropped, events_expired, events_missing, copied_rows,"
-				" forked_from, CASE WHEN moved THEN 'moved' ELSE forked_because END AS forked_because,"
-				" proof_outcome, " TIME("last_batch_at") ", " TIME("copied_at") ", " TIME(
-					"proof_at") " FROM alzy.store_status ORDER BY device_id, number",
+			.sql = status_sql,
 			.table =
 				"SELECT device, left(store_id::text, 8) AS store,"
 				" to_char(last_batch_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS last_batch,"
@@ -242,12 +244,15 @@ static const struct listing listings[] = {
 				" nullif(points_rejected + events_rejected, 0) || ' rejected',"
 				" nullif(points_dropped + events_dropped, 0) || ' dropped',"
 				" nullif(points_expired + events_expired, 0) || ' expired',"
+				" CASE WHEN free_bytes < 100000000 THEN 'the unit had ' || free_bytes / 1000000 || ' MB free' END,"
 				" nullif(copied_rows, 0) || ' sent by another copy of it',"
 				" CASE WHEN moved THEN 'moved' ELSE 'forked' END || ' from ' || left(forked_from::text, 8)"
 				" || coalesce(' (' || CASE WHEN NOT moved THEN forked_because END || ')', ''),"
 				" 'proof of ' || to_char(proof_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI UTC') || ': ' || "
 				"proof_outcome"
-				") AS said FROM alzy.store_status) s WHERE said <> '' ORDER BY device_id, number",
+				") AS said FROM alzy.store_status,"
+				" LATERAL (SELECT (unit_state->>'free_bytes')::bigint AS free_bytes FROM alzy.stores n"
+				"  WHERE n.number = store_status.number) unit) s WHERE said <> '' ORDER BY device_id, number",
 			.none = "no store yet: a unit that is paired sends the first",
 		},
 };
