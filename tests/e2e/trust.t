@@ -30,6 +30,13 @@ for statement in 'DROP TABLE alzy.points' 'ALTER TABLE alzy.devices ADD x int' '
 	'DELETE FROM alzy.rejected' 'DELETE FROM alzy.migrations' 'INSERT INTO alzy.migrations VALUES (99, 1)' 'CREATE TABLE alzy.x (x int)' 'CREATE TABLE public.x (x int)'; do
 	may_not "$statement"
 done
+# A trigger of one's own on a table of one's own would do what the centre's triggers do with their owner's rights.
+sql 'CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA alzy TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA public, alzy TO reader'
+DSN=${DSN/user=postgres/user=reader} refuses "who may only read can't borrow a trigger" 1 'permission denied for function' \
+	sql 'CREATE TEMP TABLE mine AS TABLE public.sessions;
+	CREATE TRIGGER mine AFTER UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION alzy.journeys_mirror()'
+is "$(sql "SELECT string_agg(oid::regprocedure::text, ' ') FROM pg_proc WHERE pronamespace = 'alzy'::regnamespace AND prosecdef
+	AND has_function_privilege('reader', oid, 'EXECUTE')")" '' "… nor any function that has its owner's rights"
 proxy_start "$proxy"
 
 seen=0
