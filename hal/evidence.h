@@ -91,6 +91,10 @@ void evidence_free(struct evidence *evidence); /* leaves it zeroed */
  * ERR_MEMORY. */
 int evidence_add(struct evidence *evidence, const struct event *event, struct err *e);
 
+/* An agent has started no later than what it tells next: what it replays is older. But not than these, in the writing of SQL: how
+ * a session ended before it, it finds out when it has started. */
+#define EVIDENCE_FOUND_LATER "'session_pause', 'session_end'"
+
 /* The types that say something, as an array in the writing of Postgres: "{agent_start,agent_stop,…}". Returns out. */
 const char *evidence_types(char *out, size_t size);
 

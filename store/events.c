@@ -1,5 +1,6 @@
 #include "hal/boot.h"
 #include "hal/clock.h"
+#include "hal/evidence.h"
 #include "hal/json.h"
 #include "store/event_types.h"
 #include "store/internal.h"
@@ -175,14 +176,16 @@ int store_each_event(struct store *store, int (*each)(const struct event *event,
 	struct query q;
 	bool row = true;
 	/* The time of one that waits for it: that of its fix, or by what its boot knows, else the best guess. */
-	query_start(&q, store,
-	            "SELECT seq, session_id, CASE event_type WHEN 'agent_start' THEN min(event_at, coalesce(lead(event_at)"
-	            " OVER (ORDER BY seq), event_at)) ELSE event_at END AS at, event_type, payload, 0 AS waits FROM events"
-	            " UNION ALL"
-	            " SELECT w.number, w.session_id, coalesce(CASE WHEN w.of_fix THEN w.said_at END, b.utc_offset + w.mono,"
-	            " CASE WHEN b.boot_id = ?1 THEN ?2 + w.mono END, b.previous_at + w.mono - b.first_mono, w.said_at),"
-	            " w.event_type, w.payload, 1 FROM waiting_events AS w JOIN boots AS b ON b.number = w.boot"
-	            " ORDER BY at, waits, seq");
+	query_start(
+		&q, store,
+		"SELECT seq, session_id, CASE event_type WHEN 'agent_start' THEN min(event_at, coalesce((SELECT event_at"
+		" FROM events AS n WHERE n.seq > events.seq AND n.event_type NOT IN (" EVIDENCE_FOUND_LATER ")"
+		" ORDER BY n.seq LIMIT 1), event_at)) ELSE event_at END AS at, event_type, payload, 0 AS waits FROM events"
+		" UNION ALL"
+		" SELECT w.number, w.session_id, coalesce(CASE WHEN w.of_fix THEN w.said_at END, b.utc_offset + w.mono,"
+		" CASE WHEN b.boot_id = ?1 THEN ?2 + w.mono END, b.previous_at + w.mono - b.first_mono, w.said_at),"
+		" w.event_type, w.payload, 1 FROM waiting_events AS w JOIN boots AS b ON b.number = w.boot"
+		" ORDER BY at, waits, seq");
 	query_text(&q, boot_id());
 	query_int(&q, clock_wall_ms() - clock_mono_ms());
 	int rc = 0;

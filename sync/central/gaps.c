@@ -34,9 +34,12 @@ static int read_events(struct reading *r, struct err *e)
 	struct pg_result *rows = NULL;
 	int rc = pg_query(r->pg, &rows, e,
 	                  "SELECT (extract(epoch FROM at) * 1000)::bigint, event_type, payload FROM (SELECT event_id,"
-	                  " event_type, payload, CASE event_type WHEN 'agent_start' THEN least(event_at, lead(event_at)"
-	                  " OVER (PARTITION BY s.number ORDER BY event_id)) ELSE event_at END AS at FROM alzy.stores s"
-	                  " JOIN public.events ON event_id > s.number::bigint << 40"
+	                  " event_type, payload, CASE event_type WHEN 'agent_start' THEN least(event_at, (SELECT event_at"
+	                  " FROM public.events n WHERE n.event_id > e.event_id"
+	                  " AND n.event_id <= (s.number::bigint << 40) + 1099511627775 AND isfinite(n.event_at)"
+	                  " AND n.event_type NOT IN (" EVIDENCE_FOUND_LATER ") ORDER BY n.event_id LIMIT 1))"
+	                  " ELSE event_at END AS at FROM alzy.stores s"
+	                  " JOIN public.events e ON event_id > s.number::bigint << 40"
 	                  " AND event_id <= (s.number::bigint << 40) + 1099511627775"
 	                  " WHERE device_id = $1::bigint AND isfinite(event_at)) AS said"
 	                  " WHERE event_type = ANY ($2::text[]) ORDER BY at, event_id",
