@@ -20,7 +20,7 @@ static const struct {
 } findings[FINDINGS] = {
 	[LOST] = {"lost", "said to be held, and in no table", true},
 	[UNKNOWN] = {"unknown", "in the table, and not said to be held", true},
-	[TWICE] = {"twice", "in the table more than once", true},
+	[TWICE] = {"twice", "there more than once: here, or in a store that it moved from", true},
 	[ALTERED] = {"altered", "not, or not all, what was received", true},
 	[ASIDE_LOST] = {"rejected_lost", "said to be rejected, and not in alzy.rejected", true},
 	[ASIDE_UNKNOWN] = {"rejected_unknown", "in alzy.rejected, and not said to be rejected", true},
@@ -94,6 +94,23 @@ static int find_seqs(struct look *look, const char *sql, struct ranges *out, str
 static const char twice_sql[] =
 	"SELECT id - ($1::bigint << 40) FROM alzy.points WHERE id > $1::bigint << 40"
 	" AND id <= ($1::bigint << 40) + 1099511627775 GROUP BY id HAVING count(*) > 1 ORDER BY 1 LIMIT $2::int";
+/* Rows that moved here (docs/protocol.md, "Copies of a store"), and are as they were in one of the places of before. */
+#define MOVED_TWICE_SQL(id, table, same)                                                                            \
+	"WITH RECURSIVE before AS (SELECT forked_from AS store_id FROM alzy.stores WHERE number = $1::int AND moved"    \
+	" UNION SELECT p.forked_from FROM before JOIN alzy.stores p USING (store_id) WHERE p.moved)"                    \
+	" SELECT DISTINCT here." id " - ($1::bigint << 40) FROM before JOIN alzy.stores s USING (store_id)"             \
+	" JOIN " table " here ON here." id " > $1::bigint << 40 AND here." id " <= ($1::bigint << 40) + 1099511627775"  \
+	" JOIN " table " there ON there." id " = (s.number::bigint << 40) + here." id " - ($1::bigint << 40) AND " same \
+	" ORDER BY 1 LIMIT $2::int"
+static const char *const moved_twice_sql[STREAM_COUNT] = {
+	MOVED_TWICE_SQL("id", "alzy.points",
+                    "there.recorded_at = here.recorded_at AND (there.lat, there.lng, there.accuracy, there.speed,"
+                    " there.heading, there.altitude, there.source, there.session_id) IS NOT DISTINCT FROM (here.lat,"
+                    " here.lng, here.accuracy, here.speed, here.heading, here.altitude, here.source, here.session_id)"),
+	MOVED_TWICE_SQL("event_id", "public.events",
+                    "(there.event_at, there.event_type, there.session_id, there.payload) IS NOT DISTINCT FROM"
+                    " (here.event_at, here.event_type, here.session_id, here.payload)"),
+};
 static const char *const conflict_sql[STREAM_COUNT] = {
 	"SELECT DISTINCT seq FROM alzy.rejected WHERE store_number = $1::int AND stream = 'points' AND code = 'conflict'"
 	" ORDER BY seq LIMIT $2::int",
@@ -197,6 +214,8 @@ static int check_stream(struct look *look, struct err *e)
 	int rc = check_ranges(look, e);
 	if (!rc && look->stream == STREAM_POINTS)
 		rc = find_seqs(look, twice_sql, &look->found[TWICE], e);
+	if (!rc)
+		rc = find_seqs(look, moved_twice_sql[look->stream], &look->found[TWICE], e);
 	if (!rc)
 		rc = find_seqs(look, conflict_sql[look->stream], &look->found[CONFLICT], e);
 	return rc ? rc : check_stretches(look, e);

@@ -341,6 +341,16 @@ once "a store forgotten, and another that came of it not" h1 h2 h3
 for name in f2 g3 g4 h1 h2 h3; do ok "$name proves it" on $name verify; done
 ok "the centre's own check finds no fault" central check
 
+# A row that lies in a place of before, too, however it came there, is found.
+dump whole
+moved=$(sql "SELECT min(p.id) FROM alzy.points p JOIN alzy.stores s ON s.number = p.id >> 40 JOIN alzy.devices d ON d.id = p.device_id WHERE s.moved AND d.name = 'h1'")
+place=$(sql "SELECT (f.number::bigint << 40) + ($moved & 1099511627775) FROM alzy.stores m JOIN alzy.stores f ON f.store_id = m.forked_from WHERE m.number = $moved >> 40")
+sql "UPDATE alzy.points p SET (recorded_at, lat, lng, accuracy, speed, heading, altitude, source, session_id) =
+	(SELECT recorded_at, lat, lng, accuracy, speed, heading, altitude, source, session_id FROM alzy.points WHERE id = $moved) WHERE id = $place"
+refuses "a row that is made to lie in two of its places is found" 23 "1 point \($((moved & 1099511627775))\): there more than once" central check
+restore whole
+ok "… and was not before" central check
+
 # ---- … and what is lost came otherwise than as new rows: on a stick, and the network told only that it is there
 make_unit p1
 record p1 50
