@@ -104,6 +104,16 @@ int ranges_subtract(struct ranges *out, const struct ranges *a, const struct ran
 	return 0;
 }
 
+int ranges_remove(struct ranges *set, const struct ranges *gone, struct err *e)
+{
+	struct ranges left = {0};
+	int rc = ranges_subtract(&left, set, gone, e);
+	ranges_free(rc ? &left : set);
+	if (!rc)
+		*set = left;
+	return rc;
+}
+
 int ranges_intersect(struct ranges *out, const struct ranges *a, const struct ranges *b, struct err *e)
 {
 	size_t i = 0, j = 0;

@@ -34,6 +34,9 @@ int ranges_copy(struct ranges *out, const struct ranges *set, struct err *e);
 int ranges_subtract(struct ranges *out, const struct ranges *a, const struct ranges *b, struct err *e);
 int ranges_intersect(struct ranges *out, const struct ranges *a, const struct ranges *b, struct err *e);
 
+/* set = set \ gone. After a failure it is as it was. */
+int ranges_remove(struct ranges *set, const struct ranges *gone, struct err *e);
+
 /* The first `most` members of `set`, in order. */
 int ranges_take(struct ranges *out, const struct ranges *set, int64_t most, struct err *e);
 

@@ -60,17 +60,11 @@ void gather_let_go(struct gather *gather)
 static int unsent(struct gather *gather, enum stream stream, const struct parcel *in_flight, struct ranges *out,
                   struct err *e)
 {
-	struct ranges all = {0};
-	int rc = identity_unsent(gather->store, &gather->identity, stream, &all, e);
+	int rc = identity_unsent(gather->store, &gather->identity, stream, out, e);
 	if (!rc)
-		rc = ranges_add_all(&all, &gather->again[stream], e);
+		rc = ranges_add_all(out, &gather->again[stream], e);
 	if (!rc && in_flight)
-		rc = ranges_subtract(out, &all, &in_flight->sent[stream], e);
-	else if (!rc) {
-		*out = all;
-		return 0;
-	}
-	ranges_free(&all);
+		rc = ranges_remove(out, &in_flight->sent[stream], e);
 	return rc;
 }
 
@@ -122,16 +116,14 @@ static int read_points(struct gather *gather, struct ranges *todo, int64_t most,
 {
 	struct batch *batch = &gather->batch;
 	while (todo->count && !batch->point_count && most) {
-		struct ranges take = {0}, rest = {0};
+		struct ranges take = {0};
 		int rc = ranges_take(&take, todo, most, e);
 		if (!rc)
 			rc = identity_read_points(gather->store, &gather->identity, &take, batch->points, (size_t)most,
 			                          &batch->point_count, e);
 		if (!rc)
-			rc = ranges_subtract(&rest, todo, &take, e);
+			rc = ranges_remove(todo, &take, e);
 		ranges_free(&take);
-		ranges_free(todo);
-		*todo = rest;
 		if (rc)
 			return rc;
 	}
@@ -213,7 +205,7 @@ static int gather_events(struct gather *gather, const struct parcel *in_flight, 
 	bool room = true;
 	int rc = unsent(gather, STREAM_EVENTS, in_flight, &todo, e);
 	while (!rc && todo.count && room && bytes < EVENTS_BYTES && (int64_t)batch->event_count < limits->events) {
-		struct ranges take = {0}, rest = {0};
+		struct ranges take = {0};
 		int64_t most = limits->events - (int64_t)batch->event_count;
 		size_t count = 0;
 		most = most < EVENTS_AT_ONCE ? most : EVENTS_AT_ONCE;
@@ -228,10 +220,8 @@ static int gather_events(struct gather *gather, const struct parcel *in_flight, 
 				event_free(&batch->events[i]);
 		}
 		if (!rc)
-			rc = ranges_subtract(&rest, &todo, &take, e);
+			rc = ranges_remove(&todo, &take, e);
 		ranges_free(&take);
-		ranges_free(&todo);
-		todo = rest;
 	}
 	out->full |= !room || todo.count > 0;
 	ranges_free(&todo);
@@ -360,18 +350,6 @@ int gather_batch(struct gather *gather, const struct parcel *in_flight, const st
 
 /* ---- what goes once ---------------------------------------------------------------------------------------- */
 
-static int forget_again(struct gather *gather, const struct parcel *made, struct err *e)
-{
-	int rc = 0;
-	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
-		struct ranges left = {0};
-		rc = ranges_subtract(&left, &gather->again[s], &made->sent[s], e);
-		ranges_free(&gather->again[s]);
-		gather->again[s] = left;
-	}
-	return rc;
-}
-
 static int note_told(struct gather *gather, struct err *e)
 {
 	const struct batch *batch = &gather->batch;
@@ -385,7 +363,9 @@ int gather_made(struct gather *gather, const struct parcel *made, struct err *e)
 {
 	int rc = note_told(gather, e);
 	gather->tell_open &= !made->loaded;
-	return rc ? rc : forget_again(gather, made, e);
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = ranges_remove(&gather->again[s], &made->sent[s], e);
+	return rc;
 }
 
 int gather_without_session(struct gather *gather, const struct parcel_session *session, struct err *e)

@@ -1,4 +1,4 @@
-/* What the centre lets go of: rows that are older than a time, or all of a device. Seqs of what is deleted are noted as
+/* What the centre lets go of: rows that are older than a time, or all of a device (erase.h). Seqs of what is deleted are noted as
  * expired, so that nothing brings it back: no unit that sends again, no stick that comes late, no repair. Every step is
  * a short transaction under the lock of the store's row, so that gateways go on serving, and what was cut short is
  * simply run again. */
@@ -28,9 +28,5 @@ int expire_before(struct pg *pg, const char *before, const char *device, struct 
 /* Drops the partitions of months that were over by `before` (NULL: that are over) when no row is left in them; one that
  * somebody is using stays until the next time. None when the role does not own them. Not inside a transaction. */
 int expire_partitions(struct pg *pg, const char *before, struct expire_report *report, struct err *e);
-
-/* Deletes all rows of a device, takes from its journeys who, what and when, and notes that nothing is taken any more that was
- * recorded until now. ERR_NOT_FOUND. */
-int expire_erase(struct pg *pg, const char *device, struct expire_report *report, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include "hal/rows.h"
 #include "hal/text.h"
 #include "sync/central/central_common.h"
+#include "sync/central/erase.h"
 #include "sync/central/expire.h"
 #include "sync/central/verbs.h"
 
@@ -103,7 +104,7 @@ static int erase(struct pg *pg, const char *device, bool yes, struct expire_repo
 {
 	int rc = check_device(pg, device, e);
 	if (rc || yes)
-		return rc ? rc : expire_erase(pg, device, report, e);
+		return rc ? rc : erase_device(pg, device, report, e);
 	rc = expire_count(pg, NULL, device, report, e);
 	return rc ? rc
 	          : err_set(e, ERR_USAGE,

@@ -7,15 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int subtract(struct ranges *set, const struct ranges *other, struct err *e)
-{
-	struct ranges left = {0};
-	int rc = ranges_subtract(&left, set, other, e);
-	ranges_free(set);
-	*set = left;
-	return rc;
-}
-
 /* What is held beats what was dropped, and what has expired stays so. A rejected row that the unit has let go of is kept
  * aside no longer. */
 static int let_go(struct ingest_stream *stream, const struct drop *drop, struct err *e)
@@ -23,11 +14,11 @@ static int let_go(struct ingest_stream *stream, const struct drop *drop, struct 
 	struct ranges gone = {0};
 	int rc = ranges_add(&gone, drop->first, drop->last, e);
 	if (!rc)
-		rc = subtract(&stream->rejected, &gone, e);
+		rc = ranges_remove(&stream->rejected, &gone, e);
 	if (!rc)
-		rc = subtract(&gone, &stream->held, e);
+		rc = ranges_remove(&gone, &stream->held, e);
 	if (!rc)
-		rc = subtract(&gone, &stream->expired, e);
+		rc = ranges_remove(&gone, &stream->expired, e);
 	if (!rc)
 		rc = ranges_add_all(&stream->dropped, &gone, e);
 	ranges_free(&gone);

@@ -6,13 +6,8 @@
 /* *set = *set without `mend`, and with `real`, which is inside of it. */
 static int make_true(struct ranges *set, const struct ranges *mend, const struct ranges *real, struct err *e)
 {
-	struct ranges is = {0};
-	int rc = ranges_subtract(&is, set, mend, e);
-	if (!rc)
-		rc = ranges_add_all(&is, real, e);
-	ranges_free(set);
-	*set = is;
-	return rc;
+	int rc = ranges_remove(set, mend, e);
+	return rc ? rc : ranges_add_all(set, real, e);
 }
 
 /* The unit has just found the rest of these stretches to be the same, so that it can be told anew what they are. Rows that are

@@ -76,6 +76,8 @@ static void check_arithmetic(const struct ranges *a, const struct flags *fa, con
 	assert_same(&both, &fboth);
 	assert_same(&either, &feither);
 	assert_int_equal(ranges_equal(a, b), !memcmp(fa, fb, sizeof *fa));
+	assert_int_equal(ranges_remove(&either, b, NULL), 0);
+	assert_same(&either, &fless);
 	ranges_free(&less);
 	ranges_free(&both);
 	ranges_free(&either);
