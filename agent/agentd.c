@@ -283,6 +283,7 @@ static void reload(struct agent *agent)
 		return;
 	}
 	conf_reload(&conf_unit_table, &agent->conf, &loaded, restart, sizeof restart);
+	capture_reload(agent->capture, clock_mono_ms());
 	if (restart[0])
 		log_warning("configuration read again; a restart is needed for: %s", restart);
 	else

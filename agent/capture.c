@@ -29,6 +29,8 @@ struct capture {
 	struct gnss_report strays[TIMEBASE_STRAYS - 1];
 	int stray_count;
 
+	int64_t told_heartbeat_ms, told_interval_ms; /* how seldom points are due, by the last event that says so */
+
 	bool fixed;         /* the receiver has a fix: its loss is news */
 	bool gone;          /* the source is away: its return is news */
 	bool ignition_lost; /* it can't be read */
@@ -535,6 +537,27 @@ int capture_secure(struct capture *c, int64_t now_mono_ms, struct err *e)
 	return c->pending.point_count || c->pending.event_count ? commit(c, now_mono_ms, e) : 0;
 }
 
+/* ---- how often points are due -------------------------------------------------------------------------------------- */
+
+static void add_due(struct capture *c, cJSON *payload)
+{
+	struct sampling sampling = sampling_of(c->conf);
+	c->told_heartbeat_ms = sampling.heartbeat_ms;
+	c->told_interval_ms = sampling.interval_ms;
+	cJSON_AddNumberToObject(payload, "heartbeat_s", (double)sampling.heartbeat_ms / 1000);
+	cJSON_AddNumberToObject(payload, "interval_s", (double)sampling.interval_ms / 1000);
+}
+
+void capture_reload(struct capture *c, int64_t now_mono_ms)
+{
+	struct sampling sampling = sampling_of(c->conf);
+	if (sampling.heartbeat_ms == c->told_heartbeat_ms && sampling.interval_ms == c->told_interval_ms)
+		return;
+	cJSON *payload = cJSON_CreateObject();
+	add_due(c, payload);
+	pending_event(&c->pending, EVENT_AGENT_RELOAD, timekeeper_at(&c->time, now_mono_ms), false, payload);
+}
+
 /* ---- beginning and end ---------------------------------------------------------------------------------------- */
 
 int capture_open(struct capture **out, struct store *store, const struct conf_unit *conf, bool source_waits,
@@ -564,9 +587,7 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	cJSON_AddStringToObject(payload, "version", ALZY_VERSION);
 	cJSON_AddStringToObject(payload, "boot", boot_id());
 	cJSON_AddNumberToObject(payload, "up_s", (double)(clock_mono_ms() / 1000));
-	struct sampling sampling = sampling_of(conf);
-	cJSON_AddNumberToObject(payload, "heartbeat_s", (double)sampling.heartbeat_ms / 1000);
-	cJSON_AddNumberToObject(payload, "interval_s", (double)sampling.interval_ms / 1000);
+	add_due(c, payload);
 	pending_event(&c->pending, EVENT_AGENT_START, timekeeper_at(&c->time, clock_mono_ms()), false, payload);
 	*out = c;
 	return 0;

@@ -52,6 +52,9 @@ int64_t capture_deadline(const struct capture *capture);
 /* Tells of reports that were lost before they could be fed. */
 void capture_overrun(struct capture *capture, int64_t reports);
 
+/* The configuration may have changed: tells what that means for how often points are kept. */
+void capture_reload(struct capture *capture, int64_t now_mono_ms);
+
 /* The ignition is on, or off, from now on; also told once at the beginning. */
 void capture_ignition(struct capture *capture, bool on, int64_t now_mono_ms);
 

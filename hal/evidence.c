@@ -138,6 +138,14 @@ static int add_absence(struct evidence *ev, int64_t at_ms, const char *boot, int
 	return add_span(ev, &span, e);
 }
 
+static int on_agent_reload(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
+{
+	(void)at_ms, (void)e;
+	ev->heartbeat_ms = get_seconds(payload, "heartbeat_s", -1) + 1;
+	ev->interval_ms = get_seconds(payload, "interval_s", -1) + 1;
+	return 0;
+}
+
 static int on_agent_start(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
 {
 	char boot[UUID_TEXT];
@@ -145,9 +153,7 @@ static int on_agent_start(struct evidence *ev, int64_t at_ms, const cJSON *paylo
 	int rc = add_absence(ev, at_ms, boot, get_seconds(payload, "up_s", 0), e);
 	strcpy(ev->boot, boot);
 	ev->refused[0] = '\0';
-	ev->heartbeat_ms = get_seconds(payload, "heartbeat_s", -1) + 1;
-	ev->interval_ms = get_seconds(payload, "interval_s", -1) + 1;
-	return rc;
+	return rc ? rc : on_agent_reload(ev, at_ms, payload, e);
 }
 
 static int on_agent_stop(struct evidence *ev, int64_t at_ms, const cJSON *payload, struct err *e)
@@ -258,6 +264,7 @@ static const struct said {
 } table[] = {
 	{"agent_start", AGENT, GAP_UNKNOWN, YES, NO, on_agent_start},
 	{"agent_stop", AGENT, -1, SAME, SAME, on_agent_stop},
+	{"agent_reload", AGENT, -1, SAME, SAME, on_agent_reload},
 	{"fix_lost", AGENT, -1, YES, SAME, NULL},
 	{"fix_regained", AGENT, GAP_UNKNOWN, NO, SAME, NULL},
 	{"gnss_gone", AGENT, GAP_GPSD_GONE, YES, SAME, NULL},

@@ -267,19 +267,28 @@ static bool stood(const struct gap *gap, const struct gap_part *part)
 	return stands(&gap->before) && stands(&gap->after) && stayed(gap);
 }
 
+/* How seldom points were due in the part, standing and moving: the longest that was in force; 0: not known. */
+static void longest_due(const struct evidence *ev, const struct gap_part *part, int64_t *out_heartbeat_ms,
+                        int64_t *out_interval_ms)
+{
+	const struct evidence_entry *entry = entry_at(ev, part->from_ms), *end = ev->entries + ev->entry_count;
+	*out_heartbeat_ms = *out_interval_ms = 0;
+	for (; entry && entry < end && (entry->at_ms < part->to_ms || entry->at_ms <= part->from_ms); entry++) {
+		*out_heartbeat_ms = entry->heartbeat_ms > *out_heartbeat_ms ? entry->heartbeat_ms : *out_heartbeat_ms;
+		*out_interval_ms = entry->interval_ms > *out_interval_ms ? entry->interval_ms : *out_interval_ms;
+	}
+}
+
 /* A part in which points should have been recorded, unless the next one was not due: a standing vehicle's heartbeat, or the end of
  * the interval. A vehicle that seems to creep is given twice its heartbeat (sampler.h). */
 static enum gap_cause judge_recording(const struct work *w, const struct gap *gap, const struct gap_part *part)
 {
-	static const struct evidence_entry unknown;
-	const struct evidence_entry *entry = entry_at(w->evidence, part->from_ms);
-	if (!entry)
-		entry = &unknown;
-	int64_t lasts_ms = part->to_ms - part->from_ms, heartbeat_ms = entry->heartbeat_ms;
+	int64_t lasts_ms = part->to_ms - part->from_ms, heartbeat_ms, interval_ms;
+	longest_due(w->evidence, part, &heartbeat_ms, &interval_ms);
 	int64_t late_ms = heartbeat_ms > GAPS_GRACE_MS ? heartbeat_ms : GAPS_GRACE_MS;
 	if (stood(gap, part) && (!heartbeat_ms || lasts_ms <= heartbeat_ms + late_ms))
 		return GAP_STANDING;
-	bool in_time = entry->interval_ms && lasts_ms <= entry->interval_ms + entry->interval_ms / 4 + GAPS_MARGIN_MS;
+	bool in_time = interval_ms && lasts_ms <= interval_ms + interval_ms / 4 + GAPS_MARGIN_MS;
 	return in_time && gap->before.there ? GAP_NOT_DUE : GAP_UNKNOWN;
 }
 

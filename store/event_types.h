@@ -13,6 +13,7 @@
 	X(AGENT_START, "agent_start", "alzy-agentd started; payload: version, boot, up_s, heartbeat_s, interval_s")     \
 	X(AGENT_STOP, "agent_stop",                                                                                     \
 	  "alzy-agentd was stopped; payload: reason, and counts of reports, epochs, kept and refused fixes")            \
+	X(AGENT_RELOAD, "agent_reload", "it keeps points more or less often now; payload: heartbeat_s, interval_s")     \
 	X(FIX_LOST, "fix_lost", "the receiver has no fix any more; payload: mode")                                      \
 	X(FIX_REGAINED, "fix_regained", "the receiver has a fix (again); payload: mode, device")                        \
 	X(GNSS_GONE, "gnss_gone", "gpsd can't be reached any more")                                                     \

@@ -152,9 +152,12 @@ like "$(timeout 3 bash -c "ALZY_CONFIG=$SCRATCH/car/alzy.conf $BUILD/alzy status
 
 # ---- another receiver, another patience: the file alone changes nothing, and a reload says what is missing
 conf=$SCRATCH/car/alzy.conf
-sed -i "s|^device = .*|device = $(device b)|; s|^fix_timeout = .*|fix_timeout = 7s|; s|^commit_interval = .*|commit_interval = 300ms|" "$conf"
+sed -i "s|^device = .*|device = $(device b)|; s|^fix_timeout = .*|fix_timeout = 7s|; s|^commit_interval = .*|commit_interval = 300ms|
+	s|^sampling = .*|&\nheartbeat = 7m|" "$conf"
 kill -HUP "$(pid_of agent-car)"
 ok "a reload names the keys that need a restart" await log_has agent-car 'a restart is needed for: gnss.device, gnss.fix_timeout$'
+told() { [ "$(lite car "SELECT payload FROM events WHERE event_type = 'agent_reload'")" = "$1" ]; }
+ok "… and another heartbeat is told" await told '{"heartbeat_s":420,"interval_s":0}'
 does a silent
 ok "… which are as they were until then" await last_event_is 'gnss_silent {"cause":"receiver"}'
 does a fix

@@ -476,6 +476,25 @@ static void a_flapping_fix_costs_no_points(void **state)
 	assert_int_equal(facts().kept, kept);
 }
 
+static void other_heartbeats_are_told(void **state)
+{
+	(void)state;
+	positions(0, 5);
+	int64_t before = last_seq(STREAM_EVENTS);
+	conf.commit_interval_ms = 5000;
+	capture_reload(capture, MONO + 6000);
+	assert_int_equal(capture_tick(capture, MONO + 6000, NULL), 0);
+	assert_int_equal(last_seq(STREAM_EVENTS), before);
+	conf.heartbeat_ms = 600000;
+	for (int times = 0; times < 2; times++)
+		capture_reload(capture, MONO + 7000);
+	assert_int_equal(capture_tick(capture, MONO + 7000, NULL), 0);
+	assert_string_equal(events_from(before + 1), "agent_reload");
+	struct event event = event_at(before + 1);
+	assert_string_equal(event.payload, "{\"heartbeat_s\":600,\"interval_s\":0}");
+	event_free(&event);
+}
+
 /* The fix is lost in a garage: time goes on without it. */
 static void a_silence_pauses_and_ends(void **state)
 {
@@ -735,6 +754,7 @@ int main(void)
 		test(a_rest_pauses_and_ends_and_movement_resumes),
 		test(the_last_fix_before_a_silence_is_kept),
 		test(a_flapping_fix_costs_no_points),
+		test(other_heartbeats_are_told),
 		test(a_silence_pauses_and_ends),
 		test(a_recording_that_ends_ends_its_session),
 		test(the_ignition_opens_and_ends),
