@@ -164,7 +164,11 @@ static int run_identities(struct run *run, struct err *e)
 		if (!rc && run->forgotten)
 			rc = begin_again(run, &done, e);
 	}
-	return rc || !refused.code ? rc : err_set(e, refused.code, "%s", refused.text);
+	if (rc || !refused.code)
+		return rc;
+	/* What came by then for other rows has made good for it. */
+	store_centre_refused(run->store, refused.text, NULL);
+	return err_set(e, refused.code, "%s", refused.text);
 }
 
 static int begin(struct run *run, struct err *e)

@@ -14,7 +14,8 @@ static int reach_by(const char *url, struct store *store, const struct key_pair 
 	rc = engine_run(store, keys, carrier, options, report, e);
 	/* A proof that fails is asked for again by the next receipt: what was sent is no less sent. */
 	struct err unproved;
-	if (!rc && report->verify_ms)
+	/* Rows of before that are refused are no reason to hide what there is. */
+	if ((!rc || rc == -ERR_REFUSED) && report->verify_ms)
 		engine_prove(store, keys, carrier, options, report, &unproved);
 	carrier->close(carrier);
 	return rc;

@@ -16,6 +16,7 @@ enum { LOCK_WAIT_MS = 10000 };
 struct proof {
 	struct identity identity;
 	struct verify_report report;
+	char refused[ERR_TEXT_MAX]; /* why the centre does not answer about a store that was left; "": it does */
 };
 
 struct verifying {
@@ -80,12 +81,27 @@ struct at_work {
 	struct verifying *out;
 };
 
+/* A store that was left may belong to another device by now. What of it is unsent stays so, and nothing more can be said. */
+static int prove(struct at_work *w, struct proof *proof, struct err *e)
+{
+	struct err why = {0};
+	int rc = engine_verify(w->cli->store, &proof->identity, w->keys, w->carrier, &proof->report, &why);
+	if (rc != -ERR_REFUSED || proof->identity.present)
+		return rc ? err_set(e, why.code, "%s", why.text) : 0;
+	memcpy(proof->refused, why.text, sizeof proof->refused);
+	rc = 0;
+	for (int s = 0; s < STREAM_COUNT && !rc; s++)
+		rc = identity_unsent(w->cli->store, &proof->identity, (enum stream)s,
+		                     &proof->report.results[s].fates[VERIFY_UNSENT], e);
+	return rc;
+}
+
 static int prove_all(struct at_work *w, struct err *e)
 {
 	struct verifying *out = w->out;
 	int rc = list_proofs(w->cli, out, e);
 	for (size_t i = 0; i < out->count && !rc; i++)
-		rc = engine_verify(w->cli->store, &out->proofs[i].identity, w->keys, w->carrier, &out->proofs[i].report, e);
+		rc = prove(w, &out->proofs[i], e);
 	return rc;
 }
 
@@ -108,6 +124,8 @@ static int repair_all(struct at_work *w, struct err *e)
 	for (size_t i = 0; i < out->count && !rc; i++) {
 		struct proof *proof = &out->proofs[i];
 		struct engine_report sent;
+		if (proof->refused[0])
+			continue;
 		if (!rejected && !(named(&proof->report, VERIFY_MISSING) + named(&proof->report, VERIFY_LOST) +
 		                   named(&proof->report, VERIFY_DIFFERING)))
 			continue;
@@ -127,7 +145,7 @@ static int by_address(struct cli *cli, const char *url, const struct key_pair *k
 		return rc;
 	if (repair)
 		rc = send_unsent(&w, e);
-	if (!rc)
+	if (!rc || rc == -ERR_REFUSED)
 		rc = prove_all(&w, e);
 	if (!rc && repair)
 		rc = repair_all(&w, e);
@@ -201,7 +219,7 @@ static void print_text(const struct verifying *done)
 		const struct proof *proof = &done->proofs[i];
 		if (!proof->identity.present)
 			printf("store %s, which this unit has left: ", proof->identity.store_id);
-		puts(verify_sentence(proof->report.results, sentence));
+		puts(proof->refused[0] ? proof->refused : verify_sentence(proof->report.results, sentence));
 	}
 	for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
 		if (named_in_all(done, advices[i].fate))
@@ -219,7 +237,8 @@ static void add_stream(cJSON *object, enum stream stream, const struct verify_re
 static void add_proof(cJSON *object, const struct proof *proof)
 {
 	char sentence[VERIFY_SENTENCE_TEXT];
-	json_add_text_or_null(object, "sentence", verify_sentence(proof->report.results, sentence));
+	json_add_text_or_null(object, "sentence",
+	                      proof->refused[0] ? "" : verify_sentence(proof->report.results, sentence));
 	for (int s = 0; s < STREAM_COUNT; s++)
 		add_stream(object, (enum stream)s, &proof->report.results[s]);
 }
@@ -237,6 +256,7 @@ static void print_json(const struct cli *cli, const struct verifying *done, int 
 		if (known && !proof->identity.present) {
 			cJSON_AddItemToArray(left, one = cJSON_CreateObject());
 			cJSON_AddStringToObject(one, "store_id", proof->identity.store_id);
+			json_add_text_or_null(one, "refused", proof->refused);
 		}
 		if (known)
 			add_proof(one, proof);

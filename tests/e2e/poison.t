@@ -168,6 +168,13 @@ is "$(on lorry queue --rejected --json) $(on lorry queue --json | json events.ra
 is "$(journeys lorry) / $(journeys truck)" "active 1 / active 2" "what is new is sent, in a journey of the new device"
 refuses "the other one's journey is unsent no more" 17 . on lorry sync --json
 is "$(on lorry status --json | json sessions.unsent)" 0 "… and nobody minds"
+like "$(on lorry status --json | json refusal)" 'belongs to another device' "alzy status tells what is refused, whatever else is taken"
+on lorry verify --json >"$SCRATCH/verify"
+like "$? $(json left.0.refused <"$SCRATCH/verify") $(json sentence <"$SCRATCH/verify")" '^21 .*belongs to another device .* central holds events 1\.\.2 of this store' \
+	"alzy verify proves what the device has, and counts what is left as unsent"
+ok "the centre asks for a proof" central verify --device "$(number truck)"
+on lorry sync >"$SCRATCH/said" 2>&1
+like "$(central verify --device "$(number truck)" --show)" 'by its unit, .*: central holds events 1\.\.2 of this store' "… and gets one"
 
 # ---- … and that of the first one again
 ok "as the first device again" on lorry pair --new-key "$(central device pair --again "$(number lorry)" --json | json link)" >"$SCRATCH/said"
