@@ -1,6 +1,7 @@
 #include "hal/args.h"
 
 #include "hal/rows.h"
+#include "hal/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -352,6 +353,7 @@ int args_main(int argc, char **argv, const char *program, const char *summary, c
 	int rc = verb->run(argc - words, argv + words, &e);
 	if (!rc)
 		return printed(program);
-	fprintf(stderr, "%s: %s\n", program, e.text);
+	char shown[SHOWN_TEXT]; /* what was typed, or another has written, may be part of it */
+	fprintf(stderr, "%s: %s\n", program, text_shown(e.text, shown));
 	return -rc;
 }
