@@ -136,7 +136,9 @@ D := $(DESTDIR)$(PREFIX)
 install: all
 	install -d $(D)/bin $(D)/lib/systemd/system $(D)/lib/sysusers.d $(D)/lib/tmpfiles.d $(D)/share/doc/alzy/examples
 	install $(PROGRAMS) $(D)/bin
-	install -m 644 packaging/systemd/*.service $(D)/lib/systemd/system
+	for unit in packaging/systemd/*.service; do \
+		sed 's|=/usr/bin/|=$(PREFIX)/bin/|' $$unit >$(D)/lib/systemd/system/$${unit##*/} || exit 1; done
+	chmod 644 $(D)/lib/systemd/system/alzy-*.service
 	install -m 644 packaging/systemd/sysusers.conf $(D)/lib/sysusers.d/alzy.conf
 	install -m 644 packaging/systemd/tmpfiles.conf $(D)/lib/tmpfiles.d/alzy.conf
 	install -m 644 packaging/samples/* $(D)/share/doc/alzy/examples

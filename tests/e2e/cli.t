@@ -250,4 +250,11 @@ for verb in status "session start" "mark --lat 1 --lng 2" "export --format csv";
 done
 ok "… is left as it was" cmp "$SCRATCH/broken/before" "$SCRATCH/broken/store.db"
 
+# ---- installed
+ok "make install" make -s -C "$TOP" install B="$BUILD" DESTDIR="$SCRATCH/root" PREFIX=/opt/alzy
+is "$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$SCRATCH/root/opt/alzy/lib/systemd/system/"alzy-*.service | while read -r program; do
+	[ -x "$SCRATCH/root$program" ] || echo "$program"
+done)" "" "… puts every program where its unit for systemd looks for it"
+is "$("$SCRATCH/root/opt/alzy/bin/alzy" --version)" "$("$BUILD/alzy" --version)" "… and they run"
+
 done_testing
