@@ -150,6 +150,12 @@ int drops_follow(struct store *store, const struct ranges accounted[STREAM_COUNT
 /* ERR_INVALID when `text` is no UTF-8 that Postgres would take; the message says which of `what`. */
 int check_utf8(const char *what, const char *text, struct err *e);
 
+/* Stands for no time where a session has none. */
+#define NO_TIME INT64_MIN
+
+/* By its whole session_id. */
+int session_find(struct store *store, const char *session_id, struct session *out, bool *out_found, struct err *e);
+
 /* Sessions that the centre is to hear of. It passes over records of before, which a store has that was restored. */
 #define SESSION_UNSENT "(revision > held_revision OR revision = held_revision AND centre_revision > told_revision)"
 

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_TIME INT64_MIN
-
 struct waiting {
 	int64_t number, mono_ms, said_ms; /* said_ms NO_TIME: the receiver said nothing */
 	struct event event;               /* of_fix: its time is said_ms */
