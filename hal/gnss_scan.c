@@ -1,6 +1,6 @@
 /* The same few lines come every second for years, so they are read where they lie. What this reader takes, it takes as cJSON
  * does; a fuzzer holds one against the other (tests/fuzz/fuzz_gnss.c). */
-#include "hal/gnss_driver.h"
+#include "hal/gnss_members.h"
 
 #include <string.h>
 
@@ -12,17 +12,6 @@ struct scan {
 	uint32_t seen; /* which of the members below: the first of a name counts, a second is for gnss_parse */
 	struct gnss_members *out;
 };
-
-const char gnss_number_names[NUMBER_COUNT][GNSS_NAME_TEXT] = {
-	[NUMBER_MODE] = "mode",   [NUMBER_STATUS] = "status",  [NUMBER_LAT] = "lat",
-	[NUMBER_LON] = "lon",     [NUMBER_EPH] = "eph",        [NUMBER_EPX] = "epx",
-	[NUMBER_EPY] = "epy",     [NUMBER_ALT_MSL] = "altMSL", [NUMBER_ALT_HAE] = "altHAE",
-	[NUMBER_SPEED] = "speed", [NUMBER_TRACK] = "track",    [NUMBER_NSAT] = "nSat",
-	[NUMBER_USAT] = "uSat",   [NUMBER_HDOP] = "hdop",      [NUMBER_ACTIVATED] = "activated",
-};
-
-const char gnss_text_names[TEXT_COUNT][GNSS_NAME_TEXT] = {
-	[TEXT_CLASS] = "class", [TEXT_DEVICE] = "device", [TEXT_PATH] = "path", [TEXT_TIME] = "time"};
 
 /* Behind the last of both: */
 enum { MEMBER_SATELLITES = NUMBER_COUNT + TEXT_COUNT, MEMBER_UNKNOWN };

@@ -1,6 +1,7 @@
 /* What gpsd, or whoever poses as gpsd, says. However it is cut into pieces, it is the same reports; a position is one. The
  * first byte says how large the pieces are. And what the reader of plain lines makes of a line, cJSON makes of it too. */
 #include "hal/gnss_driver.h"
+#include "hal/gnss_members.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
