@@ -386,6 +386,25 @@ static int apply_stream(struct applying *a, enum stream stream, struct err *e)
 	return rc;
 }
 
+/* Whether another copy may have its rows under the seqs of this one's. */
+static int has_copies(const struct applying *a, bool *out, struct err *e)
+{
+	struct query q;
+	int64_t found = 0;
+	query_start(&q, a->store, "SELECT 1 FROM identities WHERE because IN ('conflict', 'behind') LIMIT 1");
+	int rc = query_one_int(&q, 0, &found, e);
+	*out = found || a->behind || a->receipt->copied_rows || a->receipt->forks;
+	return rc;
+}
+
+/* What the centre holds under the seq of a row that was dropped is that row, unless there are copies. */
+static int follow_drops(const struct applying *a, struct err *e)
+{
+	bool copies = false;
+	int rc = has_copies(a, &copies, e);
+	return rc || copies ? rc : drops_follow(a->store, a->said, a->dropped, a->rejected, a->rejected_count, e);
+}
+
 /* Rows whose names are another copy's get new ones; what is recorded from now on must not meet the same fate. What the copy
  * has said of sessions is heard when they are told. */
 static int fork_if_copied(struct applying *a, struct err *e)
@@ -445,7 +464,7 @@ static int apply_rows(struct store *store, const struct store_receipt *receipt, 
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = apply_stream(&a, (enum stream)s, e);
 	if (!rc)
-		rc = drops_follow(store, a.said, a.dropped, a.rejected, a.rejected_count, e);
+		rc = follow_drops(&a, e);
 	if (!rc)
 		rc = put_identity(&a, e);
 	if (!rc && !back)

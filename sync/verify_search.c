@@ -285,12 +285,27 @@ static int name_unsent(struct ranges fates[VERIFY_FATES], const struct ranges *u
 	return rc ? rc : keep(&fates[VERIFY_DIFFERING], unsent, false, e);
 }
 
+/* What the centre has under the seq of a row that was dropped here, and is not that row, is another copy's. */
+static int name_dropped(struct ranges fates[VERIFY_FATES], const struct ranges *dropped, struct err *e)
+{
+	struct ranges others = {0};
+	int rc = ranges_intersect(&others, &fates[VERIFY_DIFFERING], dropped, e);
+	if (!rc)
+		rc = keep(&fates[VERIFY_DIFFERING], dropped, false, e);
+	if (!rc)
+		rc = ranges_add_all(&fates[VERIFY_DROPPED], &others, e);
+	ranges_free(&others);
+	return rc;
+}
+
 int verify_search_end(struct verify_search *search, const struct ranges *unsent, struct err *e)
 {
 	struct ranges *fates = search->result.fates;
 	int rc = ranges_add_all(&fates[VERIFY_DROPPED], &search->dropped, e);
 	if (!rc)
 		rc = name_lost(fates, e);
+	if (!rc)
+		rc = name_dropped(fates, &search->dropped, e);
 	if (!rc)
 		rc = name_unsent(fates, unsent, e);
 	if (!rc)

@@ -414,6 +414,22 @@ ok "all is sent" on r2 sync
 once "taken back behind a proof" r1 r2
 ok "the centre's own check finds no fault" central check
 
+# ---- rows that are let go of, in whose places another copy has its own
+make_unit t1
+record t1 50
+pair t1
+ok "a card" on t1 sync
+copy t1 t2
+make_unit t2
+record t2 30
+ok "a copy sends" on t2 sync
+record t1 60
+ok "the other lets go of what is private" on t1 queue drop 51-55 --reason private --yes
+ok "… and sends the rest" on t1 sync
+is "$(lite t1 "SELECT first_seq, last_seq FROM drops")" '51|55' "… of which it stays let go"
+like "$(on t1 verify --repair)" 'points 1-55, 81-110 .*: dropped points 51-55$' "… also by a repair"
+is "$(sql "SELECT count(*) FROM alzy.rejected r JOIN alzy.stores s ON s.number = r.store_number JOIN alzy.devices d ON d.id = s.device_id WHERE d.name = 't1'")" 0 "nothing of it reaches the centre"
+
 # ---- other hardware
 make_unit crane store.hardware=number-1
 record crane 80

@@ -184,7 +184,7 @@ is "$(lite van 'SELECT min(seq) FROM points')" 8193 "dropped rows are pruned wit
 proves 0 points dropped "3-4 9-9 11-11" "… whose digest is that of the others"
 sql "UPDATE alzy.points SET lat = lat + 1 WHERE id = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid van)') * $base + 100"
 on van verify --json >"$SCRATCH/verify"
-like "$? $(fate points differing)" "^23 1-4096" "… in which an altered row is found"
+like "$? $(fate points differing)" "^23 1-2 5-8 10-10 12-4096" "… in which an altered row is found"
 sql "UPDATE alzy.points SET lat = lat - 1 WHERE id = (SELECT number FROM alzy.stores WHERE store_id = '$(store_uuid van)') * $base + 100"
 sql "UPDATE alzy.stores SET points_dropped = '{}' WHERE store_id = '$(store_uuid van)'"
 ok "a centre that forgot a drop is told again" on van sync
