@@ -29,7 +29,7 @@ hal_C     := $(wildcard hal/*.c)
 store_C   := $(wildcard store/*.c)
 sync_C    := $(filter-out sync/syncd.c,$(wildcard sync/*.c))
 central_C := $(filter-out sync/central/central.c,$(wildcard sync/central/*.c))
-agent_C   := $(filter-out agent/agentd.c,$(wildcard agent/*.c))
+agent_C   := $(filter-out agent/agentd%.c agent/agentd.c,$(wildcard agent/*.c))
 cli_C     := $(filter-out agent/cli/alzy.c,$(wildcard agent/cli/*.c))
 
 PROGRAMS := $(B)/alzy-agentd $(B)/alzy-syncd $(B)/alzy $(B)/alzy-central
@@ -46,7 +46,7 @@ $(foreach a,hal store sync central agent cli,$(eval $(call archive,$(a))))
 A = $(patsubst %,$(B)/lib%.a,$(1))
 LINK = $(COMPILE) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o %.a,$^)
 
-$(B)/alzy-agentd: $(B)/agent/agentd.o $(call A,agent store hal)
+$(B)/alzy-agentd: $(B)/agent/agentd.o $(B)/agent/agentd_tell.o $(call A,agent store hal)
 	$(LINK) -lgps -lsqlite3 -lcjson -linih -lm -lrt
 $(B)/alzy-syncd: $(B)/sync/syncd.o $(call A,sync store hal)
 	$(LINK) -lcurl -lsodium -lzstd -lsqlite3 -lcjson -linih -lm -lrt

@@ -1,11 +1,11 @@
 /* alzy-agentd: reads a source of fixes, and records them in the store. One thread drains the source into a ring, the
  * other, which owns everything else, empties the ring into the store. */
+#include "agent/agentd_tell.h"
 #include "agent/capture.h"
 #include "agent/command.h"
 #include "agent/inputs.h"
-#include "agent/receivers.h"
+#include "agent/page.h"
 #include "agent/ring.h"
-#include "agent/sight.h"
 #include "hal/args.h"
 #include "hal/clock.h"
 #include "hal/conf_unit.h"
@@ -49,11 +49,7 @@ struct agent {
 	const char *conf_file; /* NULL: defaults */
 	struct lock *lock;
 	struct store *store;
-	pthread_mutex_t live_mutex; /* guards the three that follow */
-	struct live *live;          /* NULL: there is no page */
-	char live_id[UUID_TEXT];    /* of the store that it is named after */
-	struct live_sight sight;    /* as on the page; it is the reader's, all other facts are the other thread's */
-	struct receivers receivers; /* the reader's */
+	struct page page;
 	struct capture *capture;
 	struct gnss *gnss;
 	struct ring *ring;
@@ -65,30 +61,12 @@ struct agent {
 	atomic_bool reader_stop;
 	const char *stop_reason; /* why the agent ends; NULL while it runs */
 	int64_t started_mono_ms;
-	enum gnss_silence silence; /* as last logged */
-	bool lost[INPUT_COUNT];    /* as told last */
-	bool was_failing, removed;
+	struct told told;
+	bool lost[INPUT_COUNT]; /* as capture was told last */
 	char store_problem[LIVE_PROBLEM_TEXT];
-	char session_id[UUID_TEXT]; /* as last logged */
-	enum session_status session_status;
 };
 
 /* ---- the reader ------------------------------------------------------------------------------------------------ */
-
-/* What the receiver says is seen at once, whenever the other thread looks. */
-static void show(struct agent *agent, const struct gnss_report *report)
-{
-	struct receivers_change change;
-	if (!receivers_take(&agent->receivers, report, &change))
-		return;
-	pthread_mutex_lock(&agent->live_mutex);
-	sight_feed(&agent->sight, report, receivers_stuck(&agent->receivers));
-	if (agent->live)
-		live_publish_sight(agent->live, &agent->sight);
-	if (agent->live && report->satellites)
-		live_publish_sky(agent->live, report->satellites, report->satellites_length);
-	pthread_mutex_unlock(&agent->live_mutex);
-}
 
 static void *read_source(void *user)
 {
@@ -104,7 +82,7 @@ static void *read_source(void *user)
 			got = true;
 		}
 		if (got) {
-			show(agent, &report);
+			page_show(&agent->page, &report);
 			report.satellites = NULL; /* which are in the reader's memory */
 			ring_push(agent->ring, &report, wait);
 		}
@@ -137,92 +115,23 @@ static void stop_reader(struct agent *agent)
 	agent->reading = pthread_timedjoin_np(agent->reader, NULL, &until) != 0;
 }
 
-/* ---- what is told ------------------------------------------------------------------------------------------------ */
+/* ---- what others see ----------------------------------------------------------------------------------------------- */
 
-static void tell_session(struct agent *agent)
+static void open_page(struct agent *agent)
 {
-	const struct session *session = capture_session(agent->capture);
-	const char *id = session ? session->session_id : "";
-	enum session_status status = session ? session->status : SESSION_ENDED;
-	if (!strcmp(id, agent->session_id) && status == agent->session_status)
+	struct err minor = {0};
+	if (page_open(&agent->page, store_id(agent->store), &minor))
+		log_warning("alzy status will not show live facts: %s", minor.text);
+}
+
+/* A fork by another process: rows go on into the same file, but whoever looks for this agent looks under the new name. */
+static void follow_fork(struct agent *agent)
+{
+	if (!strcmp(agent->page.store_id, store_id(agent->store)))
 		return;
-	if (session)
-		log_notice("session %s is %s", id, session_status_name(status));
-	else
-		log_notice("session %s has ended", agent->session_id);
-	strcpy(agent->session_id, id);
-	agent->session_status = status;
-}
-
-/* Once per change: a full disk does not fill the log as well. */
-static void tell_failing(struct agent *agent, int rc, const struct err *e)
-{
-	bool failing = capture_failing(agent->capture);
-	if (rc)
-		snprintf(agent->store_problem, sizeof agent->store_problem, "%.*s", LIVE_PROBLEM_TEXT - 1, e->text);
-	else if (!failing)
-		agent->store_problem[0] = '\0';
-	if (rc && !agent->was_failing)
-		log_error("can't record: %s. What is read waits in memory, and it is tried again", e->text);
-	else if (!failing && agent->was_failing)
-		log_notice("recording goes on");
-	agent->was_failing = failing;
-}
-
-/* Once. The file lives on, without a name, as long as this process. */
-static void tell_removed(struct agent *agent)
-{
-	if (agent->removed || !store_removed(agent->store))
-		return;
-	agent->removed = true;
-	log_error(
-		"the store %s was removed or replaced: what is recorded goes into the removed file, and is lost when this "
-		"process ends. To save it, copy what /proc/%d/fd shows as deleted; then restart alzy-agentd",
-		agent->conf.store_path, (int)getpid());
-}
-
-/* After a report was fed. */
-static void tell_silence(struct agent *agent, const struct gnss_report *report)
-{
-	static const char *const texts[] = {
-		[GNSS_SILENT_GPSD] = "gpsd lets itself be connected to, and does not answer",
-		[GNSS_SILENT_NONE] = "gpsd has no receiver",
-		[GNSS_SILENT_RECEIVER] = "the receiver says nothing",
-		[GNSS_SILENT_STUCK] = "the receiver repeats the same time",
-		[GNSS_SILENT_NO_TIME] = "the receiver gives positions without a time",
-	};
-	enum gnss_silence silence = capture_silence(agent->capture);
-	if (silence == agent->silence)
-		return;
-	agent->silence = silence;
-	if (silence)
-		log_warning("%s", texts[silence]);
-	else if (report->kind <= GNSS_SKY)
-		log_notice("the receiver goes on");
-}
-
-static void tell_source(struct agent *agent, const struct gnss_report *report)
-{
-	if (report->kind == GNSS_GONE)
-		log_warning("%s can't be reached; trying again every few seconds", agent->conf.gnss_source);
-	else if (report->kind == GNSS_BACK)
-		log_notice("connected to %s", agent->conf.gnss_source);
-}
-
-static void tell_summary(const struct agent *agent)
-{
-	struct live_facts facts;
-	capture_facts(agent->capture, &facts);
-	int64_t refused = 0;
-	for (int verdict = VERDICT_THINNED + 1; verdict < VERDICT_REFUSED_NO_SESSION; verdict++)
-		refused += facts.verdicts[verdict];
-	log_notice("stopped (%s): %" PRId64 " reports, %" PRId64 " fixes, %" PRId64 " kept, %" PRId64
-	           " not needed; refused: %" PRId64 " of another receiver, %" PRId64 " outside a session, %" PRId64
-	           " not to be believed, %" PRId64 " late, %" PRId64 " without a time, %" PRId64 " unusable; %" PRId64
-	           " lost for want of room",
-	           agent->stop_reason, facts.reports, facts.epochs, facts.kept, facts.verdicts[VERDICT_THINNED],
-	           facts.refused_receiver, facts.verdicts[VERDICT_REFUSED_NO_SESSION], refused, facts.refused_late,
-	           facts.refused_no_time, facts.refused_bad, facts.overrun);
+	log_warning("the store has forked: what is recorded now belongs to %s, no longer to %s; alzy store list says why",
+	            store_id(agent->store), agent->page.store_id);
+	open_page(agent);
 }
 
 static void publish(struct agent *agent)
@@ -235,40 +144,24 @@ static void publish(struct agent *agent)
 	strcpy(facts.store_problem, agent->store_problem);
 	facts.ignition = inputs_state(&agent->inputs, INPUT_IGNITION);
 	facts.supply = inputs_state(&agent->inputs, INPUT_SUPPLY);
-	pthread_mutex_lock(&agent->live_mutex);
-	facts.sight = agent->sight;
-	if (agent->live)
-		live_publish(agent->live, &facts);
-	pthread_mutex_unlock(&agent->live_mutex);
+	page_publish(&agent->page, &facts);
 }
 
-static void close_live(struct agent *agent)
+/* After a commit that was tried, or none. */
+static void see_failing(struct agent *agent, int rc, const struct err *e)
 {
-	pthread_mutex_lock(&agent->live_mutex);
-	live_close(agent->live);
-	agent->live = NULL;
-	pthread_mutex_unlock(&agent->live_mutex);
+	bool failing = capture_failing(agent->capture);
+	if (rc)
+		snprintf(agent->store_problem, sizeof agent->store_problem, "%.*s", LIVE_PROBLEM_TEXT - 1, e->text);
+	else if (!failing)
+		agent->store_problem[0] = '\0';
+	tell_failing(&agent->told, rc, failing, e);
 }
 
-static void open_live(struct agent *agent)
+static void see_removed(struct agent *agent)
 {
-	struct err minor = {0};
-	snprintf(agent->live_id, sizeof agent->live_id, "%s", store_id(agent->store));
-	if (live_open(&agent->live, agent->live_id, &minor))
-		log_warning("alzy status will not show live facts: %s", minor.text);
-}
-
-/* A fork by another process: rows go on into the same file, but whoever looks for this agent looks under the new name. */
-static void follow_fork(struct agent *agent)
-{
-	if (!strcmp(agent->live_id, store_id(agent->store)))
-		return;
-	log_warning("the store has forked: what is recorded now belongs to %s, no longer to %s; alzy store list says why",
-	            store_id(agent->store), agent->live_id);
-	close_live(agent);
-	pthread_mutex_lock(&agent->live_mutex);
-	open_live(agent);
-	pthread_mutex_unlock(&agent->live_mutex);
+	if (store_removed(agent->store))
+		tell_removed(&agent->told, agent->conf.store_path);
 }
 
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
@@ -324,10 +217,10 @@ static size_t take_reports(struct agent *agent, size_t most)
 	size_t count = ring_take(agent->ring, reports, most < TAKE_MOST ? most : TAKE_MOST);
 	for (size_t i = 0; i < count; i++) {
 		struct err e = {0};
-		tell_source(agent, &reports[i]);
+		tell_source(agent->conf.gnss_source, &reports[i]);
 		int rc = capture_feed(agent->capture, &reports[i], &e);
-		tell_failing(agent, rc, &e);
-		tell_silence(agent, &reports[i]);
+		see_failing(agent, rc, &e);
+		tell_silence(&agent->told, capture_silence(agent->capture), &reports[i]);
 		if (reports[i].kind == GNSS_END && !agent->stop_reason)
 			agent->stop_reason = "end of the replay";
 	}
@@ -357,8 +250,8 @@ static void look(struct agent *agent)
 	capture_notice(agent->capture);
 	follow_fork(agent);
 	int rc = capture_tick(agent->capture, now_ms, &e);
-	tell_failing(agent, rc, &e);
-	tell_removed(agent);
+	see_failing(agent, rc, &e);
+	see_removed(agent);
 }
 
 /* ---- ignition and supply ----------------------------------------------------------------------------------------- */
@@ -367,7 +260,7 @@ static void secure(struct agent *agent, int64_t now_ms)
 {
 	struct err e = {0};
 	int rc = capture_secure(agent->capture, now_ms, &e);
-	tell_failing(agent, rc, &e);
+	see_failing(agent, rc, &e);
 }
 
 static void on_ignition(struct agent *agent, enum input_news news, bool on, int64_t now_ms)
@@ -453,7 +346,7 @@ static void run(struct agent *agent)
 		for (int i = 0; i < INPUT_COUNT; i++)
 			fds[3 + i] = (struct pollfd){.fd = inputs_fd(&agent->inputs, i), .events = POLLIN};
 		publish(agent);
-		tell_session(agent);
+		tell_session(&agent->told, capture_session(agent->capture));
 		if (poll(fds, sizeof fds / sizeof *fds, poll_timeout(agent)) < 0)
 			continue;
 		if (fds[0].revents)
@@ -474,10 +367,12 @@ static int stop(struct agent *agent, struct err *e)
 	take_overrun(agent);
 	store_set_patience(agent->store, LAST_PATIENCE_MS);
 	int rc = capture_stop(agent->capture, agent->stop_reason, clock_mono_ms(), e);
-	tell_session(agent);
-	tell_summary(agent);
-	tell_removed(agent);
-	if (!rc && agent->removed)
+	tell_session(&agent->told, capture_session(agent->capture));
+	struct live_facts facts;
+	capture_facts(agent->capture, &facts);
+	tell_summary(agent->stop_reason, &facts);
+	see_removed(agent);
+	if (!rc && agent->told.removed)
 		return err_set(e, ERR_STORE, "the store %s was removed while it was written: what was recorded since is lost",
 		               agent->conf.store_path);
 	return rc ? err_wrap(e, "what was waiting in memory is lost") : 0;
@@ -508,7 +403,7 @@ static int begin(struct agent *agent, struct err *e)
 	agent->started_mono_ms = clock_mono_ms();
 	agent->conf_file = conf_path(NULL, CONF_UNIT_STANDARD);
 	int rc = conf_load(&conf_unit_table, agent->conf_file, &agent->conf, e);
-	agent->receivers = (struct receivers){.order = agent->conf.gnss_device, .timeout_ms = agent->conf.fix_timeout_ms};
+	page_init(&agent->page, &agent->conf);
 	if (!rc)
 		rc = take_signals(agent, e);
 	if (!rc)
@@ -523,7 +418,7 @@ static int begin(struct agent *agent, struct err *e)
 		rc = capture_open(&agent->capture, agent->store, &agent->conf, gnss_can_wait(agent->gnss), e);
 	struct err minor = {0};
 	if (!rc)
-		open_live(agent);
+		open_page(agent);
 	if (!rc && store_watch(agent->store, &agent->watch_fd, &minor))
 		log_warning("what a person changes is noticed seconds later: %s", minor.text);
 	return rc ? rc : start_reader(agent, e);
@@ -533,7 +428,7 @@ static void end(struct agent *agent)
 {
 	capture_free(agent->capture);
 	inputs_close(&agent->inputs);
-	close_live(agent);
+	page_close(&agent->page);
 	store_close(agent->store);
 	lock_free(agent->lock);
 	if (agent->signal_fd >= 0)
@@ -548,9 +443,7 @@ static void end(struct agent *agent)
 static int work(struct err *e)
 {
 	/* Static, because a reader that hangs may look at it until the very end. */
-	static struct agent agent = {
-		.signal_fd = -1, .watch_fd = -1, .live_mutex = PTHREAD_MUTEX_INITIALIZER, .session_status = SESSION_ENDED};
-	sight_clear(&agent.sight);
+	static struct agent agent = {.signal_fd = -1, .watch_fd = -1, .told.session_status = SESSION_ENDED};
 	int rc = begin(&agent, e);
 	if (!rc) {
 		notify_systemd("READY=1");
