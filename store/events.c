@@ -180,7 +180,10 @@ int store_each_event(struct store *store, int (*each)(const struct event *event,
 		&q, store,
 		"SELECT seq, session_id, CASE event_type WHEN 'agent_start' THEN min(event_at, coalesce((SELECT event_at"
 		" FROM events AS n WHERE n.seq > events.seq AND n.event_type NOT IN (" EVIDENCE_FOUND_LATER ")"
-		" ORDER BY n.seq LIMIT 1), event_at)) ELSE event_at END AS at, event_type, payload, 0 AS waits FROM events"
+		" ORDER BY n.seq LIMIT 1), event_at)) WHEN 'agent_stop' THEN max(event_at, coalesce((SELECT max(event_at)"
+		" FROM events AS b WHERE b.seq < events.seq AND b.seq > (SELECT max(seq) FROM events AS s"
+		" WHERE s.seq < events.seq AND s.event_type = 'agent_start')), event_at))"
+		" ELSE event_at END AS at, event_type, payload, 0 AS waits FROM events"
 		" UNION ALL"
 		" SELECT w.number, w.session_id, coalesce(CASE WHEN w.of_fix THEN w.said_at END, b.utc_offset + w.mono,"
 		" CASE WHEN b.boot_id = ?1 THEN ?2 + w.mono END, b.previous_at + w.mono - b.first_mono, w.said_at),"

@@ -91,7 +91,7 @@ int store_read_events(struct store *store, const struct ranges *ranges, struct e
 
 /* Calls `each` for every event in order of time, those of the same time in order of seq, until it fails; those that
  * wait for their time are among them, without seq, at the time that is the best guess. An agent has started no later
- * than what comes next: what it replays is older. The event is its own only during the call. */
+ * than what comes next: what it replays is older; and stopped no earlier than what it has told: a receiver's time may step back. The event is its own only during the call. */
 int store_each_event(struct store *store, int (*each)(const struct event *event, void *user, struct err *e), void *user,
                      struct err *e);
 

@@ -27,7 +27,8 @@ struct reading {
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
-/* In order of time; an agent has started no later than what comes next in its store: what it replays is older. */
+/* In order of time; an agent has started no later than what comes next in its store, for what it replays is older, and stopped no
+ * earlier than what it has told before, for the time of a receiver may step back. */
 static int read_events(struct reading *r, struct err *e)
 {
 	char types[TYPES_TEXT];
@@ -38,6 +39,10 @@ static int read_events(struct reading *r, struct err *e)
 	                  " FROM public.events n WHERE n.event_id > e.event_id"
 	                  " AND n.event_id <= (s.number::bigint << 40) + 1099511627775 AND isfinite(n.event_at)"
 	                  " AND n.event_type NOT IN (" EVIDENCE_FOUND_LATER ") ORDER BY n.event_id LIMIT 1))"
+	                  " WHEN 'agent_stop' THEN greatest(event_at, (SELECT max(event_at) FROM public.events b"
+	                  "  WHERE b.event_id < e.event_id AND isfinite(b.event_at) AND b.event_id > (SELECT a.event_id"
+	                  "   FROM public.events a WHERE a.event_id < e.event_id AND a.event_id > s.number::bigint << 40"
+	                  "   AND a.event_type = 'agent_start' ORDER BY a.event_id DESC LIMIT 1)))"
 	                  " ELSE event_at END AS at FROM alzy.stores s"
 	                  " JOIN public.events e ON event_id > s.number::bigint << 40"
 	                  " AND event_id <= (s.number::bigint << 40) + 1099511627775"

@@ -206,6 +206,8 @@ perl -e 'print "$_ 5 10\n" for 0 .. 1200' | recorded waiting capture.session=man
 is "$(on waiting gaps --to 2023-11-14T22:33:20Z --json | causes)" no_session "no session was open"
 perl -e 'print "$_ 5 0\n" for 0 .. 7200' | recorded seldom capture.heartbeat=30m
 like "$(on seldom gaps --to 2023-11-15T00:13:20Z --json | causes)" '^standing standing standing( standing)?$' "a heartbeat of half an hour"
+perl -e 'print "$_ 5 10\n" for 0 .. 1200, -2400 .. -2300' | recorded undone
+like "$(on undone gaps --from 2023-11-14T22:33:20Z --to 2023-11-15T00:13:20Z --json | causes)" '^agent_stopped$' "an agent has stopped no earlier than what it has told before, whatever the receiver says"
 perl -e 'print "$_ 5 10\n" for 0 .. 1800' | recorded city
 is "$(lite city "SELECT count(*) FROM events WHERE event_type LIKE 'fixes%'")" 0 "a good drive costs no event"
 
@@ -282,6 +284,10 @@ mute=$(central device add --account 1 --name mute --json | json id)
 sql "UPDATE alzy.devices SET created_at = now() - interval '2 days' WHERE id = $mute"
 is "$(central gaps --device $mute --json | causes)" not_arrived "of a device that was never heard nothing has arrived"
 is "$(central gaps --device $mute --from "$(date -u -d yesterday +%F)" --json | causes)" not_arrived "… nor of a part of the time"
+pair undone
+ok "a recording that goes back is sent" on undone sync
+is "$(central gaps --device "$(on undone status --json | json device.id)" --longer 2s --to 2023-11-15T00:13:20Z --json)" \
+	"$(on undone gaps --longer 2s --to 2023-11-15T00:13:20Z --json)" "… and the centre tells the same of it"
 refuses "no such device" 4 'no device 99' central gaps --device 99
 refuses "of which device?" 2 'device' central gaps
 central_stop
