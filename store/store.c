@@ -4,6 +4,7 @@
 #include "store/migrations.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -139,6 +140,11 @@ int store_name_again(struct store *store, struct err *e)
 	return rc;
 }
 
+static int refuse_frozen(const struct store *store, struct err *e)
+{
+	return err_set(e, ERR_PERMISSION, "the store %s lies on a read-only file system: it can be read only", store->path);
+}
+
 /* On a read-only file system SQLite can't make the files that reading together with a writer takes; but there nobody writes.
  * A log that holds rows is another matter: without it the store is not whole. */
 static int look_for_frozen(struct store *store, enum store_mode mode, struct err *e)
@@ -148,8 +154,7 @@ static int look_for_frozen(struct store *store, enum store_mode mode, struct err
 	if (!access(store->path, W_OK) || errno != EROFS)
 		return 0;
 	if (mode != STORE_READ)
-		return err_set(e, ERR_PERMISSION, "the store %s lies on a read-only file system: it can be read only",
-		               store->path);
+		return refuse_frozen(store, e);
 	snprintf(wal, sizeof wal, "%s-wal", store->path);
 	snprintf(shm, sizeof shm, "%s-shm", store->path);
 	store->frozen = stat(wal, &info) || !info.st_size;
@@ -171,6 +176,18 @@ static int open_frozen(struct store *store)
 	return sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
 }
 
+/* SQLite falls back to reading when it may not write, and does not say why. What the kernel writes to no more after an error of
+ * the disk only says so to who opens it. */
+static int refuse_to_read_only(struct store *store, struct err *e)
+{
+	int fd = open(store->path, O_RDWR | O_CLOEXEC);
+	bool frozen = fd < 0 && errno == EROFS;
+	if (fd >= 0)
+		close(fd);
+	return frozen ? refuse_frozen(store, e)
+	              : err_set(e, ERR_PERMISSION, "the store %s may not be written by this user", store->path);
+}
+
 static int connect(struct store *store, enum store_mode mode, struct err *e)
 {
 	int rc = look_for_frozen(store, mode, e);
@@ -183,9 +200,8 @@ static int connect(struct store *store, enum store_mode mode, struct err *e)
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
 	rc = check_header(store, e);
-	/* SQLite falls back to reading when it may not write. */
 	if (!rc && mode != STORE_READ && sqlite3_db_readonly(store->db, "main"))
-		rc = err_set(e, ERR_PERMISSION, "the store %s may not be written by this user", store->path);
+		rc = refuse_to_read_only(store, e);
 	if (!rc)
 		rc = check_version(store, mode, e);
 	if (!rc)

@@ -9,6 +9,8 @@
 #include "hal/json.h"
 #include "hal/text.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
@@ -84,6 +86,16 @@ static bool check_configuration(struct doctor *d)
 	return true;
 }
 
+/* The kernel may have stopped writing to a disk with errors, and yet call it writable. What is made here has no name, and is gone
+ * at once. */
+static bool is_read_only(const char *folder)
+{
+	int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno == EROFS;
+}
+
 static void check_space(struct doctor *d)
 {
 	char folder[PATH_MAX], size[SHORT_TEXT];
@@ -96,7 +108,7 @@ static void check_space(struct doctor *d)
 		find(d, bytes ? WARNING : FAULT, "space",
 		     "delete what is not needed; alzy sync sends, and [store] keep says how long what was sent stays",
 		     "%s free on the disk of the store", text_size(bytes, size));
-	if (disk.f_flag & ST_RDONLY)
+	if (disk.f_flag & ST_RDONLY || is_read_only(folder))
 		find(d, FAULT, "space", "a card that is dying does that: dmesg tells; copy the store before anything else",
 		     "the disk of the store is mounted read-only");
 }

@@ -120,6 +120,24 @@ if "${MOUNTS[@]}" mount --bind "$SCRATCH" "$SCRATCH" 2>/dev/null; then
 else
 	diag "nothing may be mounted here, so nothing is read-only"
 fi
+# ---- a card with errors, to which the kernel writes no more
+unit worn
+truncate -s 20M "$SCRATCH/card.img"
+printf '[store]\npath = %s/worn/store.db\n' "$SCRATCH" >"$SCRATCH/worn.conf"
+said=$(ALZY_CONFIG=$SCRATCH/worn.conf bounded unshare --mount bash -c 'mkfs.ext4 -q "$0" && mount -o loop,errors=remount-ro "$0" "$1" || exit
+	"$2" event made
+	echo 1 >"/sys/fs/ext4/$(basename "$(findmnt -no SOURCE "$1")")/trigger_fs_error" || exit
+	echo "no more is written"
+	"$2" event more
+	echo "ended with $?"
+	"$2" doctor' "$SCRATCH/card.img" "$SCRATCH/worn" "$BUILD/alzy" 2>&1)
+if ! grep -q "^no more is written" <<<"$said"; then
+	diag "no card can be mounted here, so none is worn"
+else
+	like "$said" 'read-only file system: it can be read only' "that a card is written to no more is told, whatever it says of itself"
+	like "$said" '^ended with 11' "… with its code"
+	like "$said" '^fault +space: the disk of the store is mounted read-only' "… and by the doctor"
+fi
 unit absent store.path="$SCRATCH/absent/no/such/folder/store.db"
 refuses "a folder that is not there" '4|10' "no/such/folder" bounded env ALZY_CONFIG="$SCRATCH/absent/alzy.conf" "$BUILD/alzy-agentd"
 unit fresh
