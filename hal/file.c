@@ -50,7 +50,8 @@ static int read_open(int fd, const char *path, size_t most, struct buffer *out, 
 
 static int read_path(const char *path, size_t most, bool secret, struct buffer *out, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* To open a pipe would wait for somebody to write. A configuration may be one, as in --config <(…); a secret may not. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (secret ? O_NONBLOCK : 0));
 	if (fd < 0)
 		return err_errno(e, code_of_errno(), "can't open %s", path);
 	struct stat info;
@@ -59,6 +60,8 @@ static int read_path(const char *path, size_t most, bool secret, struct buffer *
 		rc = err_errno(e, ERR_IO, "can't look at %s", path);
 	else if (S_ISDIR(info.st_mode))
 		rc = err_set(e, ERR_INVALID, "%s is a folder, not a file", path);
+	else if (secret && !S_ISREG(info.st_mode))
+		rc = err_set(e, ERR_INVALID, "%s is no plain file", path);
 	else if (secret && (info.st_mode & (S_IRWXG | S_IRWXO)))
 		rc =
 			err_set(e, ERR_PERMISSION, "%s is a secret, but others than its owner may use it (mode %04o): chmod 600 %s",

@@ -123,6 +123,10 @@ static void test_secret_must_be_secret(void **state)
 		assert_int_equal(got.length, 0);
 		assert_non_null(strstr(e.text, "chmod 600"));
 	}
+	/* Nobody writes into it, and nobody is waited for. */
+	assert_int_equal(mkfifo(at("pipe"), 0600), 0);
+	assert_int_equal(file_read_secret(at("pipe"), 100, &got, &e), -ERR_INVALID);
+	assert_int_equal(unlink(at("pipe")), 0);
 }
 
 static void list(struct folder *out)
