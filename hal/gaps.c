@@ -249,19 +249,31 @@ static bool stands(const struct gap_end *end)
 	return end->there && end->speed_cmps < SUMMARY_MOVING_CMPS; /* without a speed, too */
 }
 
-static bool stayed(const struct gap *gap)
+static bool says_so(const struct gap_end *end)
 {
-	const struct gap_end *a = &gap->before, *b = &gap->after;
-	double m = geodesy_distance_m(a->lat_e7, a->lng_e7, b->lat_e7, b->lng_e7);
-	return m < SUMMARY_MOVING_CMPS / 100.0 * (double)(gap->to_ms - gap->from_ms) / 1000;
+	return stands(end) && end->speed_cmps != ROW_ABSENT;
 }
 
-/* Whether the points beside it show that the vehicle stood all through the part. */
-static bool stood(const struct gap *gap, const struct gap_part *part)
+static double across_m(const struct gap *gap)
+{
+	const struct gap_end *a = &gap->before, *b = &gap->after;
+	return geodesy_distance_m(a->lat_e7, a->lng_e7, b->lat_e7, b->lng_e7);
+}
+
+static bool stayed(const struct gap *gap)
+{
+	return across_m(gap) < SUMMARY_MOVING_CMPS / 100.0 * (double)(gap->to_ms - gap->from_ms) / 1000;
+}
+
+/* Whether the points beside it show that the vehicle stood all through the part. Between two heartbeats one of the two is enough, the place or
+ * the speeds: had it moved, there would be points. While parked a place may jump, and speeds may be those of noise. */
+static bool stood(const struct gap *gap, const struct gap_part *part, bool in_time)
 {
 	bool first = part->from_ms == gap->from_ms, last = part->to_ms == gap->to_ms;
-	if (first && last && gap->before.there && gap->after.there)
-		return stands(&gap->before) && stayed(gap);
+	if (first && last && gap->before.there && gap->after.there) {
+		bool quiet = says_so(&gap->before) && says_so(&gap->after) && across_m(gap) < GAPS_JUMP_M;
+		return stayed(gap) ? stands(&gap->before) || in_time : quiet && in_time;
+	}
 	if (first || last)
 		return (first && stands(&gap->before)) || (last && stands(&gap->after));
 	return stands(&gap->before) && stands(&gap->after) && stayed(gap);
@@ -286,7 +298,8 @@ static enum gap_cause judge_recording(const struct work *w, const struct gap *ga
 	int64_t lasts_ms = part->to_ms - part->from_ms, heartbeat_ms, interval_ms;
 	longest_due(w->evidence, part, &heartbeat_ms, &interval_ms);
 	int64_t late_ms = heartbeat_ms > GAPS_GRACE_MS ? heartbeat_ms : GAPS_GRACE_MS;
-	if (stood(gap, part) && (!heartbeat_ms || lasts_ms <= heartbeat_ms + late_ms))
+	bool beat = heartbeat_ms && lasts_ms <= heartbeat_ms + late_ms;
+	if (stood(gap, part, beat) && (!heartbeat_ms || beat))
 		return GAP_STANDING;
 	bool in_time = interval_ms && lasts_ms <= interval_ms + interval_ms / 4 + GAPS_MARGIN_MS;
 	return in_time && gap->before.there ? GAP_NOT_DUE : GAP_UNKNOWN;

@@ -21,6 +21,7 @@ enum {
 	GAPS_GRACE_MS =
 		90000, /* so much later than it was due a heartbeat may come; what is shorter need not be told apart … */
 	GAPS_MARGIN_MS = 5000, /* … and what is shorter than this never is, when nothing is known of it */
+	GAPS_JUMP_M = 1000,    /* so far a receiver that stands may be wrong */
 	GAPS_PART_MS = 1000,   /* a part is at least so long, when its gap has several */
 };
 

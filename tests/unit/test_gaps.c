@@ -110,6 +110,14 @@ static void check(const struct want *want)
 	{                                    \
 		minute, ".", NULL, 1000, 9000000 \
 	}
+#define NEAR(minute)                \
+	{                               \
+		minute, ".", NULL, 0, 60000 \
+	}
+#define AWAY(minute)                  \
+	{                                 \
+		minute, ".", NULL, 0, 9000000 \
+	}
 #define START(minute, boot) SAYS(minute, "agent_start", "{\"boot\":\"" boot "\"}")
 #define DRIVE               START(0, "b1"), SAYS(0, "fix_regained", "{}"), FAST(0), FAST(4)
 
@@ -161,6 +169,16 @@ static const struct want table[] = {
       AT(40)},
      40,
      "0:0-19 standing | 1:19-40 unknown"},
+	{"between two heartbeats it stood, though its place has jumped, or its speeds don't say so",
+     {SAYS(0, "agent_start", "{\"boot\":\"b1\",\"heartbeat_s\":600}"), SAYS(0, "fix_regained", NULL), AT(0), NEAR(10),
+      AT(20), FAST(30), FAST(40)},
+     40,
+     "0:0-10 standing | 1:10-20 standing | 2:20-30 standing | 3:30-40 standing"},
+	{"… but not when both say that it has gone",
+     {SAYS(0, "agent_start", "{\"boot\":\"b1\",\"heartbeat_s\":600}"), SAYS(0, "fix_regained", NULL), AT(0), FAR(10),
+      AT(20), AWAY(30)},
+     30,
+     "0:0-10 unknown | 1:10-20 unknown | 2:20-30 unknown"},
 	{"… unless the agent was told other heartbeats meanwhile: the longest counts",
      {SAYS(0, "agent_start", "{\"boot\":\"b1\",\"heartbeat_s\":60}"), SAYS(0, "fix_regained", NULL), AT(0), AT(1),
       SAYS(1.5, "agent_reload", "{\"heartbeat_s\":1200,\"interval_s\":1}"), AT(20),
