@@ -20,20 +20,51 @@ int receive_open(const void *bytes, size_t length, const struct key_pair *unit, 
 	return rc;
 }
 
-/* The receipt's lists in the store's own terms; both arrays are to be freed. */
-static int translate(const struct receipt *receipt, struct store_receipt *out, struct store_rejected **rejected,
-                     struct store_session_held **held, struct err *e)
+/* ---- the receipt in the store's own terms ------------------------------------------------------------------ */
+
+static int translate_rejected(const struct receipt *receipt, struct store_rejected **out, size_t *out_count,
+                              struct err *e)
 {
-	size_t count = receipt->streams[STREAM_POINTS].rejected_count + receipt->streams[STREAM_EVENTS].rejected_count;
-	*rejected = calloc(count + 1, sizeof **rejected);
-	*held = calloc(receipt->session_count + 1, sizeof **held);
-	if (!*rejected || !*held)
+	size_t count = 0;
+	for (int s = 0; s < STREAM_COUNT; s++)
+		count += receipt->streams[s].rejected_count;
+	struct store_rejected *row = *out = calloc(count + 1, sizeof *row);
+	if (!row)
 		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
-	*out = (struct store_receipt){.exchange = receipt->exchange,
-	                              .rejected = *rejected,
-	                              .sessions = *held,
-	                              .session_count = receipt->session_count,
-	                              .centre_ms = receipt->centre_ms};
+	for (int s = 0; s < STREAM_COUNT; s++)
+		for (size_t i = 0; i < receipt->streams[s].rejected_count; i++, row++) {
+			const struct receipt_rejected *said = &receipt->streams[s].rejected[i];
+			row->stream = (enum stream)s;
+			row->seq = said->seq;
+			snprintf(row->code, sizeof row->code, "%s", said->code);
+			snprintf(row->reason, sizeof row->reason, "%s", said->reason);
+		}
+	*out_count = count;
+	return 0;
+}
+
+static int translate_sessions(const struct receipt *receipt, struct store_session_held **out, struct err *e)
+{
+	struct store_session_held *held = *out = calloc(receipt->session_count + 1, sizeof *held);
+	if (!held)
+		return err_set(e, ERR_MEMORY, "out of memory for a receipt");
+	for (size_t i = 0; i < receipt->session_count; i++) {
+		const struct receipt_session *said = &receipt->sessions[i];
+		memcpy(held[i].session_id, said->session_id, UUID_TEXT);
+		held[i].revision = said->revision;
+		held[i].seen = said->seen;
+		memcpy(held[i].lost, said->lost, sizeof held[i].lost);
+		held[i].edits = said->edits.revision ? &said->edits : NULL;
+		held[i].other = said->differs ? &said->edits.values : NULL;
+	}
+	return 0;
+}
+
+/* All lists but that of what is confirmed are borrowed. */
+static void translate_rest(const struct receipt *receipt, struct store_receipt *out)
+{
+	*out = (struct store_receipt){
+		.exchange = receipt->exchange, .session_count = receipt->session_count, .centre_ms = receipt->centre_ms};
 	memcpy(out->store_id, receipt->store_id, sizeof out->store_id);
 	out->checkpoint = receipt->checkpoint;
 	out->forgotten = receipt->forgotten;
@@ -45,32 +76,17 @@ static int translate(const struct receipt *receipt, struct store_receipt *out, s
 	out->device_active = receipt->device_active;
 	for (int s = 0; s < STREAM_COUNT; s++) {
 		const struct receipt_stream *said = &receipt->streams[s];
-		/* Borrowed, as all lists but that of what is confirmed. */
 		out->accounted[s] = said->accounted;
 		out->conflicts[s] = said->conflicts;
 		out->dropped[s] = said->dropped;
 		out->rejected_cut |= said->rejected_total > (int64_t)said->rejected_count;
-		for (size_t i = 0; i < said->rejected_count; i++) {
-			struct store_rejected *row = &(*rejected)[out->rejected_count++];
-			row->stream = (enum stream)s;
-			row->seq = said->rejected[i].seq;
-			snprintf(row->code, sizeof row->code, "%s", said->rejected[i].code);
-			snprintf(row->reason, sizeof row->reason, "%s", said->rejected[i].reason);
-		}
-	}
-	for (size_t i = 0; i < receipt->session_count; i++) {
-		memcpy((*held)[i].session_id, receipt->sessions[i].session_id, UUID_TEXT);
-		(*held)[i].revision = receipt->sessions[i].revision;
-		(*held)[i].seen = receipt->sessions[i].seen;
-		memcpy((*held)[i].lost, receipt->sessions[i].lost, sizeof(*held)[i].lost);
-		(*held)[i].edits = receipt->sessions[i].edits.revision ? &receipt->sessions[i].edits : NULL;
-		(*held)[i].other = receipt->sessions[i].differs ? &receipt->sessions[i].edits.values : NULL;
 	}
 	out->reference = receipt->has_reference ? &receipt->reference : NULL;
 	if (out->reference)
 		reference_digest(out->reference, out->reference_digest);
-	return 0;
 }
+
+/* ---- what is sure ------------------------------------------------------------------------------------------ */
 
 /* Adds to what is confirmed what the centre has proved to have as this store has it. */
 static int take_proofs(struct store *store, const struct identity *identity, enum stream stream,
@@ -118,12 +134,19 @@ static int find_confirmed(struct store *store, const struct receipt *receipt, st
 	return rc;
 }
 
+/* ---- and what becomes of it -------------------------------------------------------------------------------- */
+
 static int apply_rows(struct store *store, const struct receipt *receipt, bool *out_applied, struct err *e)
 {
-	struct store_receipt said = {0};
+	struct store_receipt said;
 	struct store_rejected *rejected = NULL;
 	struct store_session_held *held = NULL;
-	int rc = translate(receipt, &said, &rejected, &held, e);
+	translate_rest(receipt, &said);
+	int rc = translate_rejected(receipt, &rejected, &said.rejected_count, e);
+	if (!rc)
+		rc = translate_sessions(receipt, &held, e);
+	said.rejected = rejected;
+	said.sessions = held;
 	said.applied_at_ms = store_now_ms(store, NULL);
 	if (!rc)
 		rc = find_confirmed(store, receipt, &said, e);
