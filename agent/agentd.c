@@ -62,6 +62,7 @@ struct agent {
 	const char *stop_reason; /* why the agent ends; NULL while it runs */
 	int64_t started_mono_ms;
 	struct told told;
+	bool removed;           /* the store; see leave_removed */
 	bool lost[INPUT_COUNT]; /* as capture was told last */
 	char store_problem[LIVE_PROBLEM_TEXT];
 };
@@ -158,10 +159,40 @@ static void see_failing(struct agent *agent, int rc, const struct err *e)
 	tell_failing(&agent->told, rc, failing, e);
 }
 
-static void see_removed(struct agent *agent)
+/* ---- a store that is removed or replaced ------------------------------------------------------------------------- */
+
+static int save_removed(struct agent *agent, char path[CONF_TEXT_MAX + 32], struct err *e)
 {
-	if (store_removed(agent->store))
-		tell_removed(&agent->told, agent->conf.store_path);
+	snprintf(path, CONF_TEXT_MAX + 32, "%s.removed-%d", agent->conf.store_path, (int)getpid());
+	return store_save(agent->store, path, e);
+}
+
+/* Once. The file lives on, without a name, as long as this process. When what it has can be saved, this agent ends, and the
+ * next one begins with what lies there by then; else a person may still save it. */
+static void leave_removed(struct agent *agent)
+{
+	char path[CONF_TEXT_MAX + 32];
+	struct err e = {0};
+	if (agent->removed || !store_removed(agent->store))
+		return;
+	agent->removed = true;
+	if (save_removed(agent, path, &e))
+		tell_removed(agent->conf.store_path, &e);
+	else if (!agent->stop_reason)
+		agent->stop_reason = "the store was removed";
+}
+
+/* With what came since. */
+static int end_removed(struct agent *agent, struct err *e)
+{
+	char path[CONF_TEXT_MAX + 32];
+	struct err why = {0};
+	if (save_removed(agent, path, &why))
+		return err_set(e, ERR_STORE,
+		               "the store %s was removed while it was written: what was recorded since is lost: %s",
+		               agent->conf.store_path, why.text);
+	return err_set(e, ERR_STORE, "the store %s was removed or replaced: what was recorded until now is in %s",
+	               agent->conf.store_path, path);
 }
 
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
@@ -251,7 +282,7 @@ static void look(struct agent *agent)
 	follow_fork(agent);
 	int rc = capture_tick(agent->capture, now_ms, &e);
 	see_failing(agent, rc, &e);
-	see_removed(agent);
+	leave_removed(agent);
 }
 
 /* ---- ignition and supply ----------------------------------------------------------------------------------------- */
@@ -371,11 +402,10 @@ static int stop(struct agent *agent, struct err *e)
 	struct live_facts facts;
 	capture_facts(agent->capture, &facts);
 	tell_summary(agent->stop_reason, &facts);
-	see_removed(agent);
-	if (!rc && agent->told.removed)
-		return err_set(e, ERR_STORE, "the store %s was removed while it was written: what was recorded since is lost",
-		               agent->conf.store_path);
-	return rc ? err_wrap(e, "what was waiting in memory is lost") : 0;
+	leave_removed(agent);
+	if (rc)
+		return err_wrap(e, "what was waiting in memory is lost");
+	return agent->removed ? end_removed(agent, e) : 0;
 }
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------- */

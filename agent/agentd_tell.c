@@ -31,15 +31,13 @@ void tell_failing(struct told *told, int rc, bool failing, const struct err *e)
 	told->failing = failing;
 }
 
-void tell_removed(struct told *told, const char *path)
+void tell_removed(const char *path, const struct err *why)
 {
-	if (told->removed)
-		return;
-	told->removed = true;
 	log_error(
 		"the store %s was removed or replaced: what is recorded goes into the removed file, and is lost when this "
-		"process ends. To save it, copy what /proc/%d/fd shows as deleted; then restart alzy-agentd",
-		path, (int)getpid());
+		"process ends. To save it, copy what /proc/%d/fd shows as deleted; then restart alzy-agentd. It could not be "
+		"done here: %s",
+		path, (int)getpid(), why->text);
 }
 
 void tell_silence(struct told *told, enum gnss_silence silence, const struct gnss_report *report)

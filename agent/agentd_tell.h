@@ -14,15 +14,14 @@ struct told {
 	char session_id[UUID_TEXT];
 	enum session_status session_status; /* SESSION_ENDED at first */
 	bool failing;
-	bool removed;
 	enum gnss_silence silence;
 };
 
 void tell_session(struct told *told, const struct session *session); /* NULL: none is open */
 /* A commit was tried and has failed as *e says (rc), or not; whether commits are `failing` still. */
 void tell_failing(struct told *told, int rc, bool failing, const struct err *e);
-/* The store at this path was removed: it lives on, without a name, as long as this process. */
-void tell_removed(struct told *told, const char *path);
+/* The store at this path was removed, and could not be saved: it lives on, without a name, as long as this process. */
+void tell_removed(const char *path, const struct err *why);
 /* After a report was fed. */
 void tell_silence(struct told *told, enum gnss_silence silence, const struct gnss_report *report);
 void tell_source(const char *source, const struct gnss_report *report);

@@ -70,6 +70,10 @@ bool store_frozen(const struct store *store);
 /* Whether the file was removed, or another put in its place: what is written now is gone when the store is closed. */
 bool store_removed(struct store *store);
 
+/* Writes all that is recorded to `path`, a store like this one, whatever became of the file itself. The file there is whole or not at all,
+ * and replaces one that is there. Not inside a transaction. ERR_IO, ERR_PERMISSION. */
+int store_save(struct store *store, const char *path, struct err *e);
+
 /* ---- points and events: append-only ---------------------------------------------------------------------- */
 
 /* Appends points in their order; each gets the next seq, written into points[i].seq. session is sessions.id or 0. */

@@ -158,11 +158,21 @@ stop speaker
 # ---- a store that is removed under its agent
 unit lost
 agent_start lost || die "no agent: $(log_of agent-lost)"
-rm "$SCRATCH/lost/store.db"
-ok "a store that is removed is told" await log_has agent-lost 'store.db was removed or replaced'
+on lost event note before >"$SCRATCH/said"
+rm "$SCRATCH"/lost/store.db*
+ok "a store that is removed ends its agent" await gone agent-lost
 stop agent-lost
-is $? 12 "… and SIGTERM ends the agent, not as if nothing was lost"
-is "$(grep -c 'was removed or replaced' "$SCRATCH/agent-lost.log")" 1 "… and it is told once"
+is $? 12 "… not as if nothing was lost"
+saved=$(sed -nE 's/.*store.db was removed or replaced: .* is in (.*)/\1/p' "$SCRATCH/agent-lost.log")
+is "$(sqlite3 "$saved" "SELECT group_concat(event_type) FROM (SELECT event_type FROM waiting_events UNION ALL SELECT event_type FROM events) WHERE event_type <> 'gnss_gone'")" \
+	"agent_start,note,agent_stop" "… which has saved what it had"
+ok "the next one goes on" agent_start lost
+is "$(lite lost "SELECT count(*) FROM points")" 0 "… with a new store"
+mv "$SCRATCH/lost" "$SCRATCH/found"
+ok "where it can't save, it says so, and records on" await log_has agent-lost 'could not be done here'
+stop agent-lost
+is $? 12 "… until SIGTERM, not as if nothing was lost"
+is "$(grep -c 'could not be done here' "$SCRATCH/agent-lost.log")" 1 "… and tells it once"
 
 # ---- a gpsd that hangs: its queue of connections is full, so that connecting to it takes for ever
 port=$(free_port)
