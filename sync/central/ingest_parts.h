@@ -127,41 +127,64 @@ void ingest_reference_ask(struct ingest *in, struct pg_call *out);
 /* Puts the reference data of the device into in->receipt, when the unit has other. */
 int ingest_reference(struct ingest *in, struct err *e);
 
+/* ---- a stream: ingest_stream.c ---- */
+
 /* The stretches of the store that lie inside the batch's rows. */
 int ingest_stream_ask(struct ingest *in, const struct ingest_rows *rows, struct pg_call *out, struct err *e);
 /* Whether all points of the batch came packed just like this before, and are held since. */
 bool ingest_points_known(struct ingest *in);
 /* All of one stream: subtracts what is accounted for, compares what overlaps, takes the rest. */
 int ingest_stream(struct ingest *in, const struct ingest_rows *rows, struct err *e);
-/* The rows of the table whose names are base + seq, to be held against those of the batch; pg_result_free. */
-int ingest_read_rows(struct ingest *in, const struct ingest_rows *rows, int64_t base, const struct ranges *seqs,
-                     struct pg_result **out, struct err *e);
-/* Adds to *out the rows of `seqs`, all of the batch, that were recorded at or after a time. */
-int ingest_younger(const struct ingest *in, const struct ingest_rows *rows, const struct ranges *seqs, int64_t than_ms,
-                   struct ranges *out, struct err *e);
-/* Adds to *matched those rows of `seqs`, all of the batch, that are kept aside under their seqs of a store as they are, but not
- * as conflicts. */
-int ingest_match_aside(struct ingest *in, const struct ingest_rows *rows, int64_t store_number,
-                       const struct ranges *seqs, struct ranges *matched, struct err *e);
 /* Looks for fresh rows in the other places where they may be. A row that is in one to which it would move from here conflicts, and
  * is taken out of *fresh. One that finds a place of before empty, or itself there, has moved in a past that was undone, when the
  * centre went back: then *out_undone is true, in->receipt->forgotten says so, and none of the batch is to be taken. */
 int ingest_places(struct ingest *in, const struct ingest_rows *rows, struct ranges *fresh, bool *out_undone,
                   struct err *e);
-/* Index in the batch of the row with this seq, which must be there. */
-size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq);
+/* Takes fresh rows, as far as there is room: into their table, or aside those that Postgres refuses. What is found to be there already
+ * is held again. */
+int ingest_take_fresh(struct ingest *in, const struct ingest_rows *rows, const struct ranges *fresh, struct err *e);
+/* How many more ranges there may be, so that each set of them, all together, and the gaps between them can be told. */
+int64_t ingest_room(const struct ingest_stream *stream);
 /* Takes the rows of the batch with these indexes, which are no whole that Postgres takes: those that it refuses by themselves
  * go to alzy.rejected; those for which there is no room, or no time, are left. */
 int ingest_judge(struct ingest *in, const struct ingest_rows *rows, const size_t *index, size_t count, struct err *e);
 /* The batch's drops: what of them is neither held nor expired is dropped. Comes after the rows. */
 int ingest_drops(struct ingest *in, struct err *e);
-/* Puts a row into in->rejects. */
-int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
-                  struct err *e);
 /* Rows that were rejected and are now taken leave alzy.rejected. */
 int ingest_settle(struct ingest *in, const struct ingest_rows *rows, struct err *e);
 /* Of rows that were compared: what was kept aside of those that are held as they came, is kept no more. */
 int ingest_settle_conflicts(struct ingest *in, const struct ingest_rows *rows, struct err *e);
+
+/* ---- rows by their seqs: ingest_rows.c ---- */
+
+/* Index in the batch of the row with this seq, which must be there. */
+size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq);
+/* Whether this is the digest, in hexadecimal, of the rows of the batch from the first to the last. */
+bool ingest_has_digest(const struct ingest *in, const struct ingest_rows *rows, int64_t first, int64_t last,
+                       const char *hex);
+/* Adds to *out the rows of `seqs`, all of the batch, that were recorded at or after a time. */
+int ingest_younger(const struct ingest *in, const struct ingest_rows *rows, const struct ranges *seqs, int64_t than_ms,
+                   struct ranges *out, struct err *e);
+/* The rows of the table whose names are base + seq, to be held against those of the batch; pg_result_free. */
+int ingest_read_rows(struct ingest *in, const struct ingest_rows *rows, int64_t base, const struct ranges *seqs,
+                     struct pg_result **out, struct err *e);
+/* Reads the rows of `seqs`, all of the batch, from the table, and adds those that are there to *out_present; those of other
+ * content are conflicts. */
+int ingest_compare(struct ingest *in, const struct ingest_rows *rows, const struct ranges *seqs,
+                   struct ranges *out_present, struct err *e);
+/* What is there under the row's seq has other content, and stays. The unit keeps the row: when it is news to it, the row
+ * goes on in a store of its own. When it asks for a comparison it knows that, and has the row kept here for people. */
+int ingest_conflict(struct ingest *in, const struct ingest_rows *rows, size_t row, struct err *e);
+/* Adds to *matched those rows of `seqs`, all of the batch, that are kept aside under their seqs of a store as they are, but not
+ * as conflicts. */
+int ingest_match_aside(struct ingest *in, const struct ingest_rows *rows, int64_t store_number,
+                       const struct ranges *seqs, struct ranges *matched, struct err *e);
+
+/* ---- rows that are kept aside: ingest_rejects.c ---- */
+
+/* Puts a row into in->rejects. */
+int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row, const char *code, const char *why,
+                  struct err *e);
 /* Writes in->rejects. */
 int ingest_rejects_flush(struct ingest *in, struct err *e);
 
