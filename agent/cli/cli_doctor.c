@@ -113,13 +113,15 @@ static void check_space(struct doctor *d)
 		     "the disk of the store is mounted read-only");
 }
 
+#define DYING                                                                                                  \
+	"the card may be dying: copy the folder of the store before anything else; then see \"it is damaged\" in " \
+	"errors.md"
+
 /* What can't be read of the store is why something is not told below. */
 static void find_failure(struct doctor *d, const char *about, int rc, const struct err *e)
 {
 	find(d, FAULT, about,
-	     rc == -ERR_STORE
-	         ? "the card may be dying: copy the folder of the store before anything else; then see \"it is "
-	           "damaged\" in errors.md"
+	     rc == -ERR_STORE        ? DYING
 	     : rc == -ERR_PERMISSION ? NULL
 	                             : "errors.md in /usr/share/doc/alzy tells what to do",
 	     "%s", e->text);
@@ -147,6 +149,8 @@ static bool check_store(struct doctor *d)
 	if (rc == -ERR_NOT_FOUND)
 		find(d, FAULT, "store", "systemctl start alzy-agentd makes it; is [store] path right?",
 		     "there is none at %s yet", d->cli.conf.store_path);
+	else if (rc == -ERR_STORE)
+		find(d, FAULT, "store", "is [store] path right? If it is, " DYING, "%s", e.text);
 	else if (rc)
 		find_failure(d, "store", cli_as_owner(&d->cli, rc, &e), &e);
 	else
@@ -402,8 +406,12 @@ static void check_centre(struct doctor *d)
 
 static void examine(struct doctor *d)
 {
-	if (!check_configuration(d) || !check_store(d))
+	if (!check_configuration(d))
 		return;
+	if (!check_store(d)) {
+		check_receiver(d);
+		return;
+	}
 	check_agent(d);
 	check_receiver(d);
 	check_inputs(d);

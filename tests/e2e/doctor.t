@@ -41,6 +41,11 @@ does drive
 receiver_up
 gpsd_up
 says receiver 'ok 3D, tcp:' "a receiver is found without an agent"
+mv "$SCRATCH/car/store.db" "$SCRATCH/kept.db"
+says receiver 'ok 3D, tcp:' "… and before there is a store"
+echo garbage >"$SCRATCH/car/store.db"
+says store 'fault .*no alzy store.* \| is \[store\] path right\? If it is, the card may be dying' "what is no store"
+mv "$SCRATCH/kept.db" "$SCRATCH/car/store.db"
 
 # ---- all is well
 agent_start car || die "no agent: $(log_of agent-car)"
