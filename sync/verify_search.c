@@ -379,29 +379,36 @@ static void say_fates(struct text *text, const struct verify_result results[STRE
 		}
 }
 
+/* Whether there are rows of one of the fates from `first` on; those that were added are no row that was recorded. */
+static bool any_from(const struct verify_result results[STREAM_COUNT], enum verify_fate first)
+{
+	for (int s = 0; s < STREAM_COUNT; s++)
+		for (int fate = (int)first; fate < VERIFY_FATES; fate++)
+			if (fate != VERIFY_ADDED && results[s].fates[fate].count)
+				return true;
+	return false;
+}
+
 const char *verify_sentence(const struct verify_result results[STREAM_COUNT], char out[VERIFY_SENTENCE_TEXT])
 {
 	struct text text = {out, VERIFY_SENTENCE_TEXT, 0};
-	bool whole = true, all_held = true;
+	bool added = false, lacks = any_from(results, VERIFY_UNSENT);
 	int64_t recorded = 0;
 	for (int s = 0; s < STREAM_COUNT; s++) {
-		whole &= verify_whole(&results[s]);
-		all_held &= ranges_equal(&results[s].fates[VERIFY_HELD], &results[s].recorded);
+		added |= results[s].fates[VERIFY_ADDED].count != 0;
 		recorded += ranges_total(&results[s].recorded);
 	}
 	out[0] = '\0';
-	if (whole && !recorded) {
-		say(&text, "this store has recorded nothing yet");
-		return out;
-	}
-	say(&text, whole && all_held ? "central holds "
-	           : whole           ? "central accounts for "
-	                             : "central does not hold all of ");
-	if (whole || recorded)
+	if (recorded) {
+		say(&text, lacks                                ? "central does not hold all of "
+		           : any_from(results, VERIFY_HELD + 1) ? "central accounts for "
+		                                                : "central holds ");
 		say_recorded(&text, results);
-	else
-		say(&text, "this store");
-	if (!whole || !all_held)
-		say_fates(&text, results);
+	} else {
+		say(&text, "this store has recorded nothing yet");
+	}
+	if (added && !lacks)
+		say(&text, recorded ? ", and has rows that this store has not" : ", and central has rows of it");
+	say_fates(&text, results);
 	return out;
 }

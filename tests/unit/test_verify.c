@@ -407,6 +407,9 @@ static void the_sentence_is_true(void **state)
 	     "central does not hold all of points 1..9 and events 1..3 of this store: unsent points 1-9"},
 		{9, VERIFY_DIFFERING, 5, 3,
 	     "central does not hold all of points 1..9 and events 1..3 of this store: differing points 5-9"},
+		{9, VERIFY_ADDED, 8, 3,
+	     "central holds points 1..9 and events 1..3 of this store, and has rows that this store has not: added points "
+	     "8-9"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char text[VERIFY_SENTENCE_TEXT];
