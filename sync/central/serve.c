@@ -47,7 +47,11 @@ static int check_database(const char *dsn, bool *out_reachable, struct err *e)
 		log_warning("serving as a role that may drop every table: give another one just what serving needs "
 		            "(alzy-central migrate --role NAME), and name it in [database] dsn");
 	pg_close(pg);
-	return rc;
+	struct err why = *e;
+	return rc == -ERR_PERMISSION
+	           ? err_set(e, why.code, "%s: alzy-central migrate --role gives a role the rights that serving needs",
+	                     why.text)
+	           : rc;
 }
 
 /* The keys, when somebody has rotated them, or has put a copy of one here or taken one away. */

@@ -133,4 +133,14 @@ restore third
 ok "sync" on car sync
 is "$(held car)" "$(lite car 'SELECT count(*) FROM points')" "the rows of both stores are sent again"
 ok "… and alzy verify says so" on car verify
+# ---- as whoever has nothing but a dump: the rights of the gateway are not in it
+central_stop
+sql "REVOKE ALL ON SCHEMA alzy FROM gate"
+central_start
+is $? 1 "without its rights a gateway does not start"
+like "$(log_of central)" 'permission denied for schema alzy.*: alzy-central migrate --role gives' "… and says how to get them"
+central_stop
+ok "they are given" central migrate --role gate
+ok "… and it serves" central_start
+ok "sync" on car sync
 done_testing
