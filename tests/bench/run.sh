@@ -57,6 +57,8 @@ await log_has recorder listening || die "no recorder: $(log_of recorder)"
 link=$(pair_link group20)
 on group20 pair "${link/"%3A$CENTRAL_PORT"/"%3A$record_port"}" >"$SCRATCH/pair.log" 2>&1 || die "pairing: $(log_of pair)"
 sed -i 's/^timeout = .*/timeout = 60s/' "$SCRATCH/group20/alzy.conf"
+cp -r "$SCRATCH/group20" "$SCRATCH/lost"
+sed -i "s,$SCRATCH/group20,$SCRATCH/lost," "$SCRATCH/lost/alzy.conf"
 syncd_start group20 || die "no syncd"
 drained() { [ "$(held)" = $((2 * points)) ]; }
 AWAIT_SECONDS=120 await drained || die "syncd does not drain the store"
@@ -70,10 +72,29 @@ for file in "$SCRATCH"/envelopes/*; do
 	printf '%s\n' next "url = $CENTRAL_URL/v1/batches" "data-binary = \"@$file\"" 'header = "Content-Type: application/octet-stream"' \
 		'output = /dev/null' 'write-out = "%{http_code} %{time_total}\n"' silent
 done | tail -n +2 >"$SCRATCH/curl.conf"
-post_all() { curl -K "$SCRATCH/curl.conf" | awk '$1 != 200 { exit 1 } { n += $2 } END { printf "%.4f", n / NR * 1000 }'; }
-first=$(post_all) && [ "$(held)" = "$points" ] || die "rows are missing"
-again=$(post_all) && [ "$(held)" = "$points" ] || die "rows were doubled"
-echo "an envelope, first:            $first ms"
-echo "an envelope, again:            $again ms"
-echo "sent again, all of it held:    $(ratio "$first" "$again") times as fast   (goal: at least 20)"
+ran() { # how long the gateway, and the processes that serve it in Postgres, have been running, in microseconds
+	local pid
+	for pid in "$(pid_of central)" $(pgrep -P "$(pid_of postgres)" -f ': gate '); do cat "/proc/$pid/task"/*/schedstat; done |
+		awk '{ ran += $1 } END { printf "%.0f", ran / 1000 }'
+}
+post_all() { # [TIMES]: milliseconds an envelope, by the clock and of processors
+	local began
+	began=$(ran)
+	for _ in $(seq "${1:-1}"); do curl -K "$SCRATCH/curl.conf"; done >"$SCRATCH/answers"
+	awk -v us=$(($(ran) - began)) '$1 != 200 { exit bad = 1 } { s += $2 } END { if (!bad) printf "%.4f %.4f", s / NR * 1000, us / NR / 1000; exit bad }' \
+		"$SCRATCH/answers" || die "not every batch was taken"
+}
+read -r first first_cpu < <(post_all)
+[ "$(held)" = "$points" ] || die "rows are missing"
+read -r again again_cpu < <(post_all 10)
+began=$(ran)
+on lost sync >"$SCRATCH/lost.log" 2>&1 || die "a unit that has lost its receipts: $(log_of lost)"
+lost_cpu=$(awk -v us=$(($(ran) - began)) 'BEGIN { printf "%.4f", us / 1000 }')
+[ "$(held)" = "$points" ] || die "rows were doubled"
+count=$(grep -c '^url' "$SCRATCH/curl.conf")
+echo "an envelope, first:            $first ms, $first_cpu ms of processors (gateway and Postgres)"
+echo "an envelope, again:            $again ms, $again_cpu ms of processors"
+echo "sent again, all of it held:    $(ratio "$first" "$again") times as fast, $(ratio "$first_cpu" "$again_cpu") times as cheap   (goal: at least 20)"
+echo "all of it by a unit that has lost every receipt, and packs anew: $lost_cpu ms of processors, $(awk -v a="$first_cpu" -v n="$count" -v b="$lost_cpu" \
+	'BEGIN { printf "%d", a * n / b }') times as cheap as first"
 exit 0
