@@ -263,6 +263,20 @@ for name in car bus away; do
 done
 is "$(used)" "present 3 away bus car" "… which all speak to"
 
+# ---- revoked, and the centre's key rotated since the unit heard of it: it is paired anew without losing what it believes
+away_id=$(central device list --json | perl -MJSON::PP -0777 -ne 'print map { $_->{id} } grep { $_->{name} eq "away" } @{decode_json($_)}')
+away_believed=$(accounted away)
+ok "revoke" central device revoke "$away_id"
+refuses "the unit is told" 17 revoked on away sync
+ok "rotate" central key rotate
+await keys_read 2
+link=$(central device pair "$away_id" --again --json | json link)
+refuses "a link with a key that the unit does not know" 8 'another centre.*alzy sync first' on away pair "$link"
+refuses "… of which it hears though it is stopped" 17 revoked on away sync
+ok "… so that the same link is good" on away pair "$link"
+ok "… and it sends" on away sync
+like "$(accounted away)" "^${away_believed%-*}-[0-9]+$" "… without forgetting what it believed"
+
 # ---- the centre moves
 url_of() { on "$1" status --json | json "centre.$2"; }
 is "$(url_of away url)" "$CENTRAL_URL" "the unit knows the old address"
