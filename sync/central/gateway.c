@@ -1,13 +1,12 @@
 #include "sync/central/gateway.h"
 
 #include "hal/clock.h"
-#include "hal/json.h"
 #include "hal/log.h"
 #include "sync/central/addresses.h"
-#include "sync/central/exchange.h"
 #include "sync/central/gateway_listen.h"
 #include "sync/central/limits.h"
 #include "sync/central/peers.h"
+#include "sync/central/routes.h"
 #include "sync/central/workers.h"
 #include "sync/envelope.h"
 
@@ -50,25 +49,16 @@ struct request {
 	struct MHD_Connection *connection;
 	struct peer *peer;
 	const struct route *route;
-	struct buffer body, answer;
+	struct exchange exchange;
 	bool crowded;     /* there was none for the rest of it, which is not kept */
 	unsigned status;  /* 0: not answered yet */
 	int64_t retry_ms; /* when to come again, for 429 */
 	char client[ADDRESS_TEXT];
 	uint8_t sender[KEY_PUBLIC]; /* while it is at work */
 	struct request *next_at_work;
-	int64_t began_ms;
 };
 
-/* ---- what can be asked ---------------------------------------------------------------------------------------- */
-
-struct route {
-	const char *method, *path;
-	/* Fills request->answer; `pg` is ready. */
-	int (*handle)(struct request *request, struct pg *pg, struct err *e);
-	bool envelope;    /* takes and gives one; else JSON for nothing */
-	bool one_of_each; /* of each device one at a time is at work */
-};
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
 
 /* A copy, to be wiped: the keys may change meanwhile. */
 static struct identity identity_now(struct gateway *gateway)
@@ -79,110 +69,7 @@ static struct identity identity_now(struct gateway *gateway)
 	return identity;
 }
 
-static int handle_batch(struct request *request, struct pg *pg, struct err *e)
-{
-	struct receipt receipt = {0};
-	struct identity identity = identity_now(request->gateway);
-	int rc = exchange_batch(pg, &identity, request->body.bytes, request->body.length, &request->answer, &receipt, e);
-	identity_wipe(&identity);
-	if (rc)
-		return rc;
-	if (receipt.standing) {
-		log_warning("batch %" PRId64 " of device %" PRId64 ", store %s, was not taken: %s", receipt.exchange,
-		            receipt.device_id, receipt.store_id, receipt_standing_name(receipt.standing));
-		receipt_free(&receipt);
-		return 0;
-	}
-	const struct receipt_stream *points = &receipt.streams[STREAM_POINTS], *events = &receipt.streams[STREAM_EVENTS];
-	log_info("batch %" PRId64 " of device %" PRId64 ", store %s: points %" PRId64 " new, %" PRId64
-	         " known, events %" PRId64 " new, %" PRId64 " known; rejected of this store: %" PRId64 "; %zu bytes in,"
-	         " %zu out, %" PRId64 " ms",
-	         receipt.exchange, receipt.device_id, receipt.store_id, points->fresh, points->known, events->fresh,
-	         events->known, points->rejected_total + events->rejected_total, request->body.length,
-	         request->answer.length, clock_mono_ms() - request->began_ms);
-	if (points->left || events->left)
-		log_warning("%" PRId64 " points and %" PRId64
-		            " events were left to the unit: store %s has too many separate ranges, or "
-		            "too many rows had to be judged one by one",
-		            points->left, events->left, receipt.store_id);
-	if (points->conflicts.count || events->conflicts.count)
-		log_warning("store %s is in use in more than one copy: %" PRId64 " points and %" PRId64
-		            " events of this batch have other content than is held, and go on in a store of their own",
-		            receipt.store_id, ranges_total(&points->conflicts), ranges_total(&events->conflicts));
-	receipt_free(&receipt);
-	return 0;
-}
-
-static int handle_pairing(struct request *request, struct pg *pg, struct err *e)
-{
-	struct identity identity = identity_now(request->gateway);
-	int rc = exchange_pairing(pg, &identity, request->body.bytes, request->body.length, &request->answer, e);
-	identity_wipe(&identity);
-	if (!rc)
-		log_notice("paired a unit at %s", request->client);
-	return rc;
-}
-
-static int handle_question(struct request *request, struct pg *pg, struct err *e)
-{
-	struct identity identity = identity_now(request->gateway);
-	int rc = exchange_question(pg, &identity, request->body.bytes, request->body.length, &request->answer, e);
-	identity_wipe(&identity);
-	if (!rc)
-		log_info("question of a unit at %s: %zu bytes in, %zu out, %" PRId64 " ms", request->client,
-		         request->body.length, request->answer.length, clock_mono_ms() - request->began_ms);
-	return rc;
-}
-
-static int handle_health(struct request *request, struct pg *pg, struct err *e)
-{
-	static const char ok[] = "{\"status\":\"ok\"}\n";
-	int rc = pg_script(pg, "SELECT 1", e);
-	return rc ? rc : buffer_append(&request->answer, ok, sizeof ok - 1, e);
-}
-
-static const struct route routes[] = {
-	{"POST", "/v1/batches", handle_batch, true, true},
-	{"POST", "/v1/pair", handle_pairing, true, false},
-	{"POST", "/v1/verify", handle_question, true, true},
-	{"GET", "/healthz", handle_health, false, false},
-};
-
-static const struct route *find_route(const char *method, const char *path)
-{
-	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-		if (!strcmp(routes[i].path, path) && (!method || !strcmp(routes[i].method, method)))
-			return &routes[i];
-	return NULL;
-}
-
 /* ---- answers --------------------------------------------------------------------------------------------------- */
-
-static unsigned status_of(enum err_code code)
-{
-	static const struct {
-		enum err_code code;
-		unsigned status;
-	} statuses[] = {
-		{ERR_INVALID, 400},  {ERR_VERSION, 400}, {ERR_FORGED, 401},     {ERR_REFUSED, 403}, {ERR_LIMIT, 413},
-		{ERR_DATABASE, 503}, {ERR_BUSY, 503},    {ERR_PERMISSION, 503}, {ERR_MEMORY, 503},
-	};
-	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
-		if (statuses[i].code == code)
-			return statuses[i].status;
-	return MHD_HTTP_INTERNAL_SERVER_ERROR;
-}
-
-/* {"error": …, "message": …}; NULL without memory. */
-static char *error_text(const char *name, const char *message)
-{
-	cJSON *object = cJSON_CreateObject();
-	cJSON_AddStringToObject(object, "error", name);
-	cJSON_AddStringToObject(object, "message", message);
-	char *text = json_print(object);
-	cJSON_Delete(object);
-	return text;
-}
 
 /* Takes `bytes`, made by malloc. `retry_ms` is for 429; `allow` is for 405, and may be NULL. */
 static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned status, const char *type, void *bytes,
@@ -208,14 +95,14 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned s
 static enum MHD_Result send_error(struct MHD_Connection *connection, unsigned status, enum err_code code,
                                   const char *message, int64_t retry_ms, const char *allow)
 {
-	char *text = error_text(err_name(code), message);
+	char *text = route_error(code, message);
 	return text ? send_answer(connection, status, "application/json", text, strlen(text), retry_ms, allow) : MHD_NO;
 }
 
 /* What a worker could not do, told to the unit, and to whoever looks after the centre. What Postgres says stays here. */
 static void fail(struct request *request, const struct err *e)
 {
-	request->status = request->retry_ms ? MHD_HTTP_TOO_MANY_REQUESTS : status_of(e->code);
+	request->status = request->retry_ms ? MHD_HTTP_TOO_MANY_REQUESTS : route_status(e->code);
 	const char *told = e->text, *path = request->route->path, *peer = request->client;
 	if (request->status < MHD_HTTP_INTERNAL_SERVER_ERROR) {
 		log_warning("%s from %s refused: %s: %s", path, peer, err_name(e->code), e->text);
@@ -224,10 +111,10 @@ static void fail(struct request *request, const struct err *e)
 		told = request->status == MHD_HTTP_SERVICE_UNAVAILABLE ? "the centre can't take this now: try again later"
 		                                                       : "a fault in the centre: its log says more";
 	}
-	char *text = error_text(err_name(e->code), told);
-	buffer_free(&request->answer);
+	char *text = route_error(e->code, told);
+	buffer_free(&request->exchange.answer);
 	if (text)
-		request->answer = (struct buffer){(uint8_t *)text, strlen(text), strlen(text)};
+		request->exchange.answer = (struct buffer){(uint8_t *)text, strlen(text), strlen(text)};
 }
 
 /* ---- one of each device at a time ----------------------------------------------------------------------------- */
@@ -239,10 +126,10 @@ static int admit(struct request *request, struct err *e)
 	struct gateway *gateway = request->gateway;
 	struct envelope_head head = {0};
 	struct identity identity = identity_now(gateway);
-	int rc = identity_check(&identity, request->body.bytes, request->body.length, e);
+	int rc = identity_check(&identity, request->exchange.body.bytes, request->exchange.body.length, e);
 	identity_wipe(&identity);
 	if (!rc)
-		rc = envelope_peek(request->body.bytes, request->body.length, &head, e);
+		rc = envelope_peek(request->exchange.body.bytes, request->exchange.body.length, &head, e);
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&gateway->mutex);
@@ -278,7 +165,10 @@ static void depart(struct request *request)
 static void run_request(struct job *job, struct pg *pg, struct err *e)
 {
 	struct request *request = (struct request *)job;
-	int rc = pg ? request->route->handle(request, pg, e) : -(int)e->code;
+	struct identity identity = identity_now(request->gateway);
+	request->exchange.identity = &identity;
+	int rc = pg ? request->route->handle(&request->exchange, pg, e) : -(int)e->code;
+	identity_wipe(&identity);
 	if (rc)
 		fail(request, e);
 	else
@@ -399,7 +289,7 @@ static void leave(struct gateway *gateway)
 
 static enum MHD_Result refuse_route(struct MHD_Connection *connection, const char *path)
 {
-	const struct route *other = find_route(NULL, path);
+	const struct route *other = route_find(NULL, path);
 	if (other)
 		return send_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, ERR_INVALID, "not with this method", 0,
 		                  other->method);
@@ -429,7 +319,7 @@ static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *con
 	                            .connection = connection,
 	                            .peer = peer,
 	                            .route = route,
-	                            .began_ms = clock_mono_ms()};
+	                            .exchange = {.client = request->client, .began_ms = clock_mono_ms()}};
 	memcpy(request->client, client, sizeof client);
 	peers_turn_to(&gateway->peers, peer, PEER_BODY);
 	*out = request;
@@ -438,10 +328,10 @@ static enum MHD_Result begin(struct gateway *gateway, struct MHD_Connection *con
 
 static enum MHD_Result answer(struct request *request)
 {
-	struct buffer given = request->answer;
+	struct buffer given = request->exchange.answer;
 	const char *type =
 		request->status == MHD_HTTP_OK && request->route->envelope ? "application/octet-stream" : "application/json";
-	request->answer = (struct buffer){0};
+	request->exchange.answer = (struct buffer){0};
 	peers_turn_to(&request->gateway->peers, request->peer, PEER_ANSWER);
 	return send_answer(request->connection, request->status, type, given.bytes, given.length, request->retry_ms, NULL);
 }
@@ -449,10 +339,10 @@ static enum MHD_Result answer(struct request *request)
 /* Keeps a piece of the body. When there is no room for it, the rest is read and let go of, so that the answer is. */
 static enum MHD_Result keep(struct request *request, const char *bytes, size_t count)
 {
-	if (!request->route->envelope || request->body.length + count > ENVELOPE_MAX)
+	if (!request->route->envelope || request->exchange.body.length + count > ENVELOPE_MAX)
 		return MHD_NO; /* more than was announced: no answer could be read */
 	request->crowded = request->crowded || !peers_take_room(&request->gateway->peers, request->peer, count);
-	return request->crowded || !buffer_append(&request->body, bytes, count, NULL) ? MHD_YES : MHD_NO;
+	return request->crowded || !buffer_append(&request->exchange.body, bytes, count, NULL) ? MHD_YES : MHD_NO;
 }
 
 /* The request is complete: a worker gets it, and MHD leaves the connection alone until then. */
@@ -482,7 +372,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 	struct request *request = *context;
 	(void)version;
 	if (!request) {
-		const struct route *route = find_route(method, path);
+		const struct route *route = route_find(method, path);
 		return route ? begin(user, connection, route, context) : refuse_route(connection, path);
 	}
 	if (request->status)
@@ -503,8 +393,8 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
 	if (!request)
 		return;
 	peers_turn_to(&request->gateway->peers, request->peer, PEER_HEAD);
-	buffer_free(&request->body);
-	buffer_free(&request->answer);
+	buffer_free(&request->exchange.body);
+	buffer_free(&request->exchange.answer);
 	free(request);
 	*context = NULL;
 	leave(user);
