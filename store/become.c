@@ -4,13 +4,17 @@
 
 #include <string.h>
 
-/* Whether this unit is about to become another device than that under which it may have sent rows. */
-static int is_another(struct store *store, int64_t device_id, bool *out, struct err *e)
+/* Whether this unit is about to become another device than that under which it may have sent rows, which it may have been before
+ * it was unpaired. */
+static int is_another(struct store *store, const struct store_centre *centre, bool *out, struct err *e)
 {
 	struct query q;
 	int64_t another = 0;
-	query_start(&q, store, "SELECT exchange_sent > 0 FROM store JOIN devices WHERE devices.id <> ?");
-	query_int(&q, device_id);
+	query_start(&q, store,
+	            "SELECT exchange_sent > 0 AND coalesce((SELECT id FROM devices),"
+	            " CASE WHEN former_centre = ? THEN former_device END) <> ? FROM store");
+	query_blob(&q, centre->public_key, sizeof centre->public_key);
+	query_int(&q, centre->device_id);
 	int rc = query_one_int(&q, 0, &another, e);
 	*out = another;
 	return rc;
@@ -66,10 +70,10 @@ static int leave_session(struct store *store, struct session *out, struct err *e
 	return rc;
 }
 
-int become_leave(struct store *store, int64_t device_id, struct session *out_left, struct err *e)
+int become_leave(struct store *store, const struct store_centre *centre, struct session *out_left, struct err *e)
 {
 	bool another = false;
-	int rc = is_another(store, device_id, &another, e);
+	int rc = is_another(store, centre, &another, e);
 	*out_left = (struct session){.status = SESSION_ENDED};
 	if (!rc && another)
 		rc = leave_session(store, out_left, e);

@@ -48,7 +48,8 @@ static int has_receipted(struct store *store, bool *out, struct err *e)
 /* What the centre has changed in a session becomes the unit's own word: numbers of its changes mean nothing to another
  * centre, or to this one when it has forgotten them meanwhile. */
 static const char beliefs_gone[] =
-	"UPDATE store SET former_centre = (SELECT public_key FROM centre) WHERE EXISTS (SELECT 1 FROM centre);"
+	"UPDATE store SET (former_centre, former_device) = (SELECT public_key, device_id FROM centre)"
+	" WHERE EXISTS (SELECT 1 FROM centre);"
 	"DELETE FROM centre; DELETE FROM former_keys; DELETE FROM devices; DELETE FROM accounted;"
 	"DELETE FROM rejected; DELETE FROM written; DELETE FROM blocks WHERE digest IS NULL;"
 	"UPDATE identities SET copied_rows = 0, copied_at = NULL, forks = 0, checkpoint = 0;"
@@ -130,7 +131,7 @@ int store_centre_set(struct store *store, const struct store_centre *centre, str
 		return rc;
 	rc = check_same_centre(store, centre, e);
 	if (!rc)
-		rc = become_leave(store, centre->device_id, &left, e);
+		rc = become_leave(store, centre, &left, e);
 	if (!rc)
 		rc = put_device(store, centre, e);
 	if (!rc)

@@ -180,10 +180,10 @@ int fork_present(struct store *store, enum fork_cause because, struct err *e);
 /* Inside a change that is open already: these rows, of the identity with the number `from`, are of the one called `id`, which
  * is made if need be. Each keeps its seq. */
 int fork_move(struct store *store, int64_t from, const char *id, const struct ranges rows[STREAM_COUNT], struct err *e);
-/* Both inside a change that is open already, before and after this unit is that device: when it was another one, what was recorded
- * stays that one's, and what comes has a new identity. *out_left is the session that was under way; its status is SESSION_ENDED
+/* Both inside a change that is open already, before and after this unit is that device of that centre: when it was another one there,
+ * what was recorded stays that one's, and what comes has a new identity. *out_left is the session that was under way; its status is SESSION_ENDED
  * when none is to go on as another. */
-int become_leave(struct store *store, int64_t device_id, struct session *out_left, struct err *e);
+int become_leave(struct store *store, const struct store_centre *centre, struct session *out_left, struct err *e);
 int become_go_on(struct store *store, const struct session *left, struct err *e);
 /* By which seq the centre knows a row that was just recorded. */
 int fork_seq(struct store *store, enum stream stream, int64_t row, int64_t *out, struct err *e);

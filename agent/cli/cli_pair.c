@@ -126,20 +126,23 @@ static int read_send(const char *word, enum engine_send *out, struct err *e)
 	return 0;
 }
 
-/* As another device than before. */
+/* As another device than before; 0: this unit was unpaired meanwhile. */
 static int print_left(struct store *store, int64_t device_id, struct err *e)
 {
 	struct copies copies;
-	char rows[SHORT_TEXT];
+	char rows[SHORT_TEXT], whose[SHORT_TEXT];
 	int rc = copies_read(store, &copies, e);
 	if (rc)
 		return rc;
-	printf("what is recorded from now on belongs to store %s; what was before is device %" PRId64 "'s\n",
-	       store_id(store), device_id);
+	if (device_id)
+		snprintf(whose, sizeof whose, "device %" PRId64, device_id);
+	else
+		snprintf(whose, sizeof whose, "another device");
+	printf("what is recorded from now on belongs to store %s; what was before is %s's\n", store_id(store), whose);
 	if (copies.left_unsent)
 		printf("%s of before unsent, and kept until this unit is paired as that device again: alzy-central device pair "
-		       "--again %" PRId64 "\n",
-		       text_counted(copies.left_unsent, "row", rows), device_id);
+		       "--again\n",
+		       text_counted(copies.left_unsent, "row", rows));
 	return 0;
 }
 

@@ -185,5 +185,8 @@ is "$(sql "SELECT ended_at = started_at FROM alzy.sessions WHERE session_id = '$
 ok "that one's journey is paused" on lorry session pause
 ok "the other device once more" on lorry pair --new-key "$(central device pair --again "$(number truck)" --json | json link)"
 is "$(lite lorry "SELECT count(*) || max(status) FROM sessions WHERE status <> 'ended'")" "1paused" "what a person has paused stays so"
+ok "unpaired, and as the first one" on lorry unpair
+ok "… it begins anew as well" on lorry pair --new-key "$(central device pair --again "$(number lorry)" --json | json link)"
+is "$(lite lorry "SELECT count(*) || max(status) FROM sessions WHERE status <> 'ended'") $(lite lorry 'SELECT count(*) FROM identities')" "1paused 5" "… in a journey and a store of its own"
 ok "the centre's own check finds no fault" central check
 done_testing
