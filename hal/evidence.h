@@ -95,6 +95,9 @@ int evidence_add(struct evidence *evidence, const struct event *event, struct er
  * a session ended before it, it finds out when it has started. */
 #define EVIDENCE_FOUND_LATER "'session_pause', 'session_end'"
 
+/* … and it has stopped no earlier than what it told last of fixes, at their time: that of a receiver may step back. */
+#define EVIDENCE_OF_FIXES "'fix_regained', 'fix_lost', 'fixes_missing', 'fixes_refused', 'fixes_kept'"
+
 /* The types that say something, as an array in the writing of Postgres: "{agent_start,agent_stop,…}". Returns out. */
 const char *evidence_types(char *out, size_t size);
 

@@ -177,6 +177,24 @@ static void test_an_agent_starts_before_what_comes_next(void **state)
 	assert_string_equal(said, "agent_start 1000 fix_regained 1000 agent_stop 3000 mark 5000 agent_start 9500 ");
 }
 
+/* … and it has stopped after what it told of fixes, whose time may step back. */
+static void test_an_agent_stops_behind_its_fixes(void **state)
+{
+	struct rig *rig = *state;
+	struct event in[] = {
+		{.event_at_ms = 900, .event_type = "agent_start"}, {.event_at_ms = 8000, .event_type = "mark"},
+		{.event_at_ms = 5000, .event_type = "fix_lost"},   {.event_at_ms = 3000, .event_type = "fix_regained"},
+		{.event_at_ms = 3000, .event_type = "agent_stop"}, {.event_at_ms = 2000, .event_type = "agent_start"},
+		{.event_at_ms = 2500, .event_type = "agent_stop"},
+	};
+	char said[256] = "";
+	for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+		OK(store_append_event(rig->store, &in[i], &e));
+	OK(store_each_event(rig->store, note_event, said, &e));
+	assert_string_equal(said, "agent_start 900 agent_start 2000 agent_stop 2500 fix_regained 3000 fix_lost 5000 "
+	                          "agent_stop 5000 mark 8000 ");
+}
+
 static void test_wrong_events_do_not_get_in(void **state)
 {
 	struct rig *rig = *state;
@@ -528,6 +546,7 @@ int main(void)
 		T(test_a_refusal_names_the_reason),
 		T(test_events_round_trip),
 		T(test_an_agent_starts_before_what_comes_next),
+		T(test_an_agent_stops_behind_its_fixes),
 		T(test_wrong_events_do_not_get_in),
 		T(test_event_types_are_valid),
 		T(test_rows_are_guarded_in_sql),
