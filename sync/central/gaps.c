@@ -88,7 +88,7 @@ static int read_first(struct reading *r, int64_t *out_ms, struct err *e)
 
 /* The points from the last one before … to the first one behind the time that is asked for; each with the one before it in order
  * of time, where the two are too far apart, or there is none. What became of those between two points of one store
- * says its ranges. */
+ * says its ranges; behind the last that came of a store which another followed, they are on a card that was lost, or to come. */
 static const char gaps_sql[] =
 	"WITH asked AS (SELECT timestamptz 'epoch' + $2::bigint * interval '1 ms' AS low,"
 	"  timestamptz 'epoch' + $3::bigint * interval '1 ms' AS high),"
@@ -105,10 +105,13 @@ static const char gaps_sql[] =
 	"  round(lng0 * 10000000)::bigint, round((speed0 * 100)::numeric)::bigint,"
 	"  (extract(epoch FROM recorded_at) * 1000)::bigint, round(lat * 10000000)::bigint,"
 	"  round(lng * 10000000)::bigint, round((speed * 100)::numeric)::bigint,"
-	"  CASE WHEN between_two && points_dropped THEN 'dropped' WHEN between_two && points_expired THEN 'removed'"
-	"   WHEN between_two && points_rejected THEN 'rejected' WHEN NOT between_two <@ points_held THEN 'not_arrived' END"
+	"  CASE WHEN between_two && s.points_dropped THEN 'dropped' WHEN between_two && s.points_expired THEN 'removed'"
+	"   WHEN between_two && s.points_rejected THEN 'rejected' WHEN NOT between_two <@ s.points_held THEN 'not_arrived'"
+	"   WHEN NOT int8range((id0 & 1099511627775) + 1, greatest(old.points_last, id0 & 1099511627775) + 1)"
+	"    <@ old.points_held + old.points_rejected + old.points_dropped + old.points_expired THEN 'not_arrived' END"
 	" FROM pairs LEFT JOIN alzy.stores s ON s.number = id >> 40 AND id0 >> 40 = id >> 40 AND id > id0 + 1"
-	"  AND NOT s.moved,"
+	"  AND NOT s.moved"
+	" LEFT JOIN alzy.stores old ON old.number = id0 >> 40 AND id0 >> 40 <> id >> 40 AND NOT old.moved,"
 	" LATERAL (SELECT int8range(CASE WHEN s.number IS NOT NULL THEN (id0 & 1099511627775) + 1 END,"
 	"   CASE WHEN s.number IS NOT NULL THEN id & 1099511627775 END) AS between_two) b"
 	" WHERE at0 IS NULL OR recorded_at - at0 > $4::bigint * interval '1 ms' ORDER BY recorded_at, id LIMIT $5::int";

@@ -254,6 +254,9 @@ both=$(central gaps --device 1 --longer 2s --to "$until_at" --json)
 is "$(causes <<<"$both" | cut -d' ' -f1-12)" "$(causes <<<"$told" | cut -d' ' -f1-12)" "with a new card the centre still tells what was before"
 like "$(causes <<<"$both")" " agent_stopped[a-z_+]*\$" "… and between the two"
 is "$(adds_up <<<"$both")" "" "… which adds up"
+sql "UPDATE alzy.stores SET points_last = points_last + 50 WHERE device_id = 1 AND number = (SELECT min(number) FROM alzy.stores WHERE device_id = 1)"
+is "$(causes <<<"$both" | cut -d' ' -f11) $(central gaps --device 1 --longer 2s --to "$until_at" --json | causes | cut -d' ' -f11)" "agent_stopped not_arrived" \
+	"what a store that another followed has not sent has not arrived"
 
 sql "UPDATE alzy.stores SET points_held = points_held - int8multirange(int8range(5, 25)) WHERE device_id = 2"
 sql "DELETE FROM alzy.points WHERE device_id = 2 AND id & 1099511627775 BETWEEN 5 AND 24"
