@@ -38,7 +38,7 @@ static int may_pair(struct store *store, const struct pairing_link *link, struct
 		rc = err_set(
 			e, ERR_STATE,
 			"this link is of another centre than %s, which has receipted rows of this store: alzy unpair first. If it "
-		    "is "
+			"is "
 			"the same centre with a new key, alzy sync first: then the unit knows that key, and the link is good",
 			centre.url);
 	ranges_free(&points);
