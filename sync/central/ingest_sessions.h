@@ -1,4 +1,5 @@
-/* The sessions of a batch, between ingest_sessions*.c: what is held of them is read, what is news written, and the unit told. */
+/* The sessions of a batch, between ingest_session*.c: what is held of each, what is news of it (ingest_session.c), how all that is
+ * news is written (ingest_sessions_write.c), and what the unit is told (ingest_sessions_say.c). */
 #ifndef ALZY_SYNC_CENTRAL_INGEST_SESSIONS_H
 #define ALZY_SYNC_CENTRAL_INGEST_SESSIONS_H
 
