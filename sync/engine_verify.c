@@ -1,8 +1,8 @@
 #include "sync/engine_verify.h"
 
+#include "sync/asking.h"
 #include "sync/unit_rows.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,86 +12,6 @@ void verify_report_free(struct verify_report *report)
 		verify_result_free(&report->results[s]);
 	*report = (struct verify_report){0};
 }
-
-/* ---- one exchange --------------------------------------------------------------------------------------------- */
-
-struct asking {
-	struct store *store;
-	const struct identity *identity;
-	const struct key_pair *keys;
-	struct carrier *carrier;
-	struct verify_report *report;
-	struct store_centre centre;
-	struct question question;
-};
-
-static int begin(struct asking *asking, struct err *e)
-{
-	bool paired;
-	int rc = store_centre_get(asking->store, &asking->centre, &paired, e);
-	if (!rc && !paired)
-		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
-	memcpy(asking->question.sender, asking->keys->public_key, KEY_PUBLIC);
-	memcpy(asking->question.store_id, asking->identity->store_id, sizeof asking->question.store_id);
-	for (int s = 0; s < STREAM_COUNT; s++)
-		asking->question.streams[s].last_seq = asking->identity->streams[s].last;
-	return rc;
-}
-
-static int seal_question(const struct asking *asking, struct buffer *out, struct err *e)
-{
-	struct buffer document = {0};
-	int rc = question_encode(&asking->question, &document, e);
-	if (!rc)
-		rc = envelope_seal(ENVELOPE_QUESTION, asking->keys, asking->centre.public_key, document.bytes, document.length,
-		                   out, e);
-	buffer_free(&document);
-	return rc;
-}
-
-static int open_answer(const struct asking *asking, const struct buffer *question, const struct buffer *sealed,
-                       struct answer *out, struct err *e)
-{
-	struct buffer document = {0};
-	uint8_t digest[ENVELOPE_DIGEST];
-	int rc = envelope_open(sealed->bytes, sealed->length, ENVELOPE_ANSWER, asking->keys, asking->centre.public_key,
-	                       &document, e);
-	if (!rc)
-		rc = answer_decode(document.bytes, document.length, out, e);
-	buffer_free(&document);
-	if (rc)
-		return err_wrap(e, "what %s answered is no answer of this centre", asking->centre.url);
-	envelope_digest(question->bytes, question->length, digest);
-	if (strcmp(out->store_id, asking->question.store_id) || memcmp(out->question_digest, digest, sizeof digest)) {
-		answer_free(out);
-		return err_set(e, ERR_FORGED, "the centre's answer is for another question than the one that was asked");
-	}
-	if (out->standing)
-		return receipt_standing_explain(out->standing, out->device_id, out->device_name, e);
-	return 0;
-}
-
-/* Asks asking->question. */
-static int ask(struct asking *asking, struct answer *out, struct err *e)
-{
-	struct buffer question = {0}, sealed = {0};
-	int rc = seal_question(asking, &question, e);
-	if (!rc)
-		rc = asking->carrier->start(asking->carrier, "/v1/verify", question.bytes, question.length, e);
-	if (!rc)
-		rc = asking->carrier->finish(asking->carrier, &sealed, &asking->report->retry_ms, e);
-	if (!rc) {
-		asking->report->exchanges++;
-		asking->report->bytes_sent += (int64_t)question.length;
-		asking->report->bytes_received += (int64_t)sealed.length;
-		rc = open_answer(asking, &question, &sealed, out, e);
-	}
-	buffer_free(&question);
-	buffer_free(&sealed);
-	return rc;
-}
-
-/* ---- a whole proof --------------------------------------------------------------------------------------------- */
 
 /* The block with this first seq, when its rows are pruned: with the digest that was kept. */
 static int find_pruned(const struct asking *asking, enum stream stream, struct verify_block *block, struct err *e)
@@ -150,7 +70,7 @@ static int round_trip(struct asking *asking, struct verify_search searches[STREA
 	*out_more = blocks || !asking->report->exchanges;
 	if (rc || !*out_more)
 		return rc;
-	rc = ask(asking, &answer, e);
+	rc = asking_ask(asking, &answer, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++) {
 		/* What others have added to a store that this unit has left is no business of its. */
 		if (!asking->identity->present)
@@ -221,7 +141,7 @@ int engine_verify(struct store *store, const struct identity *identity, const st
 	struct verify_search searches[STREAM_COUNT] = {0};
 	bool more = true;
 	*report = (struct verify_report){0};
-	int rc = begin(&asking, e);
+	int rc = asking_begin(&asking, e);
 	for (int s = 0; s < STREAM_COUNT && !rc; s++)
 		rc = begin_search(&asking, (enum stream)s, &searches[s], e);
 	while (!rc && more)
@@ -235,186 +155,4 @@ int engine_verify(struct store *store, const struct identity *identity, const st
 	if (rc)
 		verify_report_free(report);
 	return rc;
-}
-
-/* ---- repair ---------------------------------------------------------------------------------------------------- */
-
-/* Rows of which the centre says too much: what is missing or lost, and what differs, for its stretch is no proof any more. */
-static int mend(struct asking *asking, const struct verify_report *found, struct err *e)
-{
-	static const enum verify_fate wrong[] = {VERIFY_MISSING, VERIFY_LOST, VERIFY_DIFFERING};
-	struct answer answer = {0};
-	int rc = begin(asking, e);
-	for (int s = 0; s < STREAM_COUNT; s++)
-		for (size_t i = 0; i < sizeof wrong / sizeof *wrong && !rc; i++)
-			rc = ranges_add_all(&asking->question.streams[s].mend, &found->results[s].fates[wrong[i]], e);
-	if (!rc)
-		rc = ask(asking, &answer, e);
-	answer_free(&answer);
-	question_free(&asking->question);
-	return rc;
-}
-
-/* Rows that the centre has named as conflicts: somebody there may have decided since, and then they are none. */
-static int add_conflicts(const struct asking *asking, enum stream stream, struct ranges *seqs, struct err *e)
-{
-	struct store_rejected *rejected = NULL;
-	struct ranges rows = {0}, named = {0};
-	size_t count = 0;
-	int rc = store_rejected_list(asking->store, RANGES_MAX, &rejected, &count, e);
-	for (size_t i = 0; i < count && !rc; i++)
-		if (rejected[i].stream == stream && !strcmp(rejected[i].code, "conflict"))
-			rc = ranges_add(&rows, rejected[i].seq, rejected[i].seq, e);
-	if (!rc)
-		rc = identity_seqs(asking->identity, stream, &rows, &named, e);
-	if (!rc)
-		rc = ranges_add_all(seqs, &named, e);
-	free(rejected);
-	ranges_free(&rows);
-	ranges_free(&named);
-	return rc;
-}
-
-/* What this unit still has of what is missing, differs or was a conflict. */
-static int to_send_again(const struct asking *asking, enum stream stream, const struct verify_result *found,
-                         struct ranges *out, struct err *e)
-{
-	struct ranges wrong = {0}, rows = {0}, gone = {0}, pruned = {0};
-	int rc = ranges_copy(&wrong, &found->fates[VERIFY_MISSING], e);
-	if (!rc)
-		rc = ranges_add_all(&wrong, &found->fates[VERIFY_DIFFERING], e);
-	if (!rc)
-		rc = add_conflicts(asking, stream, &wrong, e);
-	if (!rc)
-		rc = identity_rows(asking->identity, stream, &wrong, &rows, e);
-	if (!rc)
-		rc = store_pruned(asking->store, stream, &rows, &gone, e);
-	if (!rc)
-		rc = identity_seqs(asking->identity, stream, &gone, &pruned, e);
-	if (!rc)
-		rc = ranges_subtract(out, &wrong, &pruned, e);
-	ranges_free(&wrong);
-	ranges_free(&rows);
-	ranges_free(&gone);
-	ranges_free(&pruned);
-	return rc;
-}
-
-int engine_repair(struct store *store, const struct identity *identity, const struct key_pair *keys,
-                  struct carrier *carrier, const struct verify_report *found, const struct engine_options *options,
-                  struct engine_report *report, struct err *e)
-{
-	struct verify_report asked = {0};
-	struct asking asking = {.store = store, .identity = identity, .keys = keys, .carrier = carrier, .report = &asked};
-	struct ranges again[STREAM_COUNT] = {{0}};
-	struct engine_options resend = *options;
-	int rc = 0;
-	for (int s = 0; s < STREAM_COUNT && !rc; s++)
-		rc = to_send_again(&asking, (enum stream)s, &found->results[s], &again[s], e);
-	if (!rc)
-		rc = mend(&asking, found, e);
-	resend.again = again;
-	resend.store_id = identity->store_id;
-	if (!rc)
-		rc = engine_run(store, keys, carrier, &resend, report, e);
-	for (int s = 0; s < STREAM_COUNT; s++)
-		ranges_free(&again[s]);
-	return rc;
-}
-
-/* ---- for the centre --------------------------------------------------------------------------------------------- */
-
-/* A proof for whoever has asked for it at the centre. */
-struct proving {
-	struct store *store;
-	const struct key_pair *keys;
-	struct carrier *carrier;
-	const struct engine_options *options;
-	struct engine_report *report;
-	bool heals;  /* what the centre has lost is sent again first … */
-	bool healed; /* … and was */
-};
-
-static int tell(const struct proving *p, const struct identity *identity, const struct verify_report *found,
-                struct err *e)
-{
-	struct verify_report told = {0};
-	struct asking asking = {
-		.store = p->store, .identity = identity, .keys = p->keys, .carrier = p->carrier, .report = &told};
-	struct question_proof *proof = &asking.question.proof;
-	struct answer answer = {0};
-	int rc = begin(&asking, e);
-	if (!rc) {
-		proof->asked_ms = p->report->verify_ms;
-		snprintf(proof->outcome, sizeof proof->outcome, "%s", verify_outcome(found->results));
-		verify_sentence(found->results, proof->sentence);
-		rc = ask(&asking, &answer, e);
-	}
-	if (!rc && identity->present)
-		memcpy(p->report->proof, proof->sentence, sizeof proof->sentence);
-	answer_free(&answer);
-	question_free(&asking.question);
-	return rc;
-}
-
-/* Whoever asks for a proof wants the rows, and may be far from this unit. What differs is for people to decide. What can't be done
- * is seen when it is proved anew. */
-static bool heal(const struct proving *p, const struct identity *identity, struct verify_report *found)
-{
-	struct engine_options options = {.batch_points = p->options->batch_points, .stop = p->options->stop};
-	struct engine_report sent = {0};
-	bool lost = false;
-	for (int s = 0; s < STREAM_COUNT; s++)
-		lost = lost || found->results[s].fates[VERIFY_MISSING].count || found->results[s].fates[VERIFY_LOST].count;
-	if (!lost)
-		return false;
-	for (int s = 0; s < STREAM_COUNT; s++)
-		ranges_free(&found->results[s].fates[VERIFY_DIFFERING]);
-	engine_repair(p->store, identity, p->keys, p->carrier, found, &options, &sent, NULL);
-	engine_report_add(p->report, &sent);
-	return true;
-}
-
-static int prove_identity(struct proving *p, const struct identity *identity, struct err *e)
-{
-	struct verify_report found = {0};
-	int rc = engine_verify(p->store, identity, p->keys, p->carrier, &found, e);
-	if (!rc && p->heals && heal(p, identity, &found))
-		p->healed = true;
-	else if (!rc)
-		rc = tell(p, identity, &found, e);
-	verify_report_free(&found);
-	/* A store that was left may belong to another device by now, whose business it is. */
-	return rc == -ERR_REFUSED && !identity->present ? 0 : rc;
-}
-
-static int prove_all(struct proving *p, struct err *e)
-{
-	struct identity *all;
-	size_t count;
-	int rc = identities_read(p->store, &all, &count, e);
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < count && !rc; i++)
-		if (all[i].present || all[i].streams[STREAM_POINTS].last || all[i].streams[STREAM_EVENTS].last)
-			rc = prove_identity(p, &all[i], e);
-	identities_free(all, count);
-	return rc;
-}
-
-int engine_prove(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                 const struct engine_options *options, struct engine_report *report, struct err *e)
-{
-	struct proving p = {
-		.store = store, .keys = keys, .carrier = carrier, .options = options, .report = report, .heals = true};
-	struct engine_options rest = {.batch_points = options->batch_points, .stop = options->stop};
-	struct engine_report sent;
-	int rc = prove_all(&p, e);
-	if (rc || !p.healed)
-		return rc;
-	/* By what the centre says then, there may be more that it lacks. */
-	rc = engine_run(store, keys, carrier, &rest, &sent, e);
-	engine_report_add(report, &sent);
-	p.heals = false;
-	return rc ? rc : prove_all(&p, e);
 }
