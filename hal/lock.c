@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,4 +78,15 @@ void lock_free(struct lock *lock)
 		return;
 	close(lock->fd);
 	free(lock);
+}
+
+pid_t lock_holder(const char *path)
+{
+	struct flock held = whole_file();
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	bool is_held = !fcntl(fd, F_GETLK, &held) && held.l_type != F_UNLCK;
+	close(fd);
+	return is_held ? held.l_pid : 0;
 }

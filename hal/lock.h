@@ -6,6 +6,7 @@
 #include "hal/err.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct lock; /* opaque; made by lock_take, freed by lock_free, which gives the lock up */
 
@@ -14,5 +15,8 @@ struct lock; /* opaque; made by lock_take, freed by lock_free, which gives the l
  * path only once. */
 int lock_take(struct lock **out, const char *path, int64_t wait_ms, struct err *e);
 void lock_free(struct lock *lock);
+
+/* The process that holds `path`; 0: none, or this user may not see it. Not for one that this process holds itself: that would be given up. */
+pid_t lock_holder(const char *path);
 
 #endif

@@ -99,7 +99,8 @@ static int check_version(struct store *store, enum store_mode mode, struct err *
 	if (version == STORE_VERSION)
 		return 0;
 	if (mode == STORE_READ)
-		return err_set(e, ERR_STATE, "the store %s is of an older version: alzy-agentd brings it up to date",
+		return err_set(e, ERR_STATE,
+		               "the store %s is of an older version: alzy-agentd brings it up to date when it is restarted",
 		               store->path);
 	return upgrade(store, (int)version, e);
 }

@@ -4,6 +4,7 @@
 #include "hal/clock.h"
 #include "hal/file.h"
 #include "hal/json.h"
+#include "hal/lock.h"
 #include "store/identity.h"
 
 #include <stdio.h>
@@ -99,6 +100,13 @@ int cli_live(struct store *store, struct live_facts *out, bool *out_found, struc
 	if (stat(store_path(store), &info))
 		return err_errno(e, ERR_IO, "can't look at %s", store_path(store));
 	return live_read(store_id(store), info.st_uid, out, out_found, e);
+}
+
+pid_t cli_mute_agent(const struct store *store)
+{
+	char path[CONF_TEXT_MAX + 8];
+	snprintf(path, sizeof path, "%s.agent", store_path(store));
+	return lock_holder(path);
 }
 
 int cli_live_sky(struct store *store, struct live_sky *out, bool *out_found, struct err *e)

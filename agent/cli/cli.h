@@ -9,6 +9,7 @@
 #include "sync/keys.h"
 
 #include <cjson/cJSON.h>
+#include <sys/types.h>
 
 struct cli {
 	struct conf_unit conf;
@@ -37,6 +38,11 @@ int cli_centre(const struct cli *cli, struct store_centre *out, struct key_pair 
 
 /* What the agent of this store knows at the moment; *out_found is false when none is running. */
 int cli_live(struct store *store, struct live_facts *out, bool *out_found, struct err *e);
+
+/* The process that is the agent of this store, though cli_live finds none: it is of another version, or another user has started it. 0:
+ * there is none. */
+pid_t cli_mute_agent(const struct store *store);
+#define CLI_MUTE "of another version than this alzy, or of another user: it can't be asked what it does"
 
 /* The satellites that the agent of this store sees; as above. */
 int cli_live_sky(struct store *store, struct live_sky *out, bool *out_found, struct err *e);

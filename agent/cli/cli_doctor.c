@@ -173,6 +173,11 @@ static void check_agent(struct doctor *d)
 		find(d, WARNING, "agent", NULL, "can't look at it: %s", e.text);
 		return;
 	}
+	pid_t mute = d->running ? 0 : cli_mute_agent(d->cli.store);
+	if (mute) {
+		find(d, WARNING, "agent", "systemctl restart alzy-agentd", "process %d, " CLI_MUTE, (int)mute);
+		return;
+	}
 	if (!d->running) {
 		find(d, FAULT, "agent", "systemctl start alzy-agentd; journalctl -u alzy-agentd -n 50 tells why it ended",
 		     "alzy-agentd is not running: nothing is being recorded");

@@ -38,9 +38,9 @@ static int look_around(const struct cli *cli, struct reading *r, int64_t now_ms,
 	int rc = cli_live(cli->store, &live, &running, e);
 	if (rc || store_frozen(cli->store)) /* a copy: the unit itself is elsewhere */
 		return rc;
-	if (!running)
+	if (!running && !cli_mute_agent(cli->store))
 		return evidence_not_running(&r->evidence, now_ms, boot_id(), clock_mono_ms(), e);
-	return live.waiting_points ? evidence_known(&r->evidence, r->last_point_ms, now_ms, GAP_WAITING, e) : 0;
+	return running && live.waiting_points ? evidence_known(&r->evidence, r->last_point_ms, now_ms, GAP_WAITING, e) : 0;
 }
 
 static int read_store(const struct cli *cli, const struct gaps_asked *asked, int64_t now_ms, struct reading *r,

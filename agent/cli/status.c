@@ -86,6 +86,8 @@ int status_gather(const struct cli *cli, struct status *s, struct err *e)
 	int rc = store_centre_get(store, &s->centre, &s->paired, e);
 	if (!rc)
 		rc = cli_live(store, &s->live, &s->running, e);
+	if (!rc && !s->running)
+		s->mute_agent = cli_mute_agent(store);
 	if (!rc)
 		rc = time_gather(cli, s->running ? &s->live.time : NULL, &s->time, e);
 	/* A drive that was recorded has no present: without a floor the system clock is what all else is compared with. */

@@ -18,7 +18,8 @@ struct status {
 	struct store_centre centre;
 	bool paired;
 	struct live_facts live;
-	bool running; /* `live` is there */
+	bool running;     /* `live` is there */
+	pid_t mute_agent; /* else: one that can't be asked, cli_mute_agent */
 	struct time_shown time;
 	struct keeping keeping;
 	bool by_ignition;  /* the ignition begins and ends sessions, … */

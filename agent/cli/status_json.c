@@ -43,8 +43,8 @@ static void add_agent(cJSON *object, const struct status *s)
 {
 	cJSON *agent = cJSON_AddObjectToObject(object, "agent");
 	const struct live_facts *live = &s->live;
-	cJSON_AddBoolToObject(agent, "running", s->running);
-	add_number_or_null(agent, "pid", s->running ? live->pid : -1);
+	cJSON_AddBoolToObject(agent, "running", s->running || s->mute_agent);
+	add_number_or_null(agent, "pid", s->running ? live->pid : s->mute_agent ? s->mute_agent : -1);
 	if (!s->running)
 		return;
 	const struct {

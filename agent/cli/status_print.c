@@ -34,6 +34,14 @@ static void print_inputs(const struct status *s, FILE *out)
 		        s->no_ignition ? ": there is no [power] ignition for session = ignition" : " until it is");
 }
 
+static void print_absent(const struct status *s, FILE *out)
+{
+	if (s->mute_agent)
+		fprintf(out, "Agent     process %d, " CLI_MUTE "\n", (int)s->mute_agent);
+	else
+		fprintf(out, "Agent     not running: nothing is being recorded\n");
+}
+
 static void print_head(struct store *store, const struct status *s)
 {
 	char age[SHORT_TEXT], shown[SHOWN_TEXT];
@@ -52,7 +60,7 @@ static void print_head(struct store *store, const struct status *s)
 		       text_duration(s->now_mono_ms - s->live.started_mono_ms, age), (int)s->live.pid,
 		       *s->live.sight.device ? ", receiver " : "", s->live.sight.device);
 	else
-		printf("Agent     not running: nothing is being recorded\n");
+		print_absent(s, stdout);
 	print_inputs(s, stdout);
 	print_agent_trouble(s, stdout);
 	if (s->running && sight_state(&s->live.sight) < SIGHT_NO_FIX)
@@ -195,7 +203,7 @@ void status_print_page(struct store *store, const struct status *s, FILE *out)
 		fprintf(out, "Agent     running for %s, %s%s%s\n", text_duration(s->now_mono_ms - s->live.started_mono_ms, a),
 		        sight_state_text(sight_state(sight)), *sight->device ? ", " : "", sight->device);
 	else
-		fprintf(out, "Agent     not running: nothing is being recorded\n");
+		print_absent(s, out);
 	print_agent_trouble(s, out);
 	print_inputs(s, out);
 	print_fix(s, out);

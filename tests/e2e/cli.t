@@ -224,6 +224,10 @@ is "$(last_mark live "lat, lng, source, recorded_at BETWEEN 1569250120000 AND 15
 	"… has its place, and its time rather than that of a system clock"
 is "$(on live session pause --json | json status)" paused "a person pauses what the agent has opened"
 await test "$(lite live "SELECT count(*) FROM events WHERE event_type = 'session_pause'")" = 1
+rm "/dev/shm/"*"$(json store_id <<<"$status")"* # as one of another version has a page that can't be read
+is "$(on live status --json | json agent)" "{\"pid\":$(pid_of agent-live),\"running\":true}" "an agent that can't be asked is one all the same"
+like "$(on live status)" "^Agent +process $(pid_of agent-live), of another version" "… and status says that it can't be"
+like "$(on live doctor 2>&1)" '^warning +agent: process .* of another version' "… so does the doctor"
 stop agent-live
 is $? 0 "the agent ends"
 exec 9>&-
