@@ -5,6 +5,14 @@
 
 #include <string.h>
 
+/* All of them are told again, as they are few and small. */
+int doubt_sessions(struct store *store, struct err *e)
+{
+	struct query q;
+	query_start(&q, store, "UPDATE sessions SET held_revision = 0 WHERE held_revision <> 0");
+	return query_run(&q, e);
+}
+
 /* The identity that a moved one was made for in the first place: each is listed behind the one that it was made from. */
 static const struct identity *find_root(const struct identity *all, size_t count, const struct identity *of)
 {

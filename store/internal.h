@@ -133,6 +133,12 @@ int boot_number(struct store *store, const char *boot, int64_t mono_ms, int64_t 
 int accounted_replace(struct store *store, enum stream stream, const struct ranges *held, const struct ranges *wanted,
                       struct err *e);
 int given_out(struct store *store, enum stream stream, struct ranges *out, struct err *e); /* 1..last */
+/* *out = a \ b, or the first of it when that has more fragments than a set can have: these are enough to go on with, and
+ * close the rest's way. */
+int subtract_first(struct ranges *out, const struct ranges *a, const struct ranges *b, struct err *e);
+/* Inside a change that is open already: of the rows in `among`, these are rejected, all of one stream. */
+int rejected_replace(struct store *store, enum stream stream, const struct ranges *among,
+                     const struct store_rejected *rows, size_t count, struct err *e);
 /* Inside a change that is open already: the centre is told all sessions again, as they are few and small. */
 int doubt_sessions(struct store *store, struct err *e);
 /* Inside a change that is open already: nothing is believed any more of rows that are still here, and moved ones return. */
@@ -168,8 +174,6 @@ int session_apply_edits(struct store *store, const char *session_id, const struc
 /* What the centre holds of it, or has told of it, is not what this store has said: see merge_copy. */
 int session_apply_copy(struct store *store, const struct store_session_held *held, int64_t at_ms, struct err *e);
 
-/* Makes of what the centre does not account for what is to be sent. */
-int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent, struct err *e);
 /* A receipt of this exchange is being applied: what it answers was offered again, and what it accounts for is not aside. */
 int retry_answered(struct store *store, int64_t exchange, struct err *e);
 int retry_forget(struct store *store, struct err *e);
@@ -185,8 +189,12 @@ int fork_move(struct store *store, int64_t from, const char *id, const struct ra
  * when none is to go on as another. */
 int become_leave(struct store *store, const struct store_centre *centre, struct session *out_left, struct err *e);
 int become_go_on(struct store *store, const struct session *left, struct err *e);
+/* Inside a change that is open already: the rows in `moved` are of identity `to`. What is still to be recorded is of identity
+ * `next`, from its seq 1 on; 0: of the same as before, with the same seqs. */
+int runs_give(struct store *store, enum stream stream, const struct ranges *moved, int64_t to, int64_t next,
+              struct err *e);
 /* By which seq the centre knows a row that was just recorded. */
-int fork_seq(struct store *store, enum stream stream, int64_t row, int64_t *out, struct err *e);
+int run_seq(struct store *store, enum stream stream, int64_t row, int64_t *out, struct err *e);
 int store_name_again(struct store *store, struct err *e);
 
 /* A random (version 4) UUID, RFC 9562. */

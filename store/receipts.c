@@ -1,205 +1,8 @@
+/* A receipt, applied: what is believed of rows follows from what it says, and from what was believed before. */
 #include "store/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int store_accounted(struct store *store, enum stream stream, struct ranges *out, struct err *e)
-{
-	struct query q;
-	query_start(&q, store, "SELECT first_seq, last_seq FROM accounted WHERE stream = ? ORDER BY first_seq");
-	query_text(&q, stream_name(stream));
-	return query_ranges(&q, out, e);
-}
-
-static int remove_range(struct store *store, enum stream stream, struct range range, struct err *e)
-{
-	struct query q;
-	query_start(&q, store, "DELETE FROM accounted WHERE stream = ? AND first_seq = ?");
-	query_text(&q, stream_name(stream));
-	query_int(&q, range.first);
-	return query_run(&q, e);
-}
-
-static int put_range(struct store *store, enum stream stream, struct range range, struct err *e)
-{
-	struct query q;
-	query_start(&q, store,
-	            "INSERT INTO accounted (stream, first_seq, last_seq) VALUES (?, ?, ?)"
-	            " ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq");
-	query_text(&q, stream_name(stream));
-	query_int(&q, range.first);
-	query_int(&q, range.last);
-	return query_run(&q, e);
-}
-
-/* The accounted ranges, which are `held`, become `wanted`. Both lists are in order of `first`, so one walk finds what differs. Most
- * receipts lengthen one range, and writing thousands of others anew each time would wear the flash for nothing. */
-int accounted_replace(struct store *store, enum stream stream, const struct ranges *held, const struct ranges *wanted,
-                      struct err *e)
-{
-	int rc = 0;
-	size_t h = 0, w = 0;
-	while (!rc && (h < held->count || w < wanted->count)) {
-		const struct range *old = h < held->count ? &held->items[h] : NULL;
-		const struct range *new = w < wanted->count ? &wanted->items[w] : NULL;
-		if (!new || (old && old->first < new->first)) {
-			rc = remove_range(store, stream, *old, e);
-			h++;
-			continue;
-		}
-		if (!old || old->first > new->first || old->last != new->last)
-			rc = put_range(store, stream, *new, e);
-		h += old && old->first == new->first;
-		w++;
-	}
-	return rc;
-}
-
-int given_out(struct store *store, enum stream stream, struct ranges *out, struct err *e)
-{
-	int64_t last;
-	int rc = store_last_seq(store, stream, &last, e);
-	return rc || !last ? rc : ranges_add(out, 1, last, e);
-}
-
-/* *out = a \ b, or the first of it when that has more fragments than a set can have: these are enough to go on with, and
- * close the rest's way. */
-static int subtract_first(struct ranges *out, const struct ranges *a, const struct ranges *b, struct err *e)
-{
-	int rc = ranges_subtract(out, a, b, e);
-	return rc == -ERR_LIMIT ? 0 : rc;
-}
-
-/* What the centre does not account for, and this unit has not dropped. */
-static int find_holes(struct store *store, enum stream stream, struct ranges *out, struct err *e)
-{
-	struct ranges all = {0}, accounted = {0}, dropped = {0}, left = {0};
-	int rc = given_out(store, stream, &all, e);
-	if (!rc)
-		rc = store_accounted(store, stream, &accounted, e);
-	if (!rc)
-		rc = subtract_first(&left, &all, &accounted, e);
-	if (!rc)
-		rc = store_dropped(store, stream, &dropped, e);
-	if (!rc)
-		rc = subtract_first(out, &left, &dropped, e);
-	ranges_free(&all);
-	ranges_free(&accounted);
-	ranges_free(&dropped);
-	ranges_free(&left);
-	return rc;
-}
-
-/* The holes that are pruned, or those that are not. */
-static int part_of_holes(struct store *store, enum stream stream, bool pruned, struct ranges *out, struct err *e)
-{
-	struct ranges holes = {0}, gone = {0};
-	int rc = find_holes(store, stream, &holes, e);
-	if (!rc)
-		rc = store_pruned(store, stream, &holes, &gone, e);
-	if (!rc)
-		rc = pruned ? ranges_copy(out, &gone, e) : subtract_first(out, &holes, &gone, e);
-	ranges_free(&holes);
-	ranges_free(&gone);
-	if (rc)
-		ranges_free(out);
-	return rc;
-}
-
-int store_unsent(struct store *store, enum stream stream, struct ranges *out, struct err *e)
-{
-	int rc = part_of_holes(store, stream, false, out, e);
-	return rc ? rc : retry_unsent(store, stream, out, e);
-}
-
-int store_lost(struct store *store, enum stream stream, struct ranges *out, struct err *e)
-{
-	return part_of_holes(store, stream, true, out, e);
-}
-
-/* The time of the first row at or behind the first unsent seq; rows before it are receipted. */
-static int first_time(struct store *store, enum stream stream, const struct ranges *unsent, int64_t *out, struct err *e)
-{
-	if (!unsent->count)
-		return 0;
-	struct query q;
-	query_start(&q, store,
-	            stream == STREAM_POINTS ? "SELECT recorded_at FROM points WHERE seq >= ? ORDER BY seq LIMIT 1"
-	                                    : "SELECT event_at FROM events WHERE seq >= ? ORDER BY seq LIMIT 1");
-	query_int(&q, unsent->items[0].first);
-	return query_one_int(&q, 0, out, e);
-}
-
-int store_backlog(struct store *store, struct store_backlog *out, struct err *e)
-{
-	int64_t total[STREAM_COUNT] = {0}, time[STREAM_COUNT] = {0}, sessions;
-	int rc = 0;
-	for (int stream = 0; stream < STREAM_COUNT && !rc; stream++) {
-		struct ranges unsent = {0};
-		rc = store_unsent(store, (enum stream)stream, &unsent, e);
-		total[stream] = ranges_total(&unsent);
-		if (!rc)
-			rc = first_time(store, (enum stream)stream, &unsent, &time[stream], e);
-		ranges_free(&unsent);
-	}
-	struct query q;
-	if (rc)
-		return rc;
-	query_start(&q, store, "SELECT count(*) FROM sessions WHERE " SESSION_UNSENT);
-	rc = query_one_int(&q, 0, &sessions, e);
-	if (rc)
-		return rc;
-	int64_t oldest = time[STREAM_POINTS];
-	if (!oldest || (time[STREAM_EVENTS] && time[STREAM_EVENTS] < oldest))
-		oldest = time[STREAM_EVENTS];
-	*out = (struct store_backlog){total[STREAM_POINTS], total[STREAM_EVENTS], sessions, oldest};
-	return 0;
-}
-
-static int rejected_known(struct store *store, const struct store_rejected *row, bool *out, struct err *e)
-{
-	struct query q;
-	int64_t found = 0;
-	query_start(&q, store, "SELECT 1 FROM rejected WHERE stream = ? AND seq = ? AND code IS ? AND reason IS ?");
-	query_text(&q, stream_name(row->stream));
-	query_int(&q, row->seq);
-	query_text(&q, row->code);
-	query_text(&q, row->reason);
-	int rc = query_one_int(&q, 0, &found, e);
-	*out = !rc && found;
-	return rc;
-}
-
-static int put_rejected(struct store *store, const struct store_rejected *row, struct err *e)
-{
-	struct query q;
-	query_start(&q, store, "INSERT OR REPLACE INTO rejected (stream, seq, code, reason) VALUES (?, ?, ?, ?)");
-	query_text(&q, stream_name(row->stream));
-	query_int(&q, row->seq);
-	query_text(&q, row->code);
-	query_text(&q, row->reason);
-	return query_run(&q, e);
-}
-
-/* How many rejected rows are in `rows`; or lets go of them. */
-static int rejected_within(struct store *store, enum stream stream, const struct ranges *rows, bool forget,
-                           int64_t *out_count, struct err *e)
-{
-	int rc = 0;
-	for (size_t i = 0; i < rows->count && !rc; i++) {
-		struct query q;
-		int64_t count = 0;
-		query_start(&q, store,
-		            forget ? "DELETE FROM rejected WHERE stream = ? AND seq BETWEEN ? AND ?"
-		                   : "SELECT count(*) FROM rejected WHERE stream = ? AND seq BETWEEN ? AND ?");
-		query_text(&q, stream_name(stream));
-		query_int(&q, rows->items[i].first);
-		query_int(&q, rows->items[i].last);
-		rc = forget ? query_run(&q, e) : query_one_int(&q, 0, &count, e);
-		*out_count += count;
-	}
-	return rc;
-}
 
 /* What a receipt says of an identity, in rows of this file. */
 struct applying {
@@ -230,26 +33,18 @@ static int translate_rejected(struct applying *a, struct err *e)
 	return 0;
 }
 
-/* Receipts repeat the same few rows: they are only written when something differs. Of rows that are not believed to be
- * there, it is another copy's that were rejected. */
-static int put_all_rejected(struct applying *a, enum stream stream, struct err *e)
+/* Of rows that are not believed to be there, it is another copy's that were rejected. */
+static int put_rejected(struct applying *a, enum stream stream, struct err *e)
 {
-	int64_t known = 0, wanted = 0;
-	bool same = true;
-	int rc = rejected_within(a->store, stream, &a->mine[stream], false, &known, e);
-	for (size_t i = 0; i < a->rejected_count && !rc; i++) {
-		if (a->rejected[i].stream != stream || !ranges_contain(&a->held[stream], a->rejected[i].seq))
-			continue;
-		wanted++;
-		if (same)
-			rc = rejected_known(a->store, &a->rejected[i], &same, e);
-	}
-	if (rc || (same && known == wanted))
-		return rc;
-	rc = rejected_within(a->store, stream, &a->mine[stream], true, &known, e);
-	for (size_t i = 0; i < a->rejected_count && !rc; i++)
+	struct store_rejected *rows = calloc(a->rejected_count + 1, sizeof *rows);
+	size_t count = 0;
+	if (!rows)
+		return err_set(e, ERR_MEMORY, "out of memory for rejected rows");
+	for (size_t i = 0; i < a->rejected_count; i++)
 		if (a->rejected[i].stream == stream && ranges_contain(&a->held[stream], a->rejected[i].seq))
-			rc = put_rejected(a->store, &a->rejected[i], e);
+			rows[count++] = a->rejected[i];
+	int rc = rejected_replace(a->store, stream, &a->mine[stream], rows, count, e);
+	free(rows);
 	return rc;
 }
 
@@ -344,14 +139,6 @@ static int translate_stream(struct applying *a, enum stream stream, struct err *
 	return rc;
 }
 
-/* All of them are told again, as they are few and small. */
-int doubt_sessions(struct store *store, struct err *e)
-{
-	struct query q;
-	query_start(&q, store, "UPDATE sessions SET held_revision = 0 WHERE held_revision <> 0");
-	return query_run(&q, e);
-}
-
 /* A centre that has forgotten rows may have forgotten sessions as well, also those whose rows are pruned here. */
 static int doubt_if_forgotten(struct applying *a, const struct ranges *believed, const struct ranges *held,
                               struct err *e)
@@ -381,7 +168,7 @@ static int apply_stream(struct applying *a, enum stream stream, struct err *e)
 	if (!rc)
 		rc = blocks_follow(a->store, stream, &believed, &a->held[stream], a->receipt->centre_ms, e);
 	if (!rc)
-		rc = put_all_rejected(a, stream, e);
+		rc = put_rejected(a, stream, e);
 	ranges_free(&believed);
 	return rc;
 }
@@ -565,58 +352,4 @@ int store_apply_receipt(struct store *store, const struct store_receipt *receipt
 	if (!rc)
 		*out_applied = applied;
 	return rc;
-}
-
-int store_note_written(struct store *store, int64_t exchange, const uint8_t digest[BATCH_DIGEST], struct err *e)
-{
-	struct query q;
-	int rc = change_begin(store, e);
-	if (rc)
-		return rc;
-	query_start(&q, store, "INSERT INTO written (exchange, digest) VALUES (?, ?)");
-	query_int(&q, exchange);
-	query_blob(&q, digest, BATCH_DIGEST);
-	return change_end(store, query_run(&q, e), e);
-}
-
-int store_is_written(struct store *store, int64_t exchange, const uint8_t digest[BATCH_DIGEST], bool *out,
-                     struct err *e)
-{
-	struct query q;
-	int64_t found = 0;
-	query_start(&q, store, "SELECT 1 FROM written WHERE exchange = ? AND digest = ?");
-	query_int(&q, exchange);
-	query_blob(&q, digest, BATCH_DIGEST);
-	int rc = query_one_int(&q, 0, &found, e);
-	if (!rc)
-		*out = found;
-	return rc;
-}
-
-int store_rejected_count(struct store *store, int64_t *out, struct err *e)
-{
-	struct query q;
-	query_start(&q, store, "SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM set_aside)");
-	return query_one_int(&q, 0, out, e);
-}
-
-static void read_rejected(const struct query *q, void *item)
-{
-	struct store_rejected *row = item;
-	*row = (struct store_rejected){.stream = query_get_int(q, 0, 0) ? STREAM_EVENTS : STREAM_POINTS,
-	                               .seq = query_get_int(q, 1, 0)};
-	query_get_text(q, 2, row->code, sizeof row->code);
-	query_get_text(q, 3, row->reason, sizeof row->reason);
-}
-
-int store_rejected_list(struct store *store, size_t limit, struct store_rejected **out, size_t *out_count,
-                        struct err *e)
-{
-	struct query q;
-	/* In the order of enum stream, which is not that of the alphabet. */
-	query_start(&q, store,
-	            "SELECT stream = 'events', seq, code, reason FROM rejected UNION ALL SELECT stream = 'events', seq,"
-	            " '" STORE_SET_ASIDE "', reason FROM set_aside ORDER BY 1, 2 LIMIT ?");
-	query_limit(&q, limit);
-	return query_all(&q, sizeof **out, read_rejected, out, out_count, e);
 }

@@ -1,49 +1,6 @@
 /* Rows that go to the centre although it has rejected them, and rows that do not go although it has never had them. */
 #include "store/internal.h"
 
-#include <string.h>
-
-/* `sql` gives ranges of the stream, in order. */
-static int read_ranges(struct store *store, enum stream stream, const char *sql, struct ranges *out, struct err *e)
-{
-	struct query q;
-	query_start(&q, store, sql);
-	query_text(&q, stream_name(stream));
-	return query_ranges(&q, out, e);
-}
-
-int store_retries(struct store *store, enum stream stream, struct ranges *out, struct err *e)
-{
-	return read_ranges(store, stream, "SELECT seq, seq FROM retry WHERE stream = ? ORDER BY seq", out, e);
-}
-
-int store_aside(struct store *store, enum stream stream, struct ranges *out, struct err *e)
-{
-	return read_ranges(store, stream, "SELECT seq, seq FROM set_aside WHERE stream = ? ORDER BY seq", out, e);
-}
-
-int retry_unsent(struct store *store, enum stream stream, struct ranges *unsent, struct err *e)
-{
-	struct ranges retries = {0}, aside = {0}, all = *unsent;
-	*unsent = (struct ranges){0};
-	int rc = store_retries(store, stream, &retries, e);
-	if (!rc)
-		rc = ranges_add_all(&all, &retries, e);
-	if (!rc)
-		rc = store_aside(store, stream, &aside, e);
-	if (!rc)
-		rc = ranges_subtract(unsent, &all, &aside, e);
-	/* As many holes as a set can have: the first of them are enough to go on with, and close the rest's way. */
-	if (rc == -ERR_LIMIT)
-		rc = 0;
-	if (rc)
-		ranges_free(unsent);
-	ranges_free(&all);
-	ranges_free(&retries);
-	ranges_free(&aside);
-	return rc;
-}
-
 /* ---- offering ------------------------------------------------------------------------------------------------- */
 
 /* Runs `sql` for one range of the stream, or for all of it. */

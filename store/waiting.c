@@ -166,7 +166,7 @@ static int promote(struct store *store, struct waiting *waiting, int64_t at_ms, 
 	if (!rc && waiting->marks)
 		rc = store_last_seq(store, STREAM_POINTS, &seq, e);
 	if (!rc && waiting->marks)
-		rc = fork_seq(store, STREAM_POINTS, seq, &seq, e);
+		rc = run_seq(store, STREAM_POINTS, seq, &seq, e);
 	if (!rc && waiting->marks) {
 		snprintf(member, sizeof member, "\"seq\":%" PRId64, seq);
 		rc = add_member(event, member, e);
