@@ -214,12 +214,12 @@ int envelope_peek(const void *bytes, size_t length, struct envelope_head *out, s
 	return 0;
 }
 
-/* Opens what has been verified. */
-static int unseal(const uint8_t *sealed, size_t length, const struct key_pair *recipient, struct buffer *out,
-                  struct err *e)
+int envelope_unseal(const void *bytes, size_t length, const struct key_pair *recipient, struct buffer *out,
+                    struct err *e)
 {
+	const uint8_t *sealed = (const uint8_t *)bytes + AT_SEALED;
 	uint8_t box_public[crypto_box_PUBLICKEYBYTES], box_secret[crypto_box_SECRETKEYBYTES];
-	size_t count = length - crypto_box_SEALBYTES;
+	size_t sealed_length = length - AT_SEALED, count = sealed_length - crypto_box_SEALBYTES;
 	uint8_t *body = malloc(count);
 	if (!body)
 		return err_set(e, ERR_MEMORY, "out of memory for an envelope of %zu bytes", length);
@@ -228,7 +228,7 @@ static int unseal(const uint8_t *sealed, size_t length, const struct key_pair *r
 	if (crypto_sign_ed25519_sk_to_curve25519(box_secret, recipient->secret_key) != 0 ||
 	    crypto_scalarmult_base(box_public, box_secret) != 0)
 		rc = err_set(e, ERR_INVALID, "the recipient's key is no valid Ed25519 key");
-	else if (crypto_box_seal_open(body, sealed, length, box_public, box_secret) != 0)
+	else if (crypto_box_seal_open(body, sealed, sealed_length, box_public, box_secret) != 0)
 		rc = err_set(e, ERR_FORGED, "the seal of the envelope does not open with this key");
 	if (!rc)
 		rc = inflate(body, count, out, e);
@@ -256,9 +256,7 @@ int envelope_open(const void *bytes, size_t length, enum envelope_kind kind, con
                   const uint8_t sender[KEY_PUBLIC], struct buffer *out, struct err *e)
 {
 	int rc = envelope_check(bytes, length, kind, recipient->public_key, sender, e);
-	if (rc)
-		return rc;
-	return unseal((const uint8_t *)bytes + AT_SEALED, length - AT_SEALED, recipient, out, e);
+	return rc ? rc : envelope_unseal(bytes, length, recipient, out, e);
 }
 
 void envelope_digest(const void *bytes, size_t length, uint8_t out[ENVELOPE_DIGEST])

@@ -55,6 +55,10 @@ int envelope_check(const void *bytes, size_t length, enum envelope_kind kind, co
 int envelope_open(const void *bytes, size_t length, enum envelope_kind kind, const struct key_pair *recipient,
                   const uint8_t sender[KEY_PUBLIC], struct buffer *out, struct err *e);
 
+/* The last part of that alone, for an envelope that envelope_check has found good. */
+int envelope_unseal(const void *bytes, size_t length, const struct key_pair *recipient, struct buffer *out,
+                    struct err *e);
+
 /* BLAKE2b-256 of the whole envelope: how a receipt names the batch that it answers. */
 void envelope_digest(const void *bytes, size_t length, uint8_t out[ENVELOPE_DIGEST]);
 

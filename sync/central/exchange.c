@@ -57,14 +57,14 @@ static void tell_standing(const struct exchange_sender *sender, const struct bat
 }
 
 /* The points stay packed in *document. */
-static int open_batch(const struct identity *centre, const void *bytes, size_t count, const uint8_t sender[KEY_PUBLIC],
-                      struct buffer *document, struct batch *out, size_t *out_key, struct err *e)
+static int open_batch(const struct identity *centre, const struct letter *letter, struct buffer *document,
+                      struct batch *out, size_t *out_key, struct err *e)
 {
 	struct batch batch = {0};
-	int rc = identity_open(centre, bytes, count, ENVELOPE_BATCH, sender, document, out_key, e);
+	int rc = identity_open(centre, letter, document, out_key, e);
 	if (!rc)
 		rc = batch_open(document->bytes, document->length, &batch, e);
-	if (!rc && memcmp(batch.sender, sender, KEY_PUBLIC)) {
+	if (!rc && memcmp(batch.sender, letter->head.sender, KEY_PUBLIC)) {
 		batch_free(&batch);
 		rc = err_set(e, ERR_FORGED, "the envelope is signed by another than the batch inside names as its sender");
 	}
@@ -93,29 +93,26 @@ static int seal_receipt(const struct key_pair *centre, const uint8_t recipient[K
 	return rc;
 }
 
-int exchange_batch(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
+int exchange_batch(struct pg *pg, const struct identity *centre, const struct letter *letter, struct buffer *out,
                    struct receipt *out_receipt, struct err *e)
 {
-	struct envelope_head head;
 	struct buffer document = {0};
 	struct batch batch = {0};
 	struct receipt receipt = {0};
 	struct ingest_envelope envelope;
 	struct exchange_sender sender;
 	size_t key = 0;
-	int rc = envelope_peek(bytes, count, &head, e);
-	if (!rc && head.kind != ENVELOPE_BATCH)
-		rc = err_set(e, ERR_INVALID, "the envelope is no batch");
+	int rc = letter->head.kind == ENVELOPE_BATCH ? 0 : err_set(e, ERR_INVALID, "the envelope is no batch");
 	if (!rc)
-		rc = exchange_find_sender(pg, head.sender, &sender, e);
+		rc = exchange_find_sender(pg, letter->head.sender, &sender, e);
 	if (!rc)
-		rc = open_batch(centre, bytes, count, head.sender, &document, &batch, &key, e);
+		rc = open_batch(centre, letter, &document, &batch, &key, e);
 	if (rc) {
 		buffer_free(&document);
 		return rc;
 	}
-	envelope_digest(bytes, count, envelope.digest);
-	memcpy(envelope.recipient, centre->keys[key].public_key, sizeof envelope.recipient);
+	envelope_digest(letter->bytes, letter->length, envelope.digest);
+	memcpy(envelope.recipient, letter->recipient, sizeof envelope.recipient);
 	if (sender.standing)
 		tell_standing(&sender, &batch, envelope.digest, &receipt);
 	else
@@ -126,7 +123,7 @@ int exchange_batch(struct pg *pg, const struct identity *centre, const void *byt
 		announce(centre, key, &receipt);
 	/* Committed: only now is there something to sign. */
 	if (!rc)
-		rc = seal_receipt(&centre->keys[key], head.sender, &receipt, out, e);
+		rc = seal_receipt(&centre->keys[key], letter->head.sender, &receipt, out, e);
 	if (!rc && out_receipt)
 		*out_receipt = receipt;
 	else

@@ -113,23 +113,22 @@ static int pair(struct pg *pg, const struct pairing_request *request, struct can
 	return rc == -ERR_DATA ? err_set(e, ERR_BUSY, "another unit is pairing with the same key: %s", e->text) : rc;
 }
 
-static int open_request(const struct identity *centre, const void *bytes, size_t count, struct pairing_request *out,
+static int open_request(const struct identity *centre, const struct letter *letter, struct pairing_request *out,
                         size_t *out_key, struct err *e)
 {
-	struct envelope_head head;
 	struct buffer document = {0};
-	int rc = envelope_peek(bytes, count, &head, e);
+	int rc = letter->head.kind == ENVELOPE_PAIRING ? 0 : err_set(e, ERR_INVALID, "the envelope is no request to pair");
 	if (!rc)
-		rc = identity_open(centre, bytes, count, ENVELOPE_PAIRING, head.sender, &document, out_key, e);
+		rc = identity_open(centre, letter, &document, out_key, e);
 	if (!rc)
 		rc = pairing_request_decode(document.bytes, document.length, out, e);
-	if (!rc && memcmp(out->sender, head.sender, KEY_PUBLIC))
+	if (!rc && memcmp(out->sender, letter->head.sender, KEY_PUBLIC))
 		rc = err_set(e, ERR_FORGED, "the envelope is signed by another than the request inside names as its sender");
 	buffer_free(&document);
 	return rc;
 }
 
-int exchange_pairing(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
+int exchange_pairing(struct pg *pg, const struct identity *centre, const struct letter *letter, struct buffer *out,
                      struct err *e)
 {
 	struct pairing_request request;
@@ -137,7 +136,7 @@ int exchange_pairing(struct pg *pg, const struct identity *centre, const void *b
 	struct buffer document = {0};
 	struct err local = {0};
 	size_t key = 0;
-	int rc = open_request(centre, bytes, count, &request, &key, &local);
+	int rc = open_request(centre, letter, &request, &key, &local);
 	if (!rc)
 		rc = pair(pg, &request, &candidate, &local);
 	if (!rc) {

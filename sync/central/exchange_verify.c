@@ -8,16 +8,16 @@
 
 #include <string.h>
 
-static int open_question(const struct identity *centre, const void *bytes, size_t count,
-                         const uint8_t sender[KEY_PUBLIC], struct question *out, size_t *out_key, struct err *e)
+static int open_question(const struct identity *centre, const struct letter *letter, struct question *out,
+                         size_t *out_key, struct err *e)
 {
 	struct buffer document = {0};
 	struct question question = {0};
-	int rc = identity_open(centre, bytes, count, ENVELOPE_QUESTION, sender, &document, out_key, e);
+	int rc = identity_open(centre, letter, &document, out_key, e);
 	if (!rc)
 		rc = question_decode(document.bytes, document.length, &question, e);
 	buffer_free(&document);
-	if (!rc && memcmp(question.sender, sender, KEY_PUBLIC)) {
+	if (!rc && memcmp(question.sender, letter->head.sender, KEY_PUBLIC)) {
 		question_free(&question);
 		rc = err_set(e, ERR_FORGED, "the envelope is signed by another than the question inside names as its sender");
 	}
@@ -47,31 +47,28 @@ static void tell_standing(const struct exchange_sender *sender, const struct que
 	memcpy(out->device_name, sender->name, sizeof out->device_name);
 }
 
-int exchange_question(struct pg *pg, const struct identity *centre, const void *bytes, size_t count, struct buffer *out,
+int exchange_question(struct pg *pg, const struct identity *centre, const struct letter *letter, struct buffer *out,
                       struct err *e)
 {
-	struct envelope_head head;
 	struct question question = {0};
 	struct answer answer = {0};
 	uint8_t digest[ENVELOPE_DIGEST];
 	struct exchange_sender from = {0};
 	size_t key = 0;
-	int rc = envelope_peek(bytes, count, &head, e);
-	if (!rc && head.kind != ENVELOPE_QUESTION)
-		rc = err_set(e, ERR_INVALID, "the envelope is no question");
+	int rc = letter->head.kind == ENVELOPE_QUESTION ? 0 : err_set(e, ERR_INVALID, "the envelope is no question");
 	if (!rc)
-		rc = exchange_find_sender(pg, head.sender, &from, e);
+		rc = exchange_find_sender(pg, letter->head.sender, &from, e);
 	if (!rc)
-		rc = open_question(centre, bytes, count, head.sender, &question, &key, e);
+		rc = open_question(centre, letter, &question, &key, e);
 	if (rc)
 		return rc;
-	envelope_digest(bytes, count, digest);
+	envelope_digest(letter->bytes, letter->length, digest);
 	if (from.standing)
 		tell_standing(&from, &question, digest, &answer);
 	else
 		rc = verify_centre(pg, from.device_id, &question, digest, &answer, e);
 	if (!rc)
-		rc = seal_answer(&centre->keys[key], head.sender, &answer, out, e);
+		rc = seal_answer(&centre->keys[key], letter->head.sender, &answer, out, e);
 	answer_free(&answer);
 	question_free(&question);
 	return rc;

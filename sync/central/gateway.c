@@ -54,7 +54,6 @@ struct request {
 	unsigned status;  /* 0: not answered yet */
 	int64_t retry_ms; /* when to come again, for 429 */
 	char client[ADDRESS_TEXT];
-	uint8_t sender[KEY_PUBLIC]; /* while it is at work */
 	struct request *next_at_work;
 };
 
@@ -124,22 +123,20 @@ static void fail(struct request *request, const struct err *e)
 static int admit(struct request *request, struct err *e)
 {
 	struct gateway *gateway = request->gateway;
-	struct envelope_head head = {0};
+	struct letter *letter = &request->exchange.letter;
+	const uint8_t *sender = letter->head.sender;
 	struct identity identity = identity_now(gateway);
-	int rc = identity_check(&identity, request->exchange.body.bytes, request->exchange.body.length, e);
+	int rc = identity_check(&identity, request->exchange.body.bytes, request->exchange.body.length, letter, e);
 	identity_wipe(&identity);
-	if (!rc)
-		rc = envelope_peek(request->exchange.body.bytes, request->exchange.body.length, &head, e);
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&gateway->mutex);
 	const struct request *other = gateway->at_work;
-	while (other && memcmp(other->sender, head.sender, KEY_PUBLIC))
+	while (other && memcmp(other->exchange.letter.head.sender, sender, KEY_PUBLIC))
 		other = other->next_at_work;
 	if (!other)
-		request->retry_ms = limits_take(&gateway->by_device, head.sender, clock_mono_ms());
+		request->retry_ms = limits_take(&gateway->by_device, sender, clock_mono_ms());
 	if (!other && !request->retry_ms) {
-		memcpy(request->sender, head.sender, KEY_PUBLIC);
 		request->next_at_work = gateway->at_work;
 		gateway->at_work = request;
 	}

@@ -137,26 +137,31 @@ static int not_for_us(struct err *e)
 	               " centre has a new key, ask for a new link (alzy-central device pair)");
 }
 
-int identity_check(const struct identity *identity, const void *bytes, size_t length, struct err *e)
+int identity_check(const struct identity *identity, const void *bytes, size_t length, struct letter *out, struct err *e)
 {
-	struct envelope_head head;
-	int rc = envelope_peek(bytes, length, &head, e);
+	struct letter letter = {.bytes = bytes, .length = length};
+	int rc = envelope_peek(bytes, length, &letter.head, e);
 	if (rc)
 		return rc;
 	rc = -ERR_FORGED;
-	for (size_t i = 0; i < identity->count && rc == -ERR_FORGED; i++)
-		rc = envelope_check(bytes, length, head.kind, identity->keys[i].public_key, head.sender, e);
+	/* The signature names the recipient: with another key than the right one it is none. */
+	for (size_t i = 0; i < identity->count && rc == -ERR_FORGED; i++) {
+		memcpy(letter.recipient, identity->keys[i].public_key, KEY_PUBLIC);
+		rc = envelope_check(bytes, length, letter.head.kind, letter.recipient, letter.head.sender, e);
+	}
+	if (!rc)
+		*out = letter;
 	return rc == -ERR_FORGED ? not_for_us(e) : rc;
 }
 
-int identity_open(const struct identity *identity, const void *bytes, size_t length, enum envelope_kind kind,
-                  const uint8_t sender[KEY_PUBLIC], struct buffer *out, size_t *out_index, struct err *e)
+int identity_open(const struct identity *identity, const struct letter *letter, struct buffer *out, size_t *out_index,
+                  struct err *e)
 {
-	int rc = -ERR_FORGED;
-	/* The signature names the recipient: with another key than the right one it is none. */
-	for (size_t i = 0; i < identity->count && rc == -ERR_FORGED; i++) {
-		rc = envelope_open(bytes, length, kind, &identity->keys[i], sender, out, e);
+	for (size_t i = 0; i < identity->count; i++) {
+		if (memcmp(identity->keys[i].public_key, letter->recipient, KEY_PUBLIC) != 0)
+			continue;
 		*out_index = i;
+		return envelope_unseal(letter->bytes, letter->length, &identity->keys[i], out, e);
 	}
-	return rc == -ERR_FORGED ? not_for_us(e) : rc;
+	return not_for_us(e);
 }

@@ -36,12 +36,21 @@ struct identity_mark identity_mark(const char *path);
  * too many keys before; ERR_BUSY when another rotation is under way. */
 int identity_rotate(const char *path, struct identity *out, struct err *e);
 
-/* Whether it is a whole envelope, of any kind, for whichever key, with the signature of its sender. The errors of
- * envelope_check. */
-int identity_check(const struct identity *identity, const void *bytes, size_t length, struct err *e);
+/* A whole envelope, of any kind, for one of the keys, with the signature of its sender. Only identity_check makes one. */
+struct letter {
+	const void *bytes; /* borrowed */
+	size_t length;
+	struct envelope_head head;
+	uint8_t recipient[KEY_PUBLIC];
+};
 
-/* As envelope_open, with whichever key the envelope is for; *out_index says which. */
-int identity_open(const struct identity *identity, const void *bytes, size_t length, enum envelope_kind kind,
-                  const uint8_t sender[KEY_PUBLIC], struct buffer *out, size_t *out_index, struct err *e);
+/* Whether it is one. The errors of envelope_check. */
+int identity_check(const struct identity *identity, const void *bytes, size_t length, struct letter *out,
+                   struct err *e);
+
+/* Opens it, as envelope_open does behind the signature; *out_index says by which key. ERR_FORGED, too, when that key has gone
+ * meanwhile. */
+int identity_open(const struct identity *identity, const struct letter *letter, struct buffer *out, size_t *out_index,
+                  struct err *e);
 
 #endif

@@ -58,10 +58,12 @@ static int receipt_path(const struct import *in, const char *path, char out[PATH
 static int exchange_patiently(struct import *in, const struct buffer *bytes, struct buffer *answer,
                               struct receipt *receipt, struct err *e)
 {
-	int rc = -ERR_BUSY;
+	struct letter letter;
+	int checked = identity_check(&in->central.identity, bytes->bytes, bytes->length, &letter, e);
+	int rc = checked ? checked : -ERR_BUSY;
 	for (int i = 0; i < BUSY_TRIES && rc == -ERR_BUSY; i++) {
 		answer->length = 0;
-		rc = exchange_batch(in->central.pg, &in->central.identity, bytes->bytes, bytes->length, answer, receipt, e);
+		rc = exchange_batch(in->central.pg, &in->central.identity, &letter, answer, receipt, e);
 	}
 	return rc;
 }

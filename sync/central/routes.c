@@ -31,7 +31,7 @@ static void tell_batch(const struct exchange *x, const struct receipt *receipt)
 static int handle_batch(struct exchange *x, struct pg *pg, struct err *e)
 {
 	struct receipt receipt = {0};
-	int rc = exchange_batch(pg, x->identity, x->body.bytes, x->body.length, &x->answer, &receipt, e);
+	int rc = exchange_batch(pg, x->identity, &x->letter, &x->answer, &receipt, e);
 	if (!rc && receipt.standing)
 		log_warning("batch %" PRId64 " of device %" PRId64 ", store %s, was not taken: %s", receipt.exchange,
 		            receipt.device_id, receipt.store_id, receipt_standing_name(receipt.standing));
@@ -43,7 +43,9 @@ static int handle_batch(struct exchange *x, struct pg *pg, struct err *e)
 
 static int handle_pairing(struct exchange *x, struct pg *pg, struct err *e)
 {
-	int rc = exchange_pairing(pg, x->identity, x->body.bytes, x->body.length, &x->answer, e);
+	int rc = identity_check(x->identity, x->body.bytes, x->body.length, &x->letter, e);
+	if (!rc)
+		rc = exchange_pairing(pg, x->identity, &x->letter, &x->answer, e);
 	if (!rc)
 		log_notice("paired a unit at %s", x->client);
 	return rc;
@@ -51,7 +53,7 @@ static int handle_pairing(struct exchange *x, struct pg *pg, struct err *e)
 
 static int handle_question(struct exchange *x, struct pg *pg, struct err *e)
 {
-	int rc = exchange_question(pg, x->identity, x->body.bytes, x->body.length, &x->answer, e);
+	int rc = exchange_question(pg, x->identity, &x->letter, &x->answer, e);
 	if (!rc)
 		log_info("question of a unit at %s: %zu bytes in, %zu out, %" PRId64 " ms", x->client, x->body.length,
 		         x->answer.length, clock_mono_ms() - x->began_ms);

@@ -13,7 +13,8 @@
 /* One request and its answer. */
 struct exchange {
 	struct buffer body, answer;
-	const char *client; /* its address, for the log */
+	struct letter letter; /* the body, checked before it is handled, when the route is one_of_each */
+	const char *client;   /* its address, for the log */
 	int64_t began_ms;
 	const struct identity *identity; /* the centre's keys, while it is handled */
 };

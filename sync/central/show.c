@@ -14,6 +14,7 @@ static int read_batch(const char *path, const struct identity *centre, struct ba
 {
 	struct buffer envelope = {0}, document = {0};
 	struct envelope_head head;
+	struct letter letter;
 	size_t index;
 	int rc = file_read(path, ENVELOPE_MAX, &envelope, e);
 	if (!rc)
@@ -21,7 +22,9 @@ static int read_batch(const char *path, const struct identity *centre, struct ba
 	if (!rc && head.kind != ENVELOPE_BATCH)
 		rc = err_set(e, ERR_INVALID, "this envelope is no batch: only its recipient can open it");
 	if (!rc)
-		rc = identity_open(centre, envelope.bytes, envelope.length, ENVELOPE_BATCH, head.sender, &document, &index, e);
+		rc = identity_check(centre, envelope.bytes, envelope.length, &letter, e);
+	if (!rc)
+		rc = identity_open(centre, &letter, &document, &index, e);
 	if (!rc)
 		rc = batch_decode(document.bytes, document.length, out, e);
 	buffer_free(&envelope);

@@ -153,7 +153,10 @@ static int rig_send(struct pg *pg, const struct unit *unit, const struct buffer 
                     struct err *e)
 {
 	struct buffer answer = {0}, document = {0};
-	int rc = exchange_batch(pg, &rig_identity, envelope->bytes, envelope->length, &answer, NULL, e);
+	struct letter letter;
+	int rc = identity_check(&rig_identity, envelope->bytes, envelope->length, &letter, e);
+	if (!rc)
+		rc = exchange_batch(pg, &rig_identity, &letter, &answer, NULL, e);
 	if (!rc) {
 		struct err local = {0};
 		if (envelope_open(answer.bytes, answer.length, ENVELOPE_RECEIPT, &unit->keys, rig_centre.public_key, &document,

@@ -138,12 +138,20 @@ static void every_key_opens_what_is_for_it(void **state)
 		size_t index = 99;
 		const uint8_t *recipient = i < all.count ? all.keys[i].public_key : stranger.public_key;
 		assert_int_equal(envelope_seal(ENVELOPE_BATCH, &unit, recipient, "{}", 2, &envelope, &e), 0);
-		int rc = identity_open(&all, envelope.bytes, envelope.length, ENVELOPE_BATCH, unit.public_key, &document,
-		                       &index, &e);
+		struct letter letter;
+		int rc = identity_check(&all, envelope.bytes, envelope.length, &letter, &e);
 		assert_int_equal(rc, i < all.count ? 0 : -ERR_FORGED);
-		assert_int_equal(document.length, i < all.count ? 2 : 0);
-		if (!rc)
+		if (!rc) {
+			assert_memory_equal(letter.head.sender, unit.public_key, KEY_PUBLIC);
+			assert_int_equal(identity_open(&all, &letter, &document, &index, &e), 0);
+			assert_int_equal(document.length, 2);
 			assert_int_equal(index, i);
+			/* The key was taken away meanwhile. */
+			struct identity left = all;
+			left.keys[i] = left.keys[--left.count];
+			assert_int_equal(identity_open(&left, &letter, &document, &index, &e), -ERR_FORGED);
+			assert_int_equal(document.length, 2);
+		}
 		buffer_free(&envelope);
 		buffer_free(&document);
 	}

@@ -1176,7 +1176,10 @@ static int pair(const struct key_pair *keys, const uint8_t token[PAIRING_TOKEN],
 	assert_int_equal(pairing_request_encode(&request, &document, e), 0);
 	assert_int_equal(
 		envelope_seal(ENVELOPE_PAIRING, keys, rig_centre.public_key, document.bytes, document.length, &envelope, e), 0);
-	int rc = exchange_pairing(rig_gateway, &rig_identity, envelope.bytes, envelope.length, &answer, e);
+	struct letter letter;
+	int rc = identity_check(&rig_identity, envelope.bytes, envelope.length, &letter, e);
+	if (!rc)
+		rc = exchange_pairing(rig_gateway, &rig_identity, &letter, &answer, e);
 	if (!rc) {
 		assert_int_equal(
 			envelope_open(answer.bytes, answer.length, ENVELOPE_PAIRED, keys, rig_centre.public_key, &opened, e), 0);
@@ -1504,7 +1507,10 @@ static int ask(const struct unit *unit, const struct question *question, struct 
 	assert_int_equal(envelope_seal(ENVELOPE_QUESTION, &unit->keys, rig_centre.public_key, document.bytes,
 	                               document.length, &envelope, e),
 	                 0);
-	int rc = exchange_question(rig_gateway, &rig_identity, envelope.bytes, envelope.length, &sealed, e);
+	struct letter letter;
+	int rc = identity_check(&rig_identity, envelope.bytes, envelope.length, &letter, e);
+	if (!rc)
+		rc = exchange_question(rig_gateway, &rig_identity, &letter, &sealed, e);
 	if (!rc) {
 		if (envelope_open(sealed.bytes, sealed.length, ENVELOPE_ANSWER, &unit->keys, rig_centre.public_key, &opened,
 		                  e) ||
