@@ -2,6 +2,7 @@
 
 #include "agent/epoch.h"
 #include "agent/journey.h"
+#include "agent/payloads.h"
 #include "agent/pending.h"
 #include "agent/receivers.h"
 #include "agent/sampler.h"
@@ -9,9 +10,7 @@
 #include "agent/silence.h"
 #include "agent/timekeeper.h"
 #include "agent/trips.h"
-#include "hal/boot.h"
 #include "hal/clock.h"
-#include "hal/json.h"
 #include "store/event_types.h"
 
 #include <stdlib.h>
@@ -29,7 +28,7 @@ struct capture {
 	struct gnss_report strays[TIMEBASE_STRAYS - 1];
 	int stray_count;
 
-	int64_t told_heartbeat_ms, told_interval_ms; /* how seldom points are due, by the last event that says so */
+	struct sampling told; /* how seldom points are due, by the last event that says so */
 
 	bool fixed;         /* the receiver has a fix: its loss is news */
 	bool gone;          /* the source is away: its return is news */
@@ -89,6 +88,12 @@ static void keep_last(struct capture *c, int64_t mono_ms)
 
 /* ---- events --------------------------------------------------------------------------------------------------- */
 
+/* Of the open session, if there is one. Takes the payload. */
+static void tell(struct capture *c, enum event_type type, int64_t mono_ms, cJSON *payload)
+{
+	pending_event(&c->pending, type, timekeeper_at(&c->time, mono_ms), true, payload);
+}
+
 static void event_fix_lost(struct capture *c, const struct gnss_report *report)
 {
 	silence_other(&c->silence);
@@ -96,9 +101,7 @@ static void event_fix_lost(struct capture *c, const struct gnss_report *report)
 		return;
 	c->fixed = false;
 	keep_last(c, report->mono_ms);
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddNumberToObject(payload, "mode", report->mode);
-	pending_event(&c->pending, EVENT_FIX_LOST, timekeeper_at(&c->time, report->mono_ms), true, payload);
+	tell(c, EVENT_FIX_LOST, report->mono_ms, payload_fix_lost(report));
 }
 
 static void event_fix_regained(struct capture *c, const struct gnss_report *fix)
@@ -106,21 +109,15 @@ static void event_fix_regained(struct capture *c, const struct gnss_report *fix)
 	if (c->fixed)
 		return;
 	c->fixed = true;
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddNumberToObject(payload, "mode", fix->mode);
-	json_add_text_or_null(payload, "device", fix->device);
-	pending_event(&c->pending, EVENT_FIX_REGAINED, timekeeper_of_fix(&c->time, fix), true, payload);
+	pending_event(&c->pending, EVENT_FIX_REGAINED, timekeeper_of_fix(&c->time, fix), true, payload_fix_regained(fix));
 }
 
 /* What was lost, was lost since the last fix that was kept. */
 static void event_overrun(struct capture *c, int64_t reports)
 {
 	struct moment at = timekeeper_at(&c->time, clock_mono_ms());
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddNumberToObject(payload, "reports", (double)reports);
-	if (c->facts.kept && at.at_ms > c->kept_ms)
-		cJSON_AddNumberToObject(payload, "for_s", (double)(at.at_ms - c->kept_ms) / 1000);
-	pending_event(&c->pending, EVENT_OVERRUN, at, true, payload);
+	int64_t for_ms = c->facts.kept && at.at_ms > c->kept_ms ? at.at_ms - c->kept_ms : 0;
+	pending_event(&c->pending, EVENT_OVERRUN, at, true, payload_overrun(reports, for_ms));
 }
 
 /* What silence has to tell. */
@@ -128,13 +125,8 @@ static void event_silence(struct capture *c, struct silence_news news, int64_t m
 {
 	if (!news.refused && !news.kept)
 		return;
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddStringToObject(payload, "reason", silence_reason_name(news.refused ? news.refused : news.kept));
-	cJSON_AddNumberToObject(payload, "count", (double)news.count);
-	if (news.refused)
-		cJSON_AddNumberToObject(payload, "for_s", (double)news.for_ms / 1000);
-	struct moment at = timekeeper_at(&c->time, mono_ms - (news.kept ? news.for_ms : 0));
-	pending_event(&c->pending, news.refused ? EVENT_FIXES_REFUSED : EVENT_FIXES_KEPT, at, true, payload);
+	tell(c, news.refused ? EVENT_FIXES_REFUSED : EVENT_FIXES_KEPT, mono_ms - (news.kept ? news.for_ms : 0),
+	     payload_silence(&news));
 }
 
 static void event_missing(struct capture *c, const struct gnss_report *fix)
@@ -143,10 +135,8 @@ static void event_missing(struct capture *c, const struct gnss_report *fix)
 	int64_t for_ms = silence_fix(&c->silence, fix->fix.recorded_at_ms, fix->mono_ms, !c->epoch.silence_ms, &why);
 	if (!for_ms)
 		return;
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddStringToObject(payload, "reason", why);
-	cJSON_AddNumberToObject(payload, "for_s", (double)for_ms / 1000);
-	pending_event(&c->pending, EVENT_FIXES_MISSING, timekeeper_of_fix(&c->time, fix), true, payload);
+	pending_event(&c->pending, EVENT_FIXES_MISSING, timekeeper_of_fix(&c->time, fix), true,
+	              payload_missing(why, for_ms));
 }
 
 static void tell_silence(struct capture *c, int reason, int64_t mono_ms)
@@ -379,24 +369,20 @@ static void on_bad(struct capture *c, const struct gnss_report *report)
 static void on_gone(struct capture *c, const struct gnss_report *report)
 {
 	c->gone = true;
-	pending_event(&c->pending, EVENT_GNSS_GONE, timekeeper_at(&c->time, report->mono_ms), true, NULL);
+	tell(c, EVENT_GNSS_GONE, report->mono_ms, NULL);
 	event_fix_lost(c, report);
 }
 
 static void on_back(struct capture *c, const struct gnss_report *report)
 {
 	if (c->gone)
-		pending_event(&c->pending, EVENT_GNSS_BACK, timekeeper_at(&c->time, report->mono_ms), true, NULL);
+		tell(c, EVENT_GNSS_BACK, report->mono_ms, NULL);
 	c->gone = false;
 }
 
 static void on_silent(struct capture *c, const struct gnss_report *report)
 {
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddStringToObject(payload, "cause", gnss_silence_name(report->silence));
-	if (report->silent_ms)
-		cJSON_AddNumberToObject(payload, "for_s", (double)report->silent_ms / 1000);
-	pending_event(&c->pending, EVENT_GNSS_SILENT, timekeeper_at(&c->time, report->mono_ms), true, payload);
+	tell(c, EVENT_GNSS_SILENT, report->mono_ms, payload_silent(report));
 	event_fix_lost(c, report);
 }
 
@@ -409,7 +395,7 @@ static void hear(struct capture *c, const struct gnss_report *report)
 	if (report->kind > GNSS_SKY || stuck == before)
 		return;
 	if (!stuck) {
-		pending_event(&c->pending, EVENT_GNSS_HEARD, timekeeper_at(&c->time, report->mono_ms), true, NULL);
+		tell(c, EVENT_GNSS_HEARD, report->mono_ms, NULL);
 		return;
 	}
 	if (epoch_close(&c->epoch, &fix))
@@ -443,11 +429,7 @@ static void change_receiver(struct capture *c, const struct receivers_change *ch
 		return;
 	if (epoch_close(&c->epoch, &fix))
 		take_fix(c, &fix);
-	cJSON *payload = cJSON_CreateObject();
-	json_add_text_or_null(payload, "from", change->from);
-	json_add_text_or_null(payload, "to", change->to);
-	cJSON_AddStringToObject(payload, "why", receivers_why_name(change->why));
-	pending_event(&c->pending, EVENT_RECEIVER_CHANGED, timekeeper_at(&c->time, mono_ms), true, payload);
+	tell(c, EVENT_RECEIVER_CHANGED, mono_ms, payload_receiver_changed(change));
 }
 
 static void feed_followed(struct capture *c, const struct gnss_report *report)
@@ -496,28 +478,19 @@ int capture_tick(struct capture *c, int64_t now_mono_ms, struct err *e)
 
 void capture_ignition(struct capture *c, bool on, int64_t now_mono_ms)
 {
-	pending_event(&c->pending, on ? EVENT_IGNITION_ON : EVENT_IGNITION_OFF, timekeeper_at(&c->time, now_mono_ms), true,
-	              NULL);
+	tell(c, on ? EVENT_IGNITION_ON : EVENT_IGNITION_OFF, now_mono_ms, NULL);
 	trips_ignition(&c->trips, on, now_mono_ms);
 	decide(c);
 }
 
 void capture_supply(struct capture *c, bool on, int64_t now_mono_ms)
 {
-	pending_event(&c->pending, on ? EVENT_POWER_BACK : EVENT_POWER_LOST, timekeeper_at(&c->time, now_mono_ms), true,
-	              NULL);
+	tell(c, on ? EVENT_POWER_BACK : EVENT_POWER_LOST, now_mono_ms, NULL);
 }
 
 void capture_input(struct capture *c, enum input_kind kind, bool on, const char *problem, int64_t now_mono_ms)
 {
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddStringToObject(payload, "input", input_name(kind));
-	if (problem)
-		cJSON_AddStringToObject(payload, "problem", problem);
-	else
-		cJSON_AddBoolToObject(payload, "on", on);
-	pending_event(&c->pending, problem ? EVENT_INPUT_LOST : EVENT_INPUT_BACK, timekeeper_at(&c->time, now_mono_ms),
-	              true, payload);
+	tell(c, problem ? EVENT_INPUT_LOST : EVENT_INPUT_BACK, now_mono_ms, payload_input(kind, on, problem));
 	if (kind != INPUT_IGNITION)
 		return;
 	c->ignition_lost = problem != NULL;
@@ -539,23 +512,14 @@ int capture_secure(struct capture *c, int64_t now_mono_ms, struct err *e)
 
 /* ---- how often points are due -------------------------------------------------------------------------------------- */
 
-static void add_due(struct capture *c, cJSON *payload)
-{
-	struct sampling sampling = sampling_of(c->conf);
-	c->told_heartbeat_ms = sampling.heartbeat_ms;
-	c->told_interval_ms = sampling.interval_ms;
-	cJSON_AddNumberToObject(payload, "heartbeat_s", (double)sampling.heartbeat_ms / 1000);
-	cJSON_AddNumberToObject(payload, "interval_s", (double)sampling.interval_ms / 1000);
-}
-
 void capture_reload(struct capture *c, int64_t now_mono_ms)
 {
 	struct sampling sampling = sampling_of(c->conf);
-	if (sampling.heartbeat_ms == c->told_heartbeat_ms && sampling.interval_ms == c->told_interval_ms)
+	if (sampling.heartbeat_ms == c->told.heartbeat_ms && sampling.interval_ms == c->told.interval_ms)
 		return;
-	cJSON *payload = cJSON_CreateObject();
-	add_due(c, payload);
-	pending_event(&c->pending, EVENT_AGENT_RELOAD, timekeeper_at(&c->time, now_mono_ms), false, payload);
+	c->told = sampling;
+	pending_event(&c->pending, EVENT_AGENT_RELOAD, timekeeper_at(&c->time, now_mono_ms), false,
+	              payload_agent_reload(&sampling));
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------- */
@@ -583,12 +547,10 @@ int capture_open(struct capture **out, struct store *store, const struct conf_un
 	}
 	trips_open(&c->trips, &found, clock_mono_ms());
 	c->session = (int32_t)c->journey.session.id;
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddStringToObject(payload, "version", ALZY_VERSION);
-	cJSON_AddStringToObject(payload, "boot", boot_id());
-	cJSON_AddNumberToObject(payload, "up_s", (double)(clock_mono_ms() / 1000));
-	add_due(c, payload);
-	pending_event(&c->pending, EVENT_AGENT_START, timekeeper_at(&c->time, clock_mono_ms()), false, payload);
+	c->told = sampling_of(conf);
+	int64_t now_mono_ms = clock_mono_ms();
+	pending_event(&c->pending, EVENT_AGENT_START, timekeeper_at(&c->time, now_mono_ms), false,
+	              payload_agent_start(&c->told, now_mono_ms));
 	*out = c;
 	return 0;
 }
@@ -599,33 +561,6 @@ void capture_free(struct capture *c)
 		return;
 	pending_free(&c->pending);
 	free(c);
-}
-
-static cJSON *stop_payload(const struct capture *c, const char *reason)
-{
-	struct live_facts facts;
-	capture_facts(c, &facts);
-	const struct {
-		const char *name;
-		int64_t count;
-	} counts[] = {
-		{"reports", facts.reports},
-		{"epochs", facts.epochs},
-		{"kept", facts.kept},
-		{"refused_receiver", facts.refused_receiver},
-		{"refused_no_time", facts.refused_no_time},
-		{"refused_bad", facts.refused_bad},
-		{"refused_late", facts.refused_late},
-		{"overrun", facts.overrun},
-	};
-	cJSON *payload = cJSON_CreateObject();
-	cJSON_AddStringToObject(payload, "reason", reason);
-	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-		cJSON_AddNumberToObject(payload, counts[i].name, (double)counts[i].count);
-	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
-		if (facts.verdicts[verdict])
-			cJSON_AddNumberToObject(payload, verdict_name((enum verdict)verdict), (double)facts.verdicts[verdict]);
-	return payload;
 }
 
 int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, struct err *e)
@@ -641,7 +576,10 @@ int capture_stop(struct capture *c, const char *reason, int64_t now_mono_ms, str
 	bool ends = c->at_end || c->conf->capture_stop == CAPTURE_STOP_END;
 	if (trips_stop(&c->trips, &rules, ends ? SESSION_ENDED : SESSION_PAUSED, &decision))
 		carry_out(c, &decision);
-	pending_event(&c->pending, EVENT_AGENT_STOP, timekeeper_at(&c->time, now_mono_ms), false, stop_payload(c, reason));
+	struct live_facts facts;
+	capture_facts(c, &facts);
+	pending_event(&c->pending, EVENT_AGENT_STOP, timekeeper_at(&c->time, now_mono_ms), false,
+	              payload_agent_stop(&facts, reason));
 	int rc = commit(c, now_mono_ms, e);
 	return !rc && c->pending.event_count ? commit(c, now_mono_ms, e) : rc;
 }
