@@ -16,6 +16,7 @@ enum {
 	WIDEST = 5,          /* times the radius */
 	ASTRAY = 4,          /* times the radius on a way that leads nowhere is no departure */
 	MEAN = 30,           /* fixes at rest tell the place */
+	FAR = 2,             /* times the radius are to be covered where speeds don't say that it stands */
 	NOISE_M = 5,         /* so far a fix may be off … */
 	PULL_MPS2 = 4,       /* … and so much faster a vehicle becomes */
 };
@@ -133,7 +134,8 @@ static bool departs(const struct motion *m, double radius_m, const struct step *
 		return false;
 	double covered_m = motion_distance_m(&m->run.first, fix);
 	bool steady = m->run.count < FEW || m->run.longest_m <= LEAP * covered_m;
-	return covered_m >= radius_m && m->run.way_m >= covered_m / 2 && covered_m >= STRAIGHT * m->run.way_m && steady;
+	return covered_m >= (m->restless ? FAR : 1) * radius_m && m->run.way_m >= covered_m / 2 &&
+	       covered_m >= STRAIGHT * m->run.way_m && steady;
 }
 
 /* The mean of the last fixes at rest tells better than one where that is. Across the antimeridian it stays on its side. */
