@@ -221,12 +221,13 @@ WITH compared AS (
 			THEN geom::text ELSE 'of lat and lng' END) AS content_now
 		FROM carried c JOIN before USING (id_before), LATERAL (SELECT id, device_id, session_id, lat, lng, accuracy, speed,
 			heading, altitude, source, recorded_at, received_at) now
-), told AS (
+), told AS MATERIALIZED (
 	SELECT *, (SELECT string_agg(field, ', ' ORDER BY field) FROM jsonb_object_keys(content) field
 			WHERE nullif(content->field, 'null') IS DISTINCT FROM nullif(content_now->field, 'null')) AS others,
 		nullif(concat_ws(', ', CASE WHEN device_id IS NULL THEN 'device' END, CASE WHEN lat IS NULL THEN 'place' END,
 			CASE WHEN recorded_at IS NULL THEN 'time' END), '') AS lacks
-		FROM compared
+		FROM compared WHERE jsonb_strip_nulls(content) <> jsonb_strip_nulls(content_now)
+			OR device_id IS NULL OR lat IS NULL OR recorded_at IS NULL -- most rows are as they were: said in one look
 )
 INSERT INTO alzy.kept_aside (table_name, row_id, content, reason)
 	SELECT 'alzy.points', CASE WHEN lacks IS NULL THEN id END, content,
