@@ -43,8 +43,8 @@ direction() {
 				print "$file:$.: must not include $path\n";
 			}
 		}' "$shared" "${programs[@]}"
-	# What central links against must itself stand on hal/ and its like only.
-	grep -nE '#include "(store|agent)/' $(ls sync/*.[ch] | grep -E "/($shared)(_[a-z]+)?\.[ch]$")
+	# What central links against must itself stand on hal/ and its like only, as must what that stands on.
+	grep -nE '#include "(store|agent)/' $(ls sync/*.[ch] | grep -E "/($shared|document|members)(_[a-z]+)?\.[ch]$")
 }
 
 # One foreign library, one owner file.
