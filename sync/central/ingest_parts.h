@@ -107,6 +107,13 @@ struct ingest_rows {
 };
 extern const struct ingest_rows ingest_points, ingest_events;
 
+/* $1 a store_id, $2 a checkpoint: the store's row, when there is one, under lock. */
+extern const char ingest_store_sql[];
+/* What it says, into *in. ERR_REFUSED when the store is another device's. */
+int ingest_store_read(struct ingest *in, const struct pg_result *found, struct err *e);
+/* Makes the row of a store that is new here, and reads it. */
+int ingest_store_add(struct ingest *in, struct err *e);
+
 /* Months of the batch that have no partition yet get one. Before the transaction: making one must not wait in it. */
 int ingest_partitions(struct pg *pg, const struct batch *batch, struct err *e);
 /* Whether there is nothing to be done for that. */
@@ -188,6 +195,9 @@ int ingest_reject(struct ingest *in, const struct ingest_rows *rows, size_t row,
 /* Writes in->rejects. */
 int ingest_rejects_flush(struct ingest *in, struct err *e);
 
+/* Writes what the batch has changed of store and device, and asks for the reference data. A batch that brings nothing is committed
+ * with that. */
+int ingest_finish(struct ingest *in, struct err *e);
 /* Fills in->receipt but for its times, with what the transaction will have done. */
 int ingest_receipt(struct ingest *in, struct err *e);
 
