@@ -718,7 +718,7 @@ sub ending {
 		my ($aside, $there) = (aside(), at_centre());
 		my $dropped = is_dropped($unit); # … which a copy may have sent, and can't offer again from here
 		my @aside = (store($unit, 'SELECT * FROM set_aside'),
-			grep { $unit->{own}{$_} && !$there->{$_} && !exists $dropped->{ $unit->{own}{$_} } } sort keys %$aside);
+			grep { $unit->{own}{$_} && !$there->{$_} && !exists $dropped->{ $unit->{own}{$_} } && !($unit->{twin} && $unit->{dropped}{$_}) } sort keys %$aside);
 		wrong("$unit->{name}: offered again, with nothing against them, and still kept aside:\n@aside") if @aside;
 		ask_for_proof($unit);
 		sync_clean($unit);
