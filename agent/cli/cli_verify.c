@@ -105,10 +105,11 @@ static int prove_all(struct at_work *w, struct err *e)
 	return rc;
 }
 
-/* What is unsent goes the usual way: it may be found that rows are another copy's, and have other names then. */
+/* What is unsent goes the usual way: it may be found that rows are another copy's, and have other names then. Also when there is
+ * nothing, the centre is asked: it may have gone back to an earlier state. */
 static int send_unsent(struct at_work *w, struct err *e)
 {
-	struct engine_options options = {.batch_points = w->cli->conf.batch_points};
+	struct engine_options options = {.batch_points = w->cli->conf.batch_points, .ask = true};
 	struct engine_report sent;
 	int rc = engine_run(w->cli->store, w->keys, w->carrier, &options, &sent, e);
 	engine_report_add(&w->out->sent, &sent);

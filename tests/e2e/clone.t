@@ -414,6 +414,23 @@ ok "all is sent" on r2 sync
 once "taken back behind a proof" r1 r2
 ok "the centre's own check finds no fault" central check
 
+# ---- … and who proves and repairs before anything else is sent hears of it first
+make_unit u1
+record u1 50
+pair u1
+ok "a card" on u1 sync
+copy u1 u2
+make_unit u2
+dump before
+record u1 60
+ok "… sends" on u1 sync
+restore before
+record u2 30
+ok "another copy takes the places" on u2 sync
+ok "the first one repairs" on u1 verify --repair
+once "repaired after the centre went back" u1 u2
+is "$(sql "SELECT count(*) FROM alzy.rejected r JOIN alzy.stores s ON s.number = r.store_number JOIN alzy.devices d ON d.id = s.device_id WHERE d.name = 'u1'")" 0 "no row lies beside another"
+
 # ---- rows that are let go of, in whose places another copy has its own
 make_unit t1
 record t1 50

@@ -63,13 +63,16 @@ sub says { my ($line, $text) = @_; return $line eq $text || substr($line, -1) eq
 sub fields { my ($text) = @_; return $text =~ /\A(.*)\|([^|]*)\|([^|]*)\z/s }
 
 # The places of a unit's rows: a store that was copied has rows of several stores, as the centre calls them, each with seqs of
-# its own (the tables runs and identities).
+# its own (the tables runs and identities). A row that has moved twice at one go has been in between, and what was sent from there
+# may come late.
 sub name_rows {
 	my ($unit, @new) = @_;
 	my @runs = store($unit, 'SELECT stream, first_row, store_id, first_seq FROM runs JOIN identities ON number = identity ORDER BY 1, 2');
 	my $forked = "@runs" ne ($unit->{runs} // '');
 	$unit->{places} = {} if $forked;
 	$unit->{runs} = "@runs";
+	my %before = map { split /\|/ } store($unit, 'SELECT i.store_id, f.store_id FROM identities i JOIN identities f ON f.number = i.forked_from WHERE i.moved');
+	$device_of{$_} = $unit->{device} for %before;
 	my %runs;
 	for (@runs) {
 		my ($stream, @run) = split /\|/;
@@ -80,9 +83,9 @@ sub name_rows {
 	for my $at ($forked ? keys %{ $unit->{at} } : @new) {
 		my ($stream, $row) = split / /, $at;
 		my ($run) = grep { $_->[0] <= $row } reverse @{ $runs{$stream} };
-		my $place = join ' ', $run->[1], $stream, $run->[2] + $row - $run->[0];
-		$unit->{places}{$at} = $place;
-		$lines_at{$place}{ $unit->{at}{$at} } = 1;
+		my $seq = $run->[2] + $row - $run->[0];
+		$unit->{places}{$at} = "$run->[1] $stream $seq";
+		for (my $store = $run->[1]; $store; $store = $before{$store}) { $lines_at{"$store $stream $seq"}{ $unit->{at}{$at} } = 1 }
 	}
 }
 
