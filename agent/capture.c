@@ -226,11 +226,12 @@ static void use_fix(struct capture *c, struct gnss_report *fix)
 	enum motion_state before = c->sampler.motion.state;
 	c->facts.epochs++;
 	event_fix_regained(c, fix);
-	event_missing(c, fix);
 	if (sampler_hole(&c->sampler, &fix->fix))
 		keep_last(c, fix->mono_ms);
 	enum verdict verdict = sampler_feed(&c->sampler, &sampling, &fix->fix, fix->simulated);
 	bool good = verdict <= VERDICT_THINNED;
+	if (verdict != VERDICT_REFUSED_REPEATED)
+		event_missing(c, fix);
 	/* A silence that was too long ended a journey before this fix came. */
 	if (good) {
 		trips_time(&c->trips, fix->fix.recorded_at_ms);

@@ -476,6 +476,24 @@ static void a_flapping_fix_costs_no_points(void **state)
 	assert_int_equal(facts().kept, kept);
 }
 
+/* What comes twice is no time that has jumped ahead when it is over. */
+static void a_stretch_that_comes_twice_hides_nothing(void **state)
+{
+	(void)state;
+	conf.sampling = CAPTURE_SAMPLING_DETAILED;
+	positions(0, 400);
+	for (int second = 100; second <= 150; second++) {
+		struct gnss_report report = report_of(GNSS_POSITION, second);
+		report.mono_ms = MONO + 400000;
+		assert_int_equal(capture_feed(capture, &report, NULL), 0);
+	}
+	positions(401, 500);
+	stop(501);
+	assert_int_equal(facts().verdicts[VERDICT_REFUSED_REPEATED], 51);
+	assert_int_equal(last_seq(STREAM_POINTS), 501);
+	assert_null(strstr(events_from(1), "fixes_missing"));
+}
+
 static void other_heartbeats_are_told(void **state)
 {
 	(void)state;
@@ -754,6 +772,7 @@ int main(void)
 		test(a_rest_pauses_and_ends_and_movement_resumes),
 		test(the_last_fix_before_a_silence_is_kept),
 		test(a_flapping_fix_costs_no_points),
+		test(a_stretch_that_comes_twice_hides_nothing),
 		test(other_heartbeats_are_told),
 		test(a_silence_pauses_and_ends),
 		test(a_recording_that_ends_ends_its_session),
