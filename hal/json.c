@@ -1,8 +1,6 @@
 #include "hal/json.h"
 
 #include "hal/hex.h"
-#include "hal/rows.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -146,6 +144,27 @@ void json_add_time(cJSON *object, const char *name, int64_t time_ms)
 		cJSON_AddStringToObject(object, name, time_format(time_ms, text));
 	else
 		cJSON_AddNullToObject(object, name);
+}
+
+void json_add_scaled(cJSON *object, const char *name, int32_t value, int32_t scale)
+{
+	if (value == ROW_ABSENT)
+		cJSON_AddNullToObject(object, name);
+	else
+		cJSON_AddNumberToObject(object, name, (double)value / scale);
+}
+
+void json_add_point(cJSON *object, const struct point *point)
+{
+	char time[TIME_TEXT];
+	cJSON_AddStringToObject(object, "recorded_at", time_format(point->recorded_at_ms, time));
+	json_add_scaled(object, "lat", point->lat_e7, 10000000);
+	json_add_scaled(object, "lng", point->lng_e7, 10000000);
+	json_add_scaled(object, "accuracy", point->accuracy_dm, 10);
+	json_add_scaled(object, "speed", point->speed_cmps, 100);
+	json_add_scaled(object, "heading", point->heading_ddeg, 10);
+	json_add_scaled(object, "altitude", point->altitude_dm, 10);
+	cJSON_AddStringToObject(object, "source", point_source_name((enum point_source)point->source));
 }
 
 char *json_print(const cJSON *value)

@@ -4,6 +4,7 @@
 
 #include "hal/err.h"
 #include "hal/ranges.h"
+#include "hal/rows.h"
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
@@ -31,6 +32,11 @@ void json_add_hex(cJSON *object, const char *name, const uint8_t *bytes, size_t 
 void json_add_ranges(cJSON *object, const char *name, const struct ranges *ranges);
 /* RFC 3339 in UTC; null when time_ms is 0. */
 void json_add_time(cJSON *object, const char *name, int64_t time_ms);
+
+/* A scaled value of a row (hal/rows.h) as people write it, which is value / scale; null when it is ROW_ABSENT. */
+void json_add_scaled(cJSON *object, const char *name, int32_t value, int32_t scale);
+/* The members of a point, but for its seq and its session: "recorded_at" to "source". */
+void json_add_point(cJSON *object, const struct point *point);
 
 /* One line; NULL without memory; the caller frees it with free(). Whole numbers below 2^53 are written exactly. */
 char *json_print(const cJSON *value);

@@ -4,28 +4,15 @@
 
 #include <string.h>
 
-static bool add_measure(cJSON *object, const char *name, int32_t value, double unit)
-{
-	return value == ROW_ABSENT ? cJSON_AddNullToObject(object, name) != NULL
-	                           : cJSON_AddNumberToObject(object, name, value / unit) != NULL;
-}
-
 static bool add_point(cJSON *array, const struct batch *batch, const struct point *point)
 {
-	char time[TIME_TEXT];
 	cJSON *item = document_add_item(array);
 	if (!item)
 		return false;
 	json_add_text_or_null(item, "session_id", point->session ? batch->sessions[point->session - 1].session_id : "");
-	return cJSON_AddNumberToObject(item, "seq", (double)point->seq) &&
-	       cJSON_AddStringToObject(item, "recorded_at", time_format(point->recorded_at_ms, time)) &&
-	       cJSON_AddNumberToObject(item, "lat", point->lat_e7 / 1e7) &&
-	       cJSON_AddNumberToObject(item, "lng", point->lng_e7 / 1e7) &&
-	       add_measure(item, "accuracy", point->accuracy_dm, 10) &&
-	       add_measure(item, "speed", point->speed_cmps, 100) &&
-	       add_measure(item, "heading", point->heading_ddeg, 10) &&
-	       add_measure(item, "altitude", point->altitude_dm, 10) &&
-	       cJSON_AddStringToObject(item, "source", point_source_name((enum point_source)point->source));
+	cJSON_AddNumberToObject(item, "seq", (double)point->seq);
+	json_add_point(item, point);
+	return true;
 }
 
 /* Takes the place of `item` in `object`, under its name without the last `cut` characters. */

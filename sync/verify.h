@@ -137,8 +137,6 @@ struct verify_result {
 	struct ranges fates[VERIFY_FATES];
 };
 void verify_result_free(struct verify_result *result); /* leaves it zeroed */
-/* Whether all that was recorded is held, or accounted for by name, and nothing else is there. */
-bool verify_whole(const struct verify_result *result);
 
 /* Seqs that the unit has under other numbers: that of first is first + shift. Its blocks (stream_block) are of these. */
 struct verify_piece {

@@ -24,14 +24,6 @@ void verify_result_free(struct verify_result *result)
 	*result = (struct verify_result){0};
 }
 
-bool verify_whole(const struct verify_result *result)
-{
-	for (int i = VERIFY_UNPROVEN + 1; i < VERIFY_FATES; i++)
-		if (result->fates[i].count)
-			return false;
-	return true;
-}
-
 int verify_search_begin(struct verify_search *search, enum stream stream, int64_t last,
                         const struct verify_piece *pieces, size_t count, struct err *e)
 {

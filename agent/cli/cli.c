@@ -125,14 +125,6 @@ void cli_print_json(cJSON *value)
 	free(text);
 }
 
-void cli_add_scaled(cJSON *object, const char *name, int32_t value, int32_t scale)
-{
-	if (value == ROW_ABSENT)
-		cJSON_AddNullToObject(object, name);
-	else
-		cJSON_AddNumberToObject(object, name, (double)value / scale);
-}
-
 void cli_add_seq(cJSON *object, const char *name, int64_t seq)
 {
 	if (seq)

@@ -50,9 +50,6 @@ int cli_live_sky(struct store *store, struct live_sky *out, bool *out_found, str
 /* Prints one line of JSON on stdout and frees the tree. */
 void cli_print_json(cJSON *value);
 
-/* Adds value / scale; null when it is ROW_ABSENT. */
-void cli_add_scaled(cJSON *object, const char *name, int32_t value, int32_t scale);
-
 /* Adds a seq; null when there is none yet. */
 void cli_add_seq(cJSON *object, const char *name, int64_t seq);
 

@@ -100,8 +100,8 @@ static void print_mark(const struct mark *mark, bool json)
 	cli_add_seq(object, "seq", mark->point.seq);
 	cli_add_seq(object, "event_seq", mark->event.seq);
 	json_add_text_or_null(object, "session_id", mark->event.session_id);
-	cli_add_scaled(object, "lat", mark->point.lat_e7, 10000000);
-	cli_add_scaled(object, "lng", mark->point.lng_e7, 10000000);
+	json_add_scaled(object, "lat", mark->point.lat_e7, 10000000);
+	json_add_scaled(object, "lng", mark->point.lng_e7, 10000000);
 	json_add_time(object, "recorded_at", mark->point.seq ? mark->point.recorded_at_ms : 0);
 	json_add_text_or_null(object, "note", mark->note);
 	cli_print_json(object);

@@ -18,14 +18,7 @@ static int point_json(struct store *store, const struct point *point, cJSON *out
 	int rc = point->session ? store_session_by_id(store, point->session, &session, e) : 0;
 	if (rc)
 		return rc;
-	json_add_time(out, "recorded_at", point->recorded_at_ms);
-	cli_add_scaled(out, "lat", point->lat_e7, 10000000);
-	cli_add_scaled(out, "lng", point->lng_e7, 10000000);
-	cli_add_scaled(out, "accuracy", point->accuracy_dm, 10);
-	cli_add_scaled(out, "speed", point->speed_cmps, 100);
-	cli_add_scaled(out, "heading", point->heading_ddeg, 10);
-	cli_add_scaled(out, "altitude", point->altitude_dm, 10);
-	cJSON_AddStringToObject(out, "source", point_source_name((enum point_source)point->source));
+	json_add_point(out, point);
 	json_add_text_or_null(out, "session_id", session.session_id);
 	return 0;
 }

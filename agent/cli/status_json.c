@@ -85,18 +85,18 @@ static void add_fix(cJSON *object, const struct status *s)
 	}
 	cJSON *fix = cJSON_AddObjectToObject(object, "fix");
 	cJSON_AddBoolToObject(fix, "live", status_fix_is_live(s));
-	cli_add_scaled(fix, "lat", p->lat_e7, 10000000);
-	cli_add_scaled(fix, "lng", p->lng_e7, 10000000);
+	json_add_scaled(fix, "lat", p->lat_e7, 10000000);
+	json_add_scaled(fix, "lng", p->lng_e7, 10000000);
 	add_number_or_null(fix, "mode", status_fix_is_live(s) ? live->sight.mode : -1);
 	cJSON_AddNumberToObject(fix, "age_s", (double)(status_fix_age_ms(s) / 1000));
-	cli_add_scaled(fix, "accuracy", p->accuracy_dm, 10);
-	cli_add_scaled(fix, "speed", p->speed_cmps, 100);
-	cli_add_scaled(fix, "heading", p->heading_ddeg, 10);
-	cli_add_scaled(fix, "altitude", p->altitude_dm, 10);
+	json_add_scaled(fix, "accuracy", p->accuracy_dm, 10);
+	json_add_scaled(fix, "speed", p->speed_cmps, 100);
+	json_add_scaled(fix, "heading", p->heading_ddeg, 10);
+	json_add_scaled(fix, "altitude", p->altitude_dm, 10);
 	cJSON_AddStringToObject(fix, "source", point_source_name((enum point_source)p->source));
 	add_number_or_null(fix, "satellites_used", status_fix_is_live(s) ? live->sight.satellites_used : -1);
 	add_number_or_null(fix, "satellites_seen", status_fix_is_live(s) ? live->sight.satellites_seen : -1);
-	cli_add_scaled(fix, "hdop", status_fix_is_live(s) ? live->sight.hdop_centi : ROW_ABSENT, 100);
+	json_add_scaled(fix, "hdop", status_fix_is_live(s) ? live->sight.hdop_centi : ROW_ABSENT, 100);
 	json_add_time(fix, "recorded_at", p->recorded_at_ms + (status_fix_is_live(s) ? s->live.time.shift * ERA_MS : 0));
 }
 

@@ -123,29 +123,13 @@ static const char compare_sql[] =
 
 /* ---- for people ------------------------------------------------------------------------------------------------ */
 
-static void add_scaled(cJSON *object, const char *name, int32_t value, double scale)
-{
-	if (value == ROW_ABSENT)
-		cJSON_AddNullToObject(object, name);
-	else
-		cJSON_AddNumberToObject(object, name, value / scale);
-}
-
 static cJSON *content(const struct batch *batch, size_t row)
 {
 	const struct point *point = &batch->points[row];
 	cJSON *object = cJSON_CreateObject();
 	if (!object)
 		return NULL;
-	char time[TIME_TEXT];
-	cJSON_AddStringToObject(object, "recorded_at", time_format(point->recorded_at_ms, time));
-	add_scaled(object, "lat", point->lat_e7, 1e7);
-	add_scaled(object, "lng", point->lng_e7, 1e7);
-	add_scaled(object, "accuracy", point->accuracy_dm, 10);
-	add_scaled(object, "speed", point->speed_cmps, 100);
-	add_scaled(object, "heading", point->heading_ddeg, 10);
-	add_scaled(object, "altitude", point->altitude_dm, 10);
-	cJSON_AddStringToObject(object, "source", point_source_name(point->source));
+	json_add_point(object, point);
 	json_add_text_or_null(object, "session_id", point->session ? batch->sessions[point->session - 1].session_id : "");
 	return object;
 }
