@@ -32,6 +32,7 @@ EMBED(migration_0022_gone, FOLDER "0022_gone.sql");
 EMBED(migration_0023_checkpoints, FOLDER "0023_checkpoints.sql");
 EMBED(migration_0024_guessed, FOLDER "0024_guessed.sql");
 EMBED(migration_0025_definers, FOLDER "0025_definers.sql");
+EMBED(migration_0026_settle, FOLDER "0026_settle.sql");
 
 const struct migration migrations[] = {
 	{1, "public", migration_0001_public},
@@ -59,6 +60,7 @@ const struct migration migrations[] = {
 	{23, "checkpoints", migration_0023_checkpoints},
 	{24, "guessed", migration_0024_guessed},
 	{25, "definers", migration_0025_definers},
+	{26, "settle", migration_0026_settle},
 };
 const size_t migration_count = sizeof migrations / sizeof *migrations;
 

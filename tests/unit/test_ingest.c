@@ -911,6 +911,12 @@ static void rows_in_pieces_are_found_again_as_quickly_as_they_are_taken(void **s
 	int64_t first_ms = send_in_pieces(&unit, 0, false, 0);
 	assert_in_range(send_in_pieces(&unit, 0, false, 0), 0, 5 * first_ms);
 	assert_in_range(send_in_pieces(&unit, 0, true, 0), 0, 5 * first_ms);
+	rig_ask("INSERT INTO alzy.rejected (store_number, stream, seq, digest, code, reason, content) SELECT number, "
+	        "'points', 2 * i,"
+	        " sha256('x'), '23514', '', '{}' FROM alzy.stores, generate_series(1, 9000) i WHERE store_id = $1::uuid "
+	        "RETURNING 1",
+	        unit.store_id);
+	assert_in_range(send_in_pieces(&unit, 0, true, 0), 0, 5 * first_ms);
 	assert_in_range(send_in_pieces(&unit, 1, false, 9000), 0, 5 * first_ms);
 }
 
