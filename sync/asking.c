@@ -5,10 +5,10 @@
 int asking_begin(struct asking *asking, struct err *e)
 {
 	bool paired;
-	int rc = store_centre_get(asking->store, &asking->centre, &paired, e);
+	int rc = store_centre_get(asking->channel->store, &asking->centre, &paired, e);
 	if (!rc && !paired)
 		rc = err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
-	memcpy(asking->question.sender, asking->keys->public_key, KEY_PUBLIC);
+	memcpy(asking->question.sender, asking->channel->keys->public_key, KEY_PUBLIC);
 	memcpy(asking->question.store_id, asking->identity->store_id, sizeof asking->question.store_id);
 	for (int s = 0; s < STREAM_COUNT; s++)
 		asking->question.streams[s].last_seq = asking->identity->streams[s].last;
@@ -20,8 +20,8 @@ static int seal_question(const struct asking *asking, struct buffer *out, struct
 	struct buffer document = {0};
 	int rc = question_encode(&asking->question, &document, e);
 	if (!rc)
-		rc = envelope_seal(ENVELOPE_QUESTION, asking->keys, asking->centre.public_key, document.bytes, document.length,
-		                   out, e);
+		rc = envelope_seal(ENVELOPE_QUESTION, asking->channel->keys, asking->centre.public_key, document.bytes,
+		                   document.length, out, e);
 	buffer_free(&document);
 	return rc;
 }
@@ -31,8 +31,8 @@ static int open_answer(const struct asking *asking, const struct buffer *questio
 {
 	struct buffer document = {0};
 	uint8_t digest[ENVELOPE_DIGEST];
-	int rc = envelope_open(sealed->bytes, sealed->length, ENVELOPE_ANSWER, asking->keys, asking->centre.public_key,
-	                       &document, e);
+	int rc = envelope_open(sealed->bytes, sealed->length, ENVELOPE_ANSWER, asking->channel->keys,
+	                       asking->centre.public_key, &document, e);
 	if (!rc)
 		rc = answer_decode(document.bytes, document.length, out, e);
 	buffer_free(&document);
@@ -53,9 +53,10 @@ int asking_ask(struct asking *asking, struct answer *out, struct err *e)
 	struct buffer question = {0}, sealed = {0};
 	int rc = seal_question(asking, &question, e);
 	if (!rc)
-		rc = asking->carrier->start(asking->carrier, "/v1/verify", question.bytes, question.length, e);
+		rc =
+			asking->channel->carrier->start(asking->channel->carrier, "/v1/verify", question.bytes, question.length, e);
 	if (!rc)
-		rc = asking->carrier->finish(asking->carrier, &sealed, &asking->report->retry_ms, e);
+		rc = asking->channel->carrier->finish(asking->channel->carrier, &sealed, &asking->report->retry_ms, e);
 	if (!rc) {
 		asking->report->exchanges++;
 		asking->report->bytes_sent += (int64_t)question.length;

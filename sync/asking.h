@@ -5,16 +5,13 @@
 #include "hal/err.h"
 #include "store/identity.h"
 #include "store/store.h"
-#include "sync/carrier.h"
+#include "sync/engine.h"
 #include "sync/engine_verify.h"
-#include "sync/keys.h"
 #include "sync/verify.h"
 
 struct asking {
-	struct store *store; /* borrowed, as all that is pointed to */
+	const struct channel *channel; /* borrowed, as all that is pointed to */
 	const struct identity *identity;
-	const struct key_pair *keys;
-	struct carrier *carrier;
 	struct verify_report *report;
 	struct store_centre centre;
 	struct question question; /* question_free it */

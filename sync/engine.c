@@ -26,7 +26,7 @@ static int has_drops(struct run *run, const struct identity *identity, bool *out
 {
 	struct drop *drops = NULL;
 	size_t count = 0;
-	int rc = store_drop_list(run->store, true, SIZE_MAX, &drops, &count, e);
+	int rc = store_drop_list(run->channel->store, true, SIZE_MAX, &drops, &count, e);
 	*out = false;
 	for (size_t i = 0; i < count && !*out; i++)
 		*out = identity_seq(identity, drops[i].stream, drops[i].first) ||
@@ -41,7 +41,7 @@ static int has_rows(struct run *run, const struct identity *identity, bool *out,
 	*out = false;
 	for (int s = 0; s < STREAM_COUNT && !rc && !*out; s++) {
 		struct ranges unsent = {0};
-		rc = identity_unsent(run->store, identity, (enum stream)s, &unsent, e);
+		rc = identity_unsent(run->channel->store, identity, (enum stream)s, &unsent, e);
 		*out = unsent.count > 0;
 		ranges_free(&unsent);
 	}
@@ -61,7 +61,7 @@ static int next_identity(struct run *run, struct turns *done, struct identity *o
 {
 	struct identity *all;
 	size_t count;
-	int rc = identities_read(run->store, &all, &count, e);
+	int rc = identities_read(run->channel->store, &all, &count, e);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < count && !done->former && !done->present && !run->doubting; i++)
@@ -93,7 +93,7 @@ static int next_identity(struct run *run, struct turns *done, struct identity *o
 static int count_unsent(struct run *run, int64_t *out, struct err *e)
 {
 	struct store_backlog backlog;
-	int rc = store_backlog(run->store, &backlog, e);
+	int rc = store_backlog(run->channel->store, &backlog, e);
 	*out = rc ? 0 : backlog.points + backlog.events;
 	return rc;
 }
@@ -115,14 +115,14 @@ static int ask_for_proofs(struct run *run, struct err *e)
 static int run_identity(struct run *run, const struct identity *identity, struct err *e)
 {
 	bool paired;
-	int rc = store_centre_get(run->store, &run->centre, &paired, e);
+	int rc = store_centre_get(run->channel->store, &run->centre, &paired, e);
 	packer_turn_to(&run->packer, identity->store_id);
 	if (!rc && run->doubting)
 		rc = ask_for_proofs(run, e);
 	if (!rc && !run->forgotten)
 		rc = run_batches(run, e);
 	if (rc)
-		store_centre_get(run->store, &run->centre, &paired, NULL);
+		store_centre_get(run->channel->store, &run->centre, &paired, NULL);
 	parcel_empty(&run->parcels[0]);
 	parcel_empty(&run->parcels[1]);
 	return rc;
@@ -167,26 +167,27 @@ static int run_identities(struct run *run, struct err *e)
 	if (rc || !refused.code)
 		return rc;
 	/* What came by then for other rows has made good for it. */
-	store_centre_refused(run->store, refused.text, NULL);
+	store_centre_refused(run->channel->store, refused.text, NULL);
 	return err_set(e, refused.code, "%s", refused.text);
 }
 
 static int begin(struct run *run, struct err *e)
 {
 	bool paired;
-	int rc = store_centre_get(run->store, &run->centre, &paired, e);
+	int rc = store_centre_get(run->channel->store, &run->centre, &paired, e);
 	if (rc)
 		return rc;
 	if (!paired)
 		return err_set(e, ERR_STATE, "this unit is not paired with a centre: alzy pair LINK");
-	rc = packer_start(&run->packer, run->store, run->keys, run->centre.public_key, run->options->batch_points, e);
+	rc = packer_start(&run->packer, run->channel->store, run->channel->keys, run->centre.public_key,
+	                  run->options->batch_points, e);
 	for (int s = 0; s < STREAM_COUNT && run->options->again && !rc; s++)
 		rc = ranges_copy(&run->packer.gather.again[s], &run->options->again[s], e);
 	run->packer.gather.batch.compare = run->options->again != NULL;
 	if (rc)
 		return rc;
 	struct store_backlog backlog;
-	rc = store_backlog(run->store, &backlog, e);
+	rc = store_backlog(run->channel->store, &backlog, e);
 	if (!rc)
 		run->total = backlog.points + backlog.events + backlog.sessions;
 	return rc;
@@ -196,7 +197,7 @@ static int begin(struct run *run, struct err *e)
 static void sum_up(struct run *run)
 {
 	struct receive_state state = {0};
-	if (receive_state(run->store, &state, NULL))
+	if (receive_state(run->channel->store, &state, NULL))
 		return;
 	run->report->remaining = state.remaining;
 	run->report->held_points = state.held[STREAM_POINTS];
@@ -227,10 +228,10 @@ void engine_report_add(struct engine_report *sum, const struct engine_report *on
 	sum->held_events = one->held_events;
 }
 
-int engine_run(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-               const struct engine_options *options, struct engine_report *report, struct err *e)
+int engine_run(const struct channel *channel, const struct engine_options *options, struct engine_report *report,
+               struct err *e)
 {
-	struct run run = {.store = store, .keys = keys, .carrier = carrier, .options = options, .report = report};
+	struct run run = {.channel = channel, .options = options, .report = report};
 	int64_t from_ms = clock_mono_ms();
 	*report = (struct engine_report){0};
 	int rc = begin(&run, e);

@@ -17,6 +17,13 @@
  * wait_ms. ERR_BUSY names the holder. */
 int engine_lock(struct lock **out, const char *store_path, int64_t wait_ms, struct err *e);
 
+/* The unit's end of what goes to and fro between it and the centre; all of it borrowed. */
+struct channel {
+	struct store *store;
+	const struct key_pair *keys;
+	struct carrier *carrier;
+};
+
 struct engine_report {
 	int64_t points, events, sessions; /* receipted in this run, rejected ones not counted */
 	int64_t batches;
@@ -63,8 +70,8 @@ void engine_report_add(struct engine_report *sum, const struct engine_report *on
  * refuses without a signature, which is noted (store_centre.refusal) and means little: anyone on the way could. Else
  * the carrier's errors. A batch that the carrier or centre fails is not repeated here: the caller waits as backoff.h
  * says. */
-int engine_run(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-               const struct engine_options *options, struct engine_report *report, struct err *e);
+int engine_run(const struct channel *channel, const struct engine_options *options, struct engine_report *report,
+               struct err *e);
 
 /* How to reach the centre. */
 struct engine_way {
@@ -87,7 +94,7 @@ enum engine_send { ENGINE_SEND_UNDECIDED, ENGINE_SEND_ALL, ENGINE_SEND_NEW };
  * ERR_STATE, before the link is used up, when the store is paired with another centre that has receipted rows of it, or
  * was with another one, and `send` is undecided. */
 struct pairing_link;
-int engine_pair(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                const struct pairing_link *link, enum engine_send send, struct store_centre *out, struct err *e);
+int engine_pair(const struct channel *channel, const struct pairing_link *link, enum engine_send send,
+                struct store_centre *out, struct err *e);
 
 #endif

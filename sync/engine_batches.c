@@ -14,7 +14,8 @@ static int start_exchange(struct run *run, const struct parcel *parcel, struct e
 {
 	int rc = packer_sent(&run->packer, parcel, e);
 	if (!rc)
-		rc = run->carrier->start(run->carrier, "/v1/batches", parcel->envelope.bytes, parcel->envelope.length, e);
+		rc = run->channel->carrier->start(run->channel->carrier, "/v1/batches", parcel->envelope.bytes,
+		                                  parcel->envelope.length, e);
 	if (!rc)
 		run->report->bytes_sent += (int64_t)parcel->envelope.length;
 	return rc;
@@ -23,10 +24,10 @@ static int start_exchange(struct run *run, const struct parcel *parcel, struct e
 static int finish_exchange(struct run *run, const struct parcel *parcel, struct err *e)
 {
 	run->answer.length = 0;
-	int rc = run->carrier->finish(run->carrier, &run->answer, &run->report->retry_ms, e);
+	int rc = run->channel->carrier->finish(run->channel->carrier, &run->answer, &run->report->retry_ms, e);
 	/* Not being able to write it down is no reason to hide what the centre said. */
 	if (rc == -ERR_REFUSED)
-		store_centre_refused(run->store, e->text, NULL);
+		store_centre_refused(run->channel->store, e->text, NULL);
 	if (rc)
 		return rc;
 	run->report->bytes_received += (int64_t)run->answer.length;
@@ -59,7 +60,7 @@ static int first_batch(struct run *run, struct parcel *out, struct err *e)
 	run->packer.gather.tell_open = run->options->ask && !stopped;
 	int rc = stopped ? 0 : packer_next(&run->packer, NULL, out, e);
 	if (!rc)
-		rc = store_waiting_count(run->store, &waiting, e);
+		rc = store_waiting_count(run->channel->store, &waiting, e);
 	if (!rc && !out->loaded && (stopped || run->options->ask || waiting))
 		rc = packer_ask(&run->packer, out, e);
 	return rc;
@@ -80,7 +81,7 @@ static int set_aside(struct run *run, const struct parcel *refused, const struct
 			run->set_aside++;
 			run->report->rejected++;
 			return store_set_aside(
-				run->store, (enum stream)s,
+				run->channel->store, (enum stream)s,
 				identity_row(&run->packer.gather.identity, (enum stream)s, refused->sent[s].items[0].first), why->text,
 				e);
 		}
@@ -110,7 +111,7 @@ static int go_on(struct run *run, const struct parcel *now, struct parcel *next,
 {
 	if (!rc)
 		narrow_passed(&run->packer.narrow);
-	if (!rc || !run->carrier->refused_this || now->asks)
+	if (!rc || !run->channel->carrier->refused_this || now->asks)
 		return rc;
 	parcel_empty(next);
 	return narrow_down(run, now, e);

@@ -127,26 +127,26 @@ static int remember_centre(struct store *store, const struct pairing_link *link,
 	return rc ? rc : store_centre_get(store, out, &paired, e);
 }
 
-int engine_pair(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                const struct pairing_link *link, enum engine_send send, struct store_centre *out, struct err *e)
+int engine_pair(const struct channel *channel, const struct pairing_link *link, enum engine_send send,
+                struct store_centre *out, struct err *e)
 {
 	bool another = false;
 	struct buffer request = {0}, answer = {0};
 	struct pairing_answer paired;
 	int64_t retry_ms = 0;
-	int rc = may_pair(store, link, e);
+	int rc = may_pair(channel->store, link, e);
 	if (!rc)
-		rc = may_send(store, link, send, &another, e);
+		rc = may_send(channel->store, link, send, &another, e);
 	if (!rc)
-		rc = seal_request(store, keys, link, &request, e);
+		rc = seal_request(channel->store, channel->keys, link, &request, e);
 	if (!rc)
-		rc = carrier->start(carrier, "/v1/pair", request.bytes, request.length, e);
+		rc = channel->carrier->start(channel->carrier, "/v1/pair", request.bytes, request.length, e);
 	if (!rc)
-		rc = carrier->finish(carrier, &answer, &retry_ms, e);
+		rc = channel->carrier->finish(channel->carrier, &answer, &retry_ms, e);
 	if (!rc)
-		rc = open_answer(keys, link, &answer, &paired, e);
+		rc = open_answer(channel->keys, link, &answer, &paired, e);
 	if (!rc)
-		rc = remember_centre(store, link, &paired, send, another, out, e);
+		rc = remember_centre(channel->store, link, &paired, send, another, out, e);
 	buffer_free(&request);
 	buffer_free(&answer);
 	return rc;

@@ -6,9 +6,7 @@
 #include <string.h>
 
 struct proving {
-	struct store *store;
-	const struct key_pair *keys;
-	struct carrier *carrier;
+	const struct channel *channel;
 	const struct engine_options *options;
 	struct engine_report *report;
 	bool heals;  /* what the centre has lost is sent again first … */
@@ -19,8 +17,7 @@ static int tell(const struct proving *p, const struct identity *identity, const 
                 struct err *e)
 {
 	struct verify_report told = {0};
-	struct asking asking = {
-		.store = p->store, .identity = identity, .keys = p->keys, .carrier = p->carrier, .report = &told};
+	struct asking asking = {.channel = p->channel, .identity = identity, .report = &told};
 	struct question_proof *proof = &asking.question.proof;
 	struct answer answer = {0};
 	int rc = asking_begin(&asking, e);
@@ -50,7 +47,7 @@ static bool heal(const struct proving *p, const struct identity *identity, struc
 		return false;
 	for (int s = 0; s < STREAM_COUNT; s++)
 		ranges_free(&found->results[s].fates[VERIFY_DIFFERING]);
-	engine_repair(p->store, identity, p->keys, p->carrier, found, &options, &sent, NULL);
+	engine_repair(p->channel, identity, found, &options, &sent, NULL);
 	engine_report_add(p->report, &sent);
 	return true;
 }
@@ -58,7 +55,7 @@ static bool heal(const struct proving *p, const struct identity *identity, struc
 static int prove_identity(struct proving *p, const struct identity *identity, struct err *e)
 {
 	struct verify_report found = {0};
-	int rc = engine_verify(p->store, identity, p->keys, p->carrier, &found, e);
+	int rc = engine_verify(p->channel, identity, &found, e);
 	if (!rc && p->heals && heal(p, identity, &found))
 		p->healed = true;
 	else if (!rc)
@@ -72,7 +69,7 @@ static int prove_all(struct proving *p, struct err *e)
 {
 	struct identity *all;
 	size_t count;
-	int rc = identities_read(p->store, &all, &count, e);
+	int rc = identities_read(p->channel->store, &all, &count, e);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < count && !rc; i++)
@@ -82,18 +79,17 @@ static int prove_all(struct proving *p, struct err *e)
 	return rc;
 }
 
-int engine_prove(struct store *store, const struct key_pair *keys, struct carrier *carrier,
-                 const struct engine_options *options, struct engine_report *report, struct err *e)
+int engine_prove(const struct channel *channel, const struct engine_options *options, struct engine_report *report,
+                 struct err *e)
 {
-	struct proving p = {
-		.store = store, .keys = keys, .carrier = carrier, .options = options, .report = report, .heals = true};
+	struct proving p = {.channel = channel, .options = options, .report = report, .heals = true};
 	struct engine_options rest = {.batch_points = options->batch_points, .stop = options->stop};
 	struct engine_report sent;
 	int rc = prove_all(&p, e);
 	if (rc || !p.healed)
 		return rc;
 	/* By what the centre says then, there may be more that it lacks. */
-	rc = engine_run(store, keys, carrier, &rest, &sent, e);
+	rc = engine_run(channel, &rest, &sent, e);
 	engine_report_add(report, &sent);
 	p.heals = false;
 	return rc ? rc : prove_all(&p, e);

@@ -11,12 +11,13 @@ static int reach_by(const char *url, struct store *store, const struct key_pair 
 	if (rc)
 		return rc;
 	carrier_https_give_up_on(carrier, way->give_up_fd);
-	rc = engine_run(store, keys, carrier, options, report, e);
+	const struct channel channel = {store, keys, carrier};
+	rc = engine_run(&channel, options, report, e);
 	/* A proof that fails is asked for again by the next receipt: what was sent is no less sent. */
 	struct err unproved;
 	/* Rows of before that are refused are no reason to hide what there is. */
 	if ((!rc || rc == -ERR_REFUSED) && report->verify_ms)
-		engine_prove(store, keys, carrier, options, report, &unproved);
+		engine_prove(&channel, options, report, &unproved);
 	carrier->close(carrier);
 	return rc;
 }

@@ -133,7 +133,7 @@ static int count_up(struct run *run, const struct parcel *parcel, const struct r
 static int take_time(struct run *run, const struct receipt *receipt, struct err *e)
 {
 	int64_t mono_ms = clock_mono_ms();
-	return store_boot_receipt(run->store, boot_id(), receipt->centre_ms - mono_ms, mono_ms, e);
+	return store_boot_receipt(run->channel->store, boot_id(), receipt->centre_ms - mono_ms, mono_ms, e);
 }
 
 int run_take_receipt(struct run *run, const struct parcel *parcel, struct err *e)
@@ -141,15 +141,16 @@ int run_take_receipt(struct run *run, const struct parcel *parcel, struct err *e
 	struct receipt receipt = {0};
 	char before[UUID_TEXT];
 	bool applied = false;
-	snprintf(before, sizeof before, "%s", store_id(run->store));
-	int rc = receive_open(run->answer.bytes, run->answer.length, run->keys, run->centre.public_key, &receipt, e);
+	snprintf(before, sizeof before, "%s", store_id(run->channel->store));
+	int rc =
+		receive_open(run->answer.bytes, run->answer.length, run->channel->keys, run->centre.public_key, &receipt, e);
 	if (rc)
 		return err_wrap(e, "what %s answered is no receipt of this centre", run->centre.url);
 	rc = check_receipt(parcel, &receipt, e);
 	if (!rc)
 		rc = take_time(run, &receipt, e);
 	if (!rc)
-		rc = receive_apply(run->store, &receipt, &applied, e);
+		rc = receive_apply(run->channel->store, &receipt, &applied, e);
 	if (!rc && !applied)
 		rc = err_set(e, ERR_BUSY, "another process has applied a newer receipt to this store meanwhile");
 	if (!rc)
@@ -157,7 +158,7 @@ int run_take_receipt(struct run *run, const struct parcel *parcel, struct err *e
 	if (!rc && receipt.verify_ms)
 		run->report->verify_ms = receipt.verify_ms;
 	run->forgotten = !rc && receipt.forgotten;
-	if (!rc && strcmp(before, store_id(run->store)))
+	if (!rc && strcmp(before, store_id(run->channel->store)))
 		run->report->forked = true;
 	if (!rc && receipt.standing)
 		rc = receipt_standing_explain(receipt.standing, receipt.device_id, receipt.device_name, e);

@@ -27,7 +27,7 @@ static int add_conflicts(const struct asking *asking, enum stream stream, struct
 	struct store_rejected *rejected = NULL;
 	struct ranges rows = {0}, named = {0};
 	size_t count = 0;
-	int rc = store_rejected_list(asking->store, RANGES_MAX, &rejected, &count, e);
+	int rc = store_rejected_list(asking->channel->store, RANGES_MAX, &rejected, &count, e);
 	for (size_t i = 0; i < count && !rc; i++)
 		if (rejected[i].stream == stream && !strcmp(rejected[i].code, "conflict"))
 			rc = ranges_add(&rows, rejected[i].seq, rejected[i].seq, e);
@@ -54,7 +54,7 @@ static int to_send_again(const struct asking *asking, enum stream stream, const 
 	if (!rc)
 		rc = identity_rows(asking->identity, stream, &wrong, &rows, e);
 	if (!rc)
-		rc = store_pruned(asking->store, stream, &rows, &gone, e);
+		rc = store_pruned(asking->channel->store, stream, &rows, &gone, e);
 	if (!rc)
 		rc = identity_seqs(asking->identity, stream, &gone, &pruned, e);
 	if (!rc)
@@ -66,12 +66,11 @@ static int to_send_again(const struct asking *asking, enum stream stream, const 
 	return rc;
 }
 
-int engine_repair(struct store *store, const struct identity *identity, const struct key_pair *keys,
-                  struct carrier *carrier, const struct verify_report *found, const struct engine_options *options,
-                  struct engine_report *report, struct err *e)
+int engine_repair(const struct channel *channel, const struct identity *identity, const struct verify_report *found,
+                  const struct engine_options *options, struct engine_report *report, struct err *e)
 {
 	struct verify_report asked = {0};
-	struct asking asking = {.store = store, .identity = identity, .keys = keys, .carrier = carrier, .report = &asked};
+	struct asking asking = {.channel = channel, .identity = identity, .report = &asked};
 	struct ranges again[STREAM_COUNT] = {{0}};
 	struct engine_options resend = *options;
 	int rc = 0;
@@ -82,7 +81,7 @@ int engine_repair(struct store *store, const struct identity *identity, const st
 	resend.again = again;
 	resend.store_id = identity->store_id;
 	if (!rc)
-		rc = engine_run(store, keys, carrier, &resend, report, e);
+		rc = engine_run(channel, &resend, report, e);
 	for (int s = 0; s < STREAM_COUNT; s++)
 		ranges_free(&again[s]);
 	return rc;

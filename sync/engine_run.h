@@ -12,9 +12,7 @@
 #include <stdint.h>
 
 struct run {
-	struct store *store;
-	const struct key_pair *keys;
-	struct carrier *carrier;
+	const struct channel *channel;
 	const struct engine_options *options;
 	struct engine_report *report;
 	struct store_centre centre;

@@ -19,7 +19,7 @@ static int find_pruned(const struct asking *asking, enum stream stream, struct v
 	struct store_block kept;
 	int64_t row = identity_row(asking->identity, stream, block->first);
 	bool pruned = false;
-	int rc = row ? store_pruned_block(asking->store, stream, row, &kept, &pruned, e) : 0;
+	int rc = row ? store_pruned_block(asking->channel->store, stream, row, &kept, &pruned, e) : 0;
 	if (rc || !pruned)
 		return rc;
 	*block = (struct verify_block){
@@ -32,7 +32,7 @@ static int find_pruned(const struct asking *asking, enum stream stream, struct v
 static int digest_blocks(const struct asking *asking, enum stream stream, struct verify_block *blocks, size_t count,
                          struct err *e)
 {
-	struct unit_rows rows = unit_rows(asking->store, asking->identity, stream);
+	struct unit_rows rows = unit_rows(asking->channel->store, asking->identity, stream);
 	int rc = 0;
 	for (size_t from = 0, i = 0; i < count && !rc; i++) {
 		rc = find_pruned(asking, stream, &blocks[i], e);
@@ -86,9 +86,9 @@ static int finish(struct asking *asking, struct verify_search *search, struct er
 {
 	struct ranges unsent = {0};
 	struct ranges rows = {0}, aside = {0};
-	int rc = identity_unsent(asking->store, asking->identity, search->stream, &unsent, e);
+	int rc = identity_unsent(asking->channel->store, asking->identity, search->stream, &unsent, e);
 	if (!rc)
-		rc = store_aside(asking->store, search->stream, &rows, e);
+		rc = store_aside(asking->channel->store, search->stream, &rows, e);
 	if (!rc)
 		rc = identity_seqs(asking->identity, search->stream, &rows, &aside, e);
 	if (!rc)
@@ -109,7 +109,7 @@ static int finish(struct asking *asking, struct verify_search *search, struct er
 static int find_dropped(const struct asking *asking, enum stream stream, struct ranges *out, struct err *e)
 {
 	struct ranges rows = {0};
-	int rc = store_dropped(asking->store, stream, &rows, e);
+	int rc = store_dropped(asking->channel->store, stream, &rows, e);
 	if (!rc)
 		rc = identity_seqs(asking->identity, stream, &rows, out, e);
 	ranges_free(&rows);
@@ -134,10 +134,10 @@ static int begin_search(const struct asking *asking, enum stream stream, struct 
 	return rc ? rc : find_dropped(asking, stream, &search->dropped, e);
 }
 
-int engine_verify(struct store *store, const struct identity *identity, const struct key_pair *keys,
-                  struct carrier *carrier, struct verify_report *report, struct err *e)
+int engine_verify(const struct channel *channel, const struct identity *identity, struct verify_report *report,
+                  struct err *e)
 {
-	struct asking asking = {.store = store, .identity = identity, .keys = keys, .carrier = carrier, .report = report};
+	struct asking asking = {.channel = channel, .identity = identity, .report = report};
 	struct verify_search searches[STREAM_COUNT] = {0};
 	bool more = true;
 	*report = (struct verify_report){0};

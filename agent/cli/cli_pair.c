@@ -94,7 +94,7 @@ static int exchange_keys(struct cli *cli, const struct pairing_link *link, bool 
 	rc = carrier_https(&carrier, link->url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
 	if (!rc) {
 		signal(SIGPIPE, SIG_IGN);
-		rc = engine_pair(cli->store, &keys, carrier, link, send, out, e);
+		rc = engine_pair(&(struct channel){cli->store, &keys, carrier}, link, send, out, e);
 		carrier->close(carrier);
 	}
 	if (!rc && files.use_next)

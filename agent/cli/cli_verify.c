@@ -76,8 +76,7 @@ static int list_proofs(struct cli *cli, struct verifying *out, struct err *e)
 
 struct at_work {
 	struct cli *cli;
-	const struct key_pair *keys;
-	struct carrier *carrier;
+	struct channel channel;
 	struct verifying *out;
 };
 
@@ -85,7 +84,7 @@ struct at_work {
 static int prove(struct at_work *w, struct proof *proof, struct err *e)
 {
 	struct err why = {0};
-	int rc = engine_verify(w->cli->store, &proof->identity, w->keys, w->carrier, &proof->report, &why);
+	int rc = engine_verify(&w->channel, &proof->identity, &proof->report, &why);
 	if (rc != -ERR_REFUSED || proof->identity.present)
 		return rc ? err_set(e, why.code, "%s", why.text) : 0;
 	memcpy(proof->refused, why.text, sizeof proof->refused);
@@ -111,7 +110,7 @@ static int send_unsent(struct at_work *w, struct err *e)
 {
 	struct engine_options options = {.batch_points = w->cli->conf.batch_points, .ask = true};
 	struct engine_report sent;
-	int rc = engine_run(w->cli->store, w->keys, w->carrier, &options, &sent, e);
+	int rc = engine_run(&w->channel, &options, &sent, e);
 	engine_report_add(&w->out->sent, &sent);
 	return rc;
 }
@@ -130,7 +129,7 @@ static int repair_all(struct at_work *w, struct err *e)
 		if (!rejected && !(named(&proof->report, VERIFY_MISSING) + named(&proof->report, VERIFY_LOST) +
 		                   named(&proof->report, VERIFY_DIFFERING)))
 			continue;
-		rc = engine_repair(w->cli->store, &proof->identity, w->keys, w->carrier, &proof->report, &options, &sent, e);
+		rc = engine_repair(&w->channel, &proof->identity, &proof->report, &options, &sent, e);
 		engine_report_add(&out->sent, &sent);
 		out->repaired = true;
 	}
@@ -140,8 +139,8 @@ static int repair_all(struct at_work *w, struct err *e)
 static int by_address(struct cli *cli, const char *url, const struct key_pair *keys, bool repair, struct verifying *out,
                       struct err *e)
 {
-	struct at_work w = {.cli = cli, .keys = keys, .out = out};
-	int rc = carrier_https(&w.carrier, url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
+	struct at_work w = {.cli = cli, .channel = {.store = cli->store, .keys = keys}, .out = out};
+	int rc = carrier_https(&w.channel.carrier, url, cli->conf.sync_ca_file, cli->conf.sync_timeout_ms, e);
 	if (rc)
 		return rc;
 	if (repair)
@@ -154,7 +153,7 @@ static int by_address(struct cli *cli, const char *url, const struct key_pair *k
 		free_proofs(out);
 		rc = prove_all(&w, e);
 	}
-	w.carrier->close(w.carrier);
+	w.channel.carrier->close(w.channel.carrier);
 	return rc;
 }
 

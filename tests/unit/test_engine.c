@@ -396,13 +396,13 @@ static void end_session(struct unit *u)
 static int run_with(struct unit *u, int64_t batch_points, struct engine_report *report, struct err *e)
 {
 	struct engine_options options = {.batch_points = batch_points};
-	return engine_run(u->store, &unit_keys, &u->centre.carrier, &options, report, e);
+	return engine_run(&(struct channel){u->store, &unit_keys, &u->centre.carrier}, &options, report, e);
 }
 
 static int ask_with(struct unit *u, int64_t batch_points, struct engine_report *report, struct err *e)
 {
 	struct engine_options options = {.batch_points = batch_points, .ask = true};
-	return engine_run(u->store, &unit_keys, &u->centre.carrier, &options, report, e);
+	return engine_run(&(struct channel){u->store, &unit_keys, &u->centre.carrier}, &options, report, e);
 }
 
 /* Everything that the store has is at the centre, equal, once. */
@@ -897,7 +897,7 @@ static void test_stopping(void **state)
 	struct err e;
 	pair(u);
 	record(u, 100, 0);
-	assert_int_equal(engine_run(u->store, &unit_keys, &u->centre.carrier, &options, &report, &e), 0);
+	assert_int_equal(engine_run(&(struct channel){u->store, &unit_keys, &u->centre.carrier}, &options, &report, &e), 0);
 	assert_int_equal(w.calls, 2);
 	assert_int_equal(w.total, 100);
 	assert_int_equal(report.points, 20);
@@ -924,7 +924,7 @@ static void test_recording_meanwhile(void **state)
 	struct err e;
 	pair(u);
 	record(u, 100, 0);
-	assert_int_equal(engine_run(u->store, &unit_keys, &u->centre.carrier, &options, &report, &e), 0);
+	assert_int_equal(engine_run(&(struct channel){u->store, &unit_keys, &u->centre.carrier}, &options, &report, &e), 0);
 	assert_in_range(w.calls, 11, 40);
 	assert_true(report.points >= 100);
 	assert_in_range(report.remaining, 1, 2);
@@ -1005,15 +1005,16 @@ static void test_pairing(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		u->centre.fault = cases[i].fault;
-		assert_int_equal(
-			engine_pair(u->store, &unit_keys, &u->centre.carrier, &link, ENGINE_SEND_UNDECIDED, &centre, &e),
-			-(int)cases[i].code);
+		assert_int_equal(engine_pair(&(struct channel){u->store, &unit_keys, &u->centre.carrier}, &link,
+		                             ENGINE_SEND_UNDECIDED, &centre, &e),
+		                 -(int)cases[i].code);
 		assert_int_equal(store_centre_get(u->store, &centre, &found, &e), 0);
 		assert_false(found);
 	}
 	/* The same link again, and everything is well. */
 	u->centre.fault = HONEST;
-	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &link, ENGINE_SEND_UNDECIDED, &centre, &e),
+	assert_int_equal(engine_pair(&(struct channel){u->store, &unit_keys, &u->centre.carrier}, &link,
+	                             ENGINE_SEND_UNDECIDED, &centre, &e),
 	                 0);
 	assert_int_equal(centre.device_id, 7);
 	assert_string_equal(centre.device_name, "van");
@@ -1032,12 +1033,14 @@ static void test_pairing_with_another_centre(void **state)
 	assert_int_equal(run_with(u, 10, &report, &e), 0);
 	int pairings = there->pairings, exchanges = u->centre.exchanges;
 	struct pairing_link other = make_link(&stranger_keys);
-	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &other, ENGINE_SEND_UNDECIDED, &centre, &e),
+	assert_int_equal(engine_pair(&(struct channel){u->store, &unit_keys, &u->centre.carrier}, &other,
+	                             ENGINE_SEND_UNDECIDED, &centre, &e),
 	                 -ERR_STATE);
 	assert_int_equal(there->pairings, pairings);
 	assert_int_equal(u->centre.exchanges, exchanges); /* the link's token is not used up */
 	struct pairing_link same = make_link(&centre_keys);
-	assert_int_equal(engine_pair(u->store, &unit_keys, &u->centre.carrier, &same, ENGINE_SEND_UNDECIDED, &centre, &e),
+	assert_int_equal(engine_pair(&(struct channel){u->store, &unit_keys, &u->centre.carrier}, &same,
+	                             ENGINE_SEND_UNDECIDED, &centre, &e),
 	                 0);
 	assert_int_equal(run_with(u, 10, &report, &e), 0);
 	assert_int_equal(report.batches, 0); /* what was believed of this centre still is */
