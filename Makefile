@@ -75,7 +75,7 @@ $(B)/hal/era.o: CPPFLAGS += $(addprefix -DALZY_BUILD_TIME=,$(or $(SOURCE_DATE_EP
 
 # SQL that is embedded at build: the objects depend on it.
 $(B)/store/migrations.o: $(wildcard store/migrations/*.sql)
-$(B)/sync/central/migrations.o: $(wildcard sync/central/migrations/*.sql)
+$(B)/sync/central/migrations.o: $(wildcard sync/central/migrations/*.sql) sync/central/sequences.sql
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 

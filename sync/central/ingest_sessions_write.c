@@ -168,6 +168,10 @@ static int try_some(struct ingest *in, struct news *news, size_t at, size_t coun
 		in->sessions[news->index[i]].news = !rc && all;
 	if ((!rc && all) || (rc && pg_is_outage(pg_sqlstate(in->pg))))
 		return rc;
+	/* The centre has given the session an id that is taken: no fault of the session, and the next one may be free. */
+	if (rc && !strcmp(pg_sqlstate(in->pg), "23505") && !strcmp(pg_constraint(in->pg), "sessions_pkey"))
+		return err_set(e, ERR_DATABASE,
+		               "the ids of alzy.sessions are behind its rows: alzy-central migrate mends that");
 	snprintf(news->code, sizeof news->code, "%s", rc ? pg_sqlstate(in->pg) : "unwritten");
 	if (!rc)
 		rc = err_set(e, ERR_DATA, "not written, as a trigger of the database passes over it");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define FOLDER "sync/central/migrations/"
+EMBED(every_time, "sync/central/sequences.sql");
 EMBED(migration_0001_public, FOLDER "0001_public.sql");
 EMBED(migration_0002_alzy, FOLDER "0002_alzy.sql");
 EMBED(migration_0003_linux, FOLDER "0003_linux.sql");
@@ -191,6 +192,8 @@ static int apply_missing(struct pg *pg, int64_t *out_found, struct err *e)
 	for (size_t i = 0; i < migration_count && !rc; i++)
 		if (found < migrations[i].version)
 			rc = run_step(pg, &migrations[i], e);
+	if (!rc && (rc = pg_script(pg, every_time, e)))
+		rc = err_wrap(e, "sequences that are behind their rows");
 	if (!rc)
 		*out_found = found;
 	return rc;

@@ -19,7 +19,7 @@ enum {
 
 struct pg {
 	PGconn *connection;
-	char sqlstate[6];
+	char sqlstate[6], constraint[64];
 	bool stale;                   /* the server no longer knows what was prepared: start anew */
 	int64_t answer_ms;            /* how long an answer may take; 0: as long as it likes */
 	int64_t until_ms;             /* when that of the present call is over, on the monotonic clock */
@@ -92,6 +92,8 @@ static int fail(struct pg *pg, const PGresult *result, struct err *e)
 		               one_line(PQerrorMessage(pg->connection), message, sizeof message));
 	}
 	snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", sqlstate);
+	const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+	snprintf(pg->constraint, sizeof pg->constraint, "%s", constraint ? constraint : "");
 	/* 0A000: a cached plan that a migration has made useless. 26000, 42P05: a pooler between us has given us another
 	 * server, which lacks the statement, or has one of that name from somebody else. */
 	pg->stale |= !strcmp(sqlstate, "0A000") || !strcmp(sqlstate, "26000") || !strcmp(sqlstate, "42P05");
@@ -326,6 +328,11 @@ int pg_queries(struct pg *pg, struct pg_call *calls, size_t count, struct err *e
 const char *pg_sqlstate(const struct pg *pg)
 {
 	return pg->sqlstate;
+}
+
+const char *pg_constraint(const struct pg *pg)
+{
+	return pg->constraint;
 }
 
 bool pg_is_outage(const char *sqlstate)

@@ -46,6 +46,8 @@ enum { PG_CALLS_MAX = 8 };
 int pg_queries(struct pg *pg, struct pg_call *calls, size_t count, struct err *e);
 /* The SQLSTATE of the last failure on this connection, "" when none. */
 const char *pg_sqlstate(const struct pg *pg);
+/* The constraint that the last failure names, "" when none. */
+const char *pg_constraint(const struct pg *pg);
 /* The error that a failure with this SQLSTATE is, as above. */
 enum err_code pg_error_code(const char *sqlstate);
 /* Whether such a failure is one of the server or the moment, so that it says nothing about the rows at hand. */
