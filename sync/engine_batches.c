@@ -126,13 +126,11 @@ int run_batches(struct run *run, struct err *e)
 	 * so many batches that took all there was. */
 	int short_batches = 0;
 	int rc = first_batch(run, now, e);
-	while (!rc && now->loaded && short_batches < SHORT_BATCHES_MOST) {
+	while (!rc && !run->forgotten && now->loaded && short_batches < SHORT_BATCHES_MOST) {
 		if (run->options->stop && *run->options->stop)
 			break;
 		short_batches = now->full ? 0 : short_batches + 1;
 		rc = exchange(run, now, next, e);
-		if (run->forgotten)
-			break;
 		rc = go_on(run, now, next, rc, e);
 		struct parcel *done = now;
 		now = next;

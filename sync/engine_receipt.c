@@ -157,7 +157,7 @@ int run_take_receipt(struct run *run, const struct parcel *parcel, struct err *e
 		run->report->batches++;
 	if (!rc && receipt.verify_ms)
 		run->report->verify_ms = receipt.verify_ms;
-	run->forgotten = !rc && receipt.forgotten;
+	run->forgotten |= !rc && receipt.forgotten;
 	if (!rc && strcmp(before, store_id(run->channel->store)))
 		run->report->forked = true;
 	if (!rc && receipt.standing)

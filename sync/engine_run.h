@@ -22,8 +22,8 @@ struct run {
 	struct parcel parcels[2]; /* one under way, and the next */
 	struct parcel question;   /* a batch without rows */
 	bool hunting;             /* the centre has refused a batch of late, and serves all the same */
-	bool forgotten;           /* the last receipt said that the centre went back to an earlier state */
-	bool doubting;            /* … and an earlier one of this run */
+	bool forgotten; /* a receipt said that the centre went back to an earlier state, and nothing was done yet */
+	bool doubting;  /* … and an earlier one of this run */
 	int set_aside;
 };
 

@@ -133,6 +133,19 @@ restore third
 ok "sync" on car sync
 is "$(held car)" "$(lite car 'SELECT count(*) FROM points')" "the rows of both stores are sent again"
 ok "… and alzy verify says so" on car verify
+# … also when that is heard while the unit looks for what of a batch the database refuses.
+dump fourth
+drive car 20
+ok "sync" on car sync
+restore fourth
+drive car 20
+sql "ALTER TABLE alzy.stretches ADD CONSTRAINT short CHECK (last_seq - first_seq < 7) NOT VALID"
+ok "sync" on car sync
+is "$(unsent car)" 0 "all of both stores is known to be there"
+sql "ALTER TABLE alzy.stretches DROP CONSTRAINT short"
+is "$(held car)" "$(lite car 'SELECT count(*) FROM points')" "… and so it is"
+ok "… as alzy verify says, too" on car verify
+
 # ---- as whoever has nothing but a dump: the rights of the gateway are not in it
 central_stop
 sql "REVOKE ALL ON SCHEMA alzy FROM gate"
