@@ -63,16 +63,13 @@ sub says { my ($line, $text) = @_; return $line eq $text || substr($line, -1) eq
 sub fields { my ($text) = @_; return $text =~ /\A(.*)\|([^|]*)\|([^|]*)\z/s }
 
 # The places of a unit's rows: a store that was copied has rows of several stores, as the centre calls them, each with seqs of
-# its own (the tables runs and identities). A row that has moved twice at one go has been in between, and what was sent from there
-# may come late.
+# its own (the tables runs and identities).
 sub name_rows {
 	my ($unit, @new) = @_;
 	my @runs = store($unit, 'SELECT stream, first_row, store_id, first_seq FROM runs JOIN identities ON number = identity ORDER BY 1, 2');
 	my $forked = "@runs" ne ($unit->{runs} // '');
 	$unit->{places} = {} if $forked;
 	$unit->{runs} = "@runs";
-	my %before = map { split /\|/ } store($unit, 'SELECT i.store_id, f.store_id FROM identities i JOIN identities f ON f.number = i.forked_from WHERE i.moved');
-	$device_of{$_} = $unit->{device} for %before;
 	my %runs;
 	for (@runs) {
 		my ($stream, @run) = split /\|/;
@@ -83,9 +80,9 @@ sub name_rows {
 	for my $at ($forked ? keys %{ $unit->{at} } : @new) {
 		my ($stream, $row) = split / /, $at;
 		my ($run) = grep { $_->[0] <= $row } reverse @{ $runs{$stream} };
-		my $seq = $run->[2] + $row - $run->[0];
-		$unit->{places}{$at} = "$run->[1] $stream $seq";
-		for (my $store = $run->[1]; $store; $store = $before{$store}) { $lines_at{"$store $stream $seq"}{ $unit->{at}{$at} } = 1 }
+		my $place = join ' ', $run->[1], $stream, $run->[2] + $row - $run->[0];
+		$unit->{places}{$at} = $place;
+		$lines_at{$place}{ $unit->{at}{$at} } = 1;
 	}
 }
 
@@ -201,14 +198,29 @@ sub is_dropped { return believed($_[0], 'SELECT stream, first_seq, last_seq FROM
 
 # ---- the centre's side ------------------------------------------------------------------------------------------------
 
-sub lines_at { # PLACE TEXT: the lines that units have had there, and that say this: copies may say the same
+my %moved_from; # store => the one from which the centre has rows that moved there
+
+# A row may have moved on twice, or on and back, before its unit was looked at.
+sub learn_moves {
+	%moved_from = map { split /\|/ } sql('SELECT store_id, forked_from FROM alzy.stores WHERE moved');
+	for my $store (keys %moved_from) {
+		my $from = $store;
+		$from = $moved_from{$from} while exists $moved_from{$from};
+		$device_of{$store} //= $device_of{$from};
+	}
+}
+
+sub lines_at { # PLACE TEXT: the lines that units have had there, or in a place of before, and that say this: copies may say the same
 	my ($place, $text) = @_;
-	return grep { says($_, $text) } sort keys %{ $lines_at{$place} // {} };
+	my @lines = grep { says($_, $text) } sort keys %{ $lines_at{$place} // {} };
+	my ($store, $seq) = split / /, $place, 2;
+	return @lines || !$moved_from{$store} ? @lines : lines_at("$moved_from{$store} $seq", $text);
 }
 
 # What is there, by line. Each row is on the list, of its device, at a place that a unit has given it, and there once.
 sub at_centre {
 	my %there;
+	learn_moves();
 	for (sql($CENTRE_ROWS)) {
 		my ($text, $store, $seq, $device) = /\A(.*)\|([^|]*)\|([^|]*)\|([^|]*)\z/s;
 		my $place = join ' ', $store, $text =~ /^(\w+)/, $seq;
