@@ -173,14 +173,14 @@ static int apply_stream(struct applying *a, enum stream stream, struct err *e)
 	return rc;
 }
 
-/* Whether another copy may have its rows under the seqs of this one's. */
+/* Whether another copy may have its rows under the seqs of this one's. Forks tell nothing: the centre counts this unit's own, too. */
 static int has_copies(const struct applying *a, bool *out, struct err *e)
 {
 	struct query q;
 	int64_t found = 0;
 	query_start(&q, a->store, "SELECT 1 FROM identities WHERE because IN ('conflict', 'behind') LIMIT 1");
 	int rc = query_one_int(&q, 0, &found, e);
-	*out = found || a->behind || a->receipt->copied_rows || a->receipt->forks;
+	*out = found || a->behind || a->receipt->copied_rows;
 	return rc;
 }
 
