@@ -16,7 +16,12 @@ static const char *const rights[] = {
 	"UPDATE (device_key_hash, paired_at, pairing_expires_at, last_seen_at, updated_at, centre_key) ON alzy.devices",
 	"SELECT, INSERT, DELETE ON alzy.device_keys",
 	/* What they send. A point or an event never changes. */
-	"SELECT, INSERT, UPDATE ON alzy.stores, alzy.sessions, public.sessions, alzy.last_positions",
+	"SELECT, INSERT, UPDATE ON alzy.sessions, public.sessions, alzy.last_positions",
+	/* A store stays the device's, and what was erased stays so. */
+	"SELECT, INSERT ON alzy.stores",
+	"UPDATE (points_held, points_rejected, points_dropped, points_expired, points_copied, points_last, events_held,"
+	" events_rejected, events_dropped, events_expired, events_copied, events_last, copied_at, exchange, last_batch_at,"
+	" unit_state, checkpoint, proof_asked_at, proof_at, proof_outcome, proof) ON alzy.stores",
 	"SELECT, INSERT ON alzy.points, public.events, alzy.rejected, alzy.checkpoints",
 	"SELECT, INSERT, UPDATE, DELETE ON alzy.stretches",
 	"UPDATE (code, reason, rejected_at) ON alzy.rejected",

@@ -24,7 +24,7 @@ may_not() { # SQL
 }
 for statement in 'DROP TABLE alzy.points' 'ALTER TABLE alzy.devices ADD x int' 'TRUNCATE alzy.stretches' 'DROP SCHEMA alzy CASCADE' \
 	'DELETE FROM alzy.points' 'UPDATE alzy.points SET lat = 0' 'DELETE FROM public.events' 'UPDATE public.events SET payload = NULL' \
-	'DELETE FROM alzy.stores' 'DELETE FROM public.sessions' 'UPDATE alzy.devices SET name = name' 'UPDATE alzy.devices SET is_active = true' \
+	'DELETE FROM alzy.stores' 'UPDATE alzy.stores SET device_id = 2' 'UPDATE alzy.stores SET erased_at = NULL' 'DELETE FROM public.sessions' 'UPDATE alzy.devices SET name = name' 'UPDATE alzy.devices SET is_active = true' \
 	'UPDATE alzy.devices SET pairing_token_hash = NULL' 'DELETE FROM alzy.devices' 'INSERT INTO alzy.devices (user_id) VALUES (1)' \
 	'SELECT email FROM alzy.users' 'SELECT * FROM alzy.kept_aside' 'UPDATE public.users SET full_name = NULL' 'UPDATE alzy.device_keys SET revoked_at = NULL' \
 	'DELETE FROM alzy.rejected' 'DELETE FROM alzy.migrations' 'INSERT INTO alzy.migrations VALUES (99, 1)' 'CREATE TABLE alzy.x (x int)' 'CREATE TABLE public.x (x int)'; do
