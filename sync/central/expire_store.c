@@ -11,25 +11,6 @@ enum { BUSY_TRIES = 20 };
 
 /* ---- stretches ------------------------------------------------------------------------------------------------- */
 
-/* The parts of a stretch that stay, each as a block. */
-static int keep_rest(const struct verify_block *stretch, const struct ranges *gone, struct stretches *rest,
-                     struct err *e)
-{
-	struct ranges all = {0}, left = {0};
-	int rc = ranges_add(&all, stretch->first, stretch->last, e);
-	if (!rc)
-		rc = ranges_subtract(&left, &all, gone, e);
-	for (size_t i = 0; i < left.count && !rc; i++) {
-		struct verify_block block = *stretch;
-		block.first = left.items[i].first;
-		block.last = left.items[i].last;
-		rc = stretches_add(rest, &block, e);
-	}
-	ranges_free(&all);
-	ranges_free(&left);
-	return rc;
-}
-
 /* Of a stretch that still is what was received, the rest gets a digest of its own; of one that is not, the old one stays, so that
  * nobody's change is covered up. Comes before the rows are deleted. */
 static int cut_stretches(struct expiring *x, const struct ranges *gone, struct err *e)
@@ -43,7 +24,7 @@ static int cut_stretches(struct expiring *x, const struct ranges *gone, struct e
 		rc = verify_digest_blocks(&table.source, &now, 1, e);
 		bool sound = !rc && !now.odd && !memcmp(now.digest, touched.items[i].digest, ROWS_DIGEST);
 		if (!rc)
-			rc = keep_rest(&touched.items[i], gone, &rest, e);
+			rc = stretches_rest(&touched.items[i], gone, &rest, e);
 		if (!rc && sound)
 			rc = verify_digest_blocks(&table.source, rest.items + from, rest.count - from, e);
 	}

@@ -26,6 +26,23 @@ int stretches_add(struct stretches *stretches, const struct verify_block *block,
 	return rc;
 }
 
+int stretches_rest(const struct verify_block *stretch, const struct ranges *gone, struct stretches *out, struct err *e)
+{
+	struct ranges all = {0}, left = {0};
+	int rc = ranges_add(&all, stretch->first, stretch->last, e);
+	if (!rc)
+		rc = ranges_subtract(&left, &all, gone, e);
+	for (size_t i = 0; i < left.count && !rc; i++) {
+		struct verify_block block = *stretch;
+		block.first = left.items[i].first;
+		block.last = left.items[i].last;
+		rc = stretches_add(out, &block, e);
+	}
+	ranges_free(&all);
+	ranges_free(&left);
+	return rc;
+}
+
 /* A stretch is at most a batch of points long: that bounds where one may begin that reaches into a range. */
 #define TOUCHED                                                                                           \
 	" s.store_number = $1::int AND s.stream = $2 AND s.first_seq BETWEEN r.first - $5::bigint AND r.last" \

@@ -18,6 +18,8 @@ struct stretches {
 };
 void stretches_free(struct stretches *stretches);
 int stretches_add(struct stretches *stretches, const struct verify_block *block, struct err *e);
+/* Adds the parts of a stretch that are not in `gone`, each with all that is said of the whole. */
+int stretches_rest(const struct verify_block *stretch, const struct ranges *gone, struct stretches *out, struct err *e);
 
 /* Those of which some rows are in `gone`, and others not: with first, last, and the digest of what was received. */
 int stretches_touched(struct pg *pg, int64_t number, enum stream stream, const struct ranges *gone,

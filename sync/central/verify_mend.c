@@ -27,23 +27,6 @@ static int note_rest(struct pg *pg, const struct store_sets *sets, enum stream s
 	return rc;
 }
 
-/* *left are the parts of a stretch that are not to be mended. */
-static int keep_rest(const struct verify_block *stretch, const struct ranges *mend, struct stretches *left,
-                     struct err *e)
-{
-	struct ranges all = {0}, rest = {0};
-	int rc = ranges_add(&all, stretch->first, stretch->last, e);
-	if (!rc)
-		rc = ranges_subtract(&rest, &all, mend, e);
-	for (size_t i = 0; i < rest.count && !rc; i++) {
-		struct verify_block block = {.first = rest.items[i].first, .last = rest.items[i].last};
-		rc = stretches_add(left, &block, e);
-	}
-	ranges_free(&all);
-	ranges_free(&rest);
-	return rc;
-}
-
 static int mend_stretches(struct pg *pg, const struct store_sets *sets, enum stream stream, const struct ranges *mend,
                           const struct ranges *lost, struct err *e)
 {
@@ -52,7 +35,7 @@ static int mend_stretches(struct pg *pg, const struct store_sets *sets, enum str
 	if (!rc)
 		rc = stretches_cut(pg, sets->number, stream, lost, e);
 	for (size_t i = 0; i < touched.count && !rc; i++)
-		rc = keep_rest(&touched.items[i], mend, &left, e);
+		rc = stretches_rest(&touched.items[i], mend, &left, e);
 	if (!rc && left.count)
 		rc = note_rest(pg, sets, stream, &left, e);
 	stretches_free(&touched);
