@@ -64,7 +64,7 @@ static int ask_units(struct pg *pg, const char *device, struct err *e)
 static void tell_proof(const struct pg_result *found, size_t row, cJSON *json)
 {
 	const char *store = pg_text(found, row, 0), *asked = pg_text(found, row, 1), *proved = pg_text(found, row, 2);
-	bool open = !strcmp(pg_text(found, row, 5), "t");
+	bool open = pg_bool(found, row, 5);
 	if (json) {
 		cJSON *object = cJSON_CreateObject();
 		cJSON_AddStringToObject(object, "store_id", store);

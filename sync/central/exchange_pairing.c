@@ -46,7 +46,7 @@ static int find_candidate(struct pg *pg, const char *token_hash, const char *key
 		out->device_id = pg_int(found, 0, 0);
 		snprintf(out->name, sizeof out->name, "%s", pg_text(found, 0, 1));
 		for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-			*flags[i] = !strcmp(pg_text(found, 0, 2 + i), "t");
+			*flags[i] = pg_bool(found, 0, 2 + i);
 	}
 	pg_result_free(found);
 	return rc;

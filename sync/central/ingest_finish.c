@@ -97,7 +97,7 @@ static int read_written(struct ingest *in, const struct pg_result *found, struct
 {
 	if (!pg_rows(found))
 		return err_set(e, ERR_DATABASE, "the row of store %s was not written", in->batch->store_id);
-	in->any_rejected = !strcmp(pg_text(found, 0, 0), "t");
+	in->any_rejected = pg_bool(found, 0, 0);
 	in->receipt->copied_rows = pg_int(found, 0, 1);
 	in->receipt->copied_ms = pg_int(found, 0, 2);
 	in->receipt->checkpoint = pg_int(found, 0, 3);

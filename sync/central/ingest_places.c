@@ -3,10 +3,10 @@
 #include "sync/central/ingest_parts.h"
 
 #include "sync/central/seq_ranges.h"
+#include "sync/central/store_rows.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 /* A store before that is gone is there all the same, with nothing in it. UNION: who forges a circle gets no further than once
  * around it. */
@@ -49,7 +49,7 @@ static int place_read(const struct pg_result *found, size_t row, struct place *o
 {
 	struct ranges *sets[] = {&out->held, &out->rejected, &out->dropped, &out->expired};
 	int rc = 0;
-	*out = (struct place){.number = pg_int(found, row, 0), .behind = !strcmp(pg_text(found, row, 1), "t")};
+	*out = (struct place){.number = pg_int(found, row, 0), .behind = pg_bool(found, row, 1)};
 	out->expired_ms = pg_is_null(found, row, 6) ? TIME_MS_MAX : pg_int(found, row, 6);
 	for (size_t i = 0; i < sizeof sets / sizeof *sets && !rc; i++)
 		rc = seq_ranges_parse(pg_text(found, row, 2 + i), sets[i], e);
@@ -61,7 +61,7 @@ static int find_held(struct ingest *in, const struct ingest_rows *rows, const st
 {
 	struct ranges overlap = {0};
 	struct pg_result *found = NULL;
-	int64_t base = place->number * (SEQ_MAX + 1);
+	int64_t base = store_base(place->number);
 	int rc = ranges_intersect(&overlap, fresh, &place->held, e);
 	if (!rc && overlap.count)
 		rc = ingest_read_rows(in, rows, base, &overlap, &found, e);

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* What of the batch is accounted for as it is there, which is all that the unit may let go of by this receipt. */
 static int confirm(const struct ingest_stream *stream, struct receipt_stream *out, struct err *e)
@@ -97,8 +96,7 @@ static int list_rejected(struct ingest *in, struct err *e)
 			rc = err_set(e, ERR_MEMORY, "out of memory for a receipt");
 	}
 	for (size_t i = 0; i < rows && !rc; i++)
-		read_rejected(found, i,
-		              &in->receipt->streams[strcmp(pg_text(found, i, 0), "t") ? STREAM_POINTS : STREAM_EVENTS]);
+		read_rejected(found, i, &in->receipt->streams[pg_bool(found, i, 0) ? STREAM_EVENTS : STREAM_POINTS]);
 	pg_result_free(found);
 	return rc;
 }

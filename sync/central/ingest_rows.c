@@ -3,13 +3,14 @@
 
 #include "hal/hex.h"
 #include "sync/central/seq_ranges.h"
+#include "sync/central/store_rows.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 int64_t ingest_row_id(const struct ingest *in, int64_t seq)
 {
-	return in->store_number * (SEQ_MAX + 1) + seq;
+	return store_base(in->store_number) + seq;
 }
 
 size_t ingest_find(const struct ingest_rows *rows, const struct batch *batch, int64_t seq)

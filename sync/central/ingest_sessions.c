@@ -45,7 +45,7 @@ static void read_one(struct ingest *in, const struct pg_result *found, size_t i)
 	held->id = 0;
 	held->said = (struct receipt_session){0};
 	memcpy(held->said.session_id, in->batch->sessions[i].session_id, sizeof held->said.session_id);
-	if (!strcmp(pg_text(found, i, 0), "t"))
+	if (pg_bool(found, i, 0))
 		return;
 	if (pg_is_null(found, i, 1) || pg_int(found, i, 2) != in->device_id) {
 		say_foreign(in, held, pg_text(found, i, 2));

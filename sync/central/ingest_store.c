@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 const char ingest_store_sql[] =
 	"SELECT number, device_id, floor(extract(epoch FROM now()) * 1000)::bigint,"
@@ -42,11 +41,6 @@ enum {
 	FORKS,
 };
 
-static bool is_true(const struct pg_result *found, size_t column)
-{
-	return !strcmp(pg_text(found, 0, column), "t");
-}
-
 static int64_t time_or(const struct pg_result *found, size_t column, int64_t absent)
 {
 	return pg_is_null(found, 0, column) ? absent : pg_int(found, 0, column);
@@ -57,7 +51,7 @@ static void read_device(struct ingest *in, const struct pg_result *found)
 	struct receipt *receipt = in->receipt;
 	snprintf(receipt->device_name, sizeof receipt->device_name, "%s", pg_text(found, 0, DEVICE_NAME));
 	snprintf(receipt->device_color, sizeof receipt->device_color, "%s", pg_text(found, 0, DEVICE_COLOR));
-	receipt->device_active = is_true(found, DEVICE_ACTIVE);
+	receipt->device_active = pg_bool(found, 0, DEVICE_ACTIVE);
 	receipt->forks = pg_int(found, 0, FORKS);
 }
 
@@ -76,10 +70,10 @@ int ingest_store_read(struct ingest *in, const struct pg_result *found, struct e
 	in->newest = in->batch->exchange >= pg_int(found, 0, EXCHANGE);
 	in->verify_ms = pg_int(found, 0, VERIFY);
 	in->expired_ms = time_or(found, EXPIRED, TIME_MS_MAX);
-	in->receipt->forgotten = is_true(found, FORGOTTEN);
-	in->moved_from = is_true(found, MOVED_FROM);
+	in->receipt->forgotten = pg_bool(found, 0, FORGOTTEN);
+	in->moved_from = pg_bool(found, 0, MOVED_FROM);
 	read_device(in, found);
-	in->recent = is_true(found, RECENT);
+	in->recent = pg_bool(found, 0, RECENT);
 	int rc = 0;
 	for (size_t s = 0; s < STREAM_COUNT && !rc; s++) {
 		struct ingest_stream *stream = &in->streams[s];

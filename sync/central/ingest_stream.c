@@ -117,24 +117,17 @@ static int find_fresh(const struct ingest_stream *stream, struct ranges *out, st
 /* Of a device that was erased: rows that were recorded before, whatever brings them, have expired as they come. */
 static int expire_old(struct ingest *in, const struct ingest_rows *rows, struct ranges *fresh, struct err *e)
 {
-	struct ranges old = {0}, left = {0};
-	int rc = 0;
+	struct ranges younger = {0};
 	if (in->erased_ms == TIME_MS_MIN)
 		return 0;
-	for (size_t i = 0; i < fresh->count && !rc; i++) {
-		size_t row = ingest_find(rows, in->batch, fresh->items[i].first);
-		for (int64_t seq = fresh->items[i].first; seq <= fresh->items[i].last && !rc; seq++, row++)
-			if (rows->time_ms(in->batch, row) < in->erased_ms)
-				rc = ranges_add(&old, seq, seq, e);
-	}
+	int rc = ingest_younger(in, rows, fresh, in->erased_ms, &younger, e);
 	if (!rc)
-		rc = ranges_add_all(&in->streams[rows->stream].expired, &old, e);
+		rc = ranges_remove(fresh, &younger, e);
 	if (!rc)
-		rc = ranges_subtract(&left, fresh, &old, e);
-	in->changed = in->changed || old.count;
-	ranges_free(&old);
+		rc = ranges_add_all(&in->streams[rows->stream].expired, fresh, e);
+	in->changed = in->changed || fresh->count;
 	ranges_free(fresh);
-	*fresh = left;
+	*fresh = younger;
 	return rc;
 }
 

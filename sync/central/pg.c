@@ -370,6 +370,11 @@ int64_t pg_int(const struct pg_result *result, size_t row, size_t column)
 	return strtoll(pg_text(result, row, column), NULL, 10);
 }
 
+bool pg_bool(const struct pg_result *result, size_t row, size_t column)
+{
+	return !strcmp(pg_text(result, row, column), "t");
+}
+
 void pg_result_free(struct pg_result *result)
 {
 	PQclear(rows(result));

@@ -61,6 +61,7 @@ size_t pg_rows(const struct pg_result *result);
 bool pg_is_null(const struct pg_result *result, size_t row, size_t column);
 const char *pg_text(const struct pg_result *result, size_t row, size_t column); /* "" for NULL; borrowed */
 int64_t pg_int(const struct pg_result *result, size_t row, size_t column);      /* 0 for NULL */
+bool pg_bool(const struct pg_result *result, size_t row, size_t column);        /* false for NULL */
 void pg_result_free(struct pg_result *result);                                  /* NULL is fine */
 
 /* COPY … FROM STDIN (FORMAT binary): begin with the statement, hand over bytes, end. Any failure of a row shows at

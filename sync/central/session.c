@@ -43,7 +43,7 @@ static void add_text(cJSON *object, const char *name, const struct pg_result *ro
 /* Its unit does not know the time yet. */
 static bool is_guessed(const struct pg_result *rows, size_t row)
 {
-	return !strcmp(pg_text(rows, row, J_GUESSED), "t");
+	return pg_bool(rows, row, J_GUESSED);
 }
 
 /* "" when there is none. */

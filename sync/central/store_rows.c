@@ -146,11 +146,6 @@ static bool text_at(const struct pg_result *found, size_t row, size_t column, ch
 	return (size_t)snprintf(out, size, "%s", pg_text(found, row, column)) < size;
 }
 
-static bool is_true(const struct pg_result *found, size_t row, size_t column)
-{
-	return !strcmp(pg_text(found, row, column), "t");
-}
-
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
 /* What is in the table comes first; of rows that were kept aside more than once, the one that came first. Everything
@@ -183,13 +178,13 @@ static int read_point(const struct pg_result *found, size_t row, struct verify_r
 {
 	struct point *point = &rows->points[row];
 	char session_id[UUID_TEXT];
-	bool good = is_true(found, row, 2) && text_at(found, row, 3, session_id, sizeof session_id) &&
+	bool good = pg_bool(found, row, 2) && text_at(found, row, 3, session_id, sizeof session_id) &&
 	            degrees_at(found, row, 4, LAT_E7_MAX, &point->lat_e7) &&
 	            degrees_at(found, row, 5, LNG_E7_MAX, &point->lng_e7) &&
 	            scaled_at(found, row, 6, 1, &point->accuracy_dm) && scaled_at(found, row, 7, 2, &point->speed_cmps) &&
 	            scaled_at(found, row, 8, 1, &point->heading_ddeg) && scaled_at(found, row, 9, 1, &point->altitude_dm) &&
 	            source_at(found, row, 10, &point->source) &&
-	            time_at(found, row, 11, is_true(found, row, 1), &point->recorded_at_ms);
+	            time_at(found, row, 11, pg_bool(found, row, 1), &point->recorded_at_ms);
 	*out_good = good;
 	return good && *session_id ? verify_rows_session(rows, session_id, &point->session, e) : 0;
 }
@@ -200,7 +195,7 @@ static int read_event(const struct pg_result *found, size_t row, struct verify_r
 	struct event *event = &rows->events[row];
 	*out_good = text_at(found, row, 3, event->session_id, sizeof event->session_id) &&
 	            text_at(found, row, 4, event->event_type, sizeof event->event_type) &&
-	            time_at(found, row, 6, is_true(found, row, 1), &event->event_at_ms);
+	            time_at(found, row, 6, pg_bool(found, row, 1), &event->event_at_ms);
 	if (!pg_is_null(found, row, 5) && !(event->payload = strdup(pg_text(found, row, 5))))
 		return err_set(e, ERR_MEMORY, "out of memory for an event");
 	return 0;
@@ -224,7 +219,7 @@ static int take_rows(struct table_source *table, const struct pg_result *found, 
 		rc = (points ? read_point : read_event)(found, i, out, &good, e);
 		if (!rc && !good)
 			rc = ranges_add(&out->odd, seq, seq, e);
-		if (!rc && is_true(found, i, 1))
+		if (!rc && pg_bool(found, i, 1))
 			rc = ranges_add(&table->rejected, seq, seq, e);
 	}
 	return rc;
