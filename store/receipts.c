@@ -11,6 +11,7 @@ struct applying {
 	struct identity identity;
 	struct ranges mine[STREAM_COUNT]; /* rows of the identity */
 	struct ranges said[STREAM_COUNT], dropped[STREAM_COUNT];
+	struct ranges let_go[STREAM_COUNT]; /* what this unit has dropped, of all identities */
 	struct store_rejected *rejected;
 	size_t rejected_count;
 	struct ranges held[STREAM_COUNT];  /* believed from now on, of all identities */
@@ -53,18 +54,15 @@ static int put_rejected(struct applying *a, enum stream stream, struct err *e)
 static int add_sure(const struct applying *a, enum stream stream, const struct ranges *believed, struct ranges *sure,
                     struct err *e)
 {
-	struct ranges pruned = {0}, dropped = {0};
+	struct ranges pruned = {0};
 	int rc = ranges_add_all(sure, believed, e);
 	if (!rc)
 		rc = store_pruned(a->store, stream, &a->mine[stream], &pruned, e);
 	if (!rc)
 		rc = ranges_add_all(sure, &pruned, e);
 	if (!rc)
-		rc = store_dropped(a->store, stream, &dropped, e);
-	if (!rc)
-		rc = ranges_add_all(sure, &dropped, e);
+		rc = ranges_add_all(sure, &a->let_go[stream], e);
 	ranges_free(&pruned);
-	ranges_free(&dropped);
 	return rc;
 }
 
@@ -72,15 +70,12 @@ static int add_sure(const struct applying *a, enum stream stream, const struct r
  * Here they are unsent, and move when they are sent. */
 static int find_dropped_elsewhere(const struct applying *a, enum stream stream, struct ranges *out, struct err *e)
 {
-	struct ranges own = {0}, others = {0}, pruned = {0};
-	int rc = store_dropped(a->store, stream, &own, e);
-	if (!rc)
-		rc = ranges_subtract(&others, &a->dropped[stream], &own, e);
+	struct ranges others = {0}, pruned = {0};
+	int rc = ranges_subtract(&others, &a->dropped[stream], &a->let_go[stream], e);
 	if (!rc)
 		rc = store_pruned(a->store, stream, &others, &pruned, e);
 	if (!rc)
 		rc = ranges_subtract(out, &others, &pruned, e);
-	ranges_free(&own);
 	ranges_free(&others);
 	ranges_free(&pruned);
 	return rc;
@@ -117,7 +112,7 @@ static int find_moved(const struct applying *a, enum stream stream, const struct
 	struct ranges conflicts = {0}, settled = {0};
 	int rc = identity_rows(&a->identity, stream, &a->receipt->conflicts[stream], &conflicts, e);
 	if (!rc)
-		rc = store_dropped(a->store, stream, &settled, e);
+		rc = ranges_copy(&settled, &a->let_go[stream], e);
 	if (!rc)
 		rc = ranges_add_all(&settled, believed, e);
 	if (!rc)
@@ -135,6 +130,8 @@ static int translate_stream(struct applying *a, enum stream stream, struct err *
 		rc = identity_rows(&a->identity, stream, &a->receipt->accounted[stream], &a->said[stream], e);
 	if (!rc)
 		rc = identity_rows(&a->identity, stream, &a->receipt->dropped[stream], &a->dropped[stream], e);
+	if (!rc)
+		rc = store_dropped(a->store, stream, &a->let_go[stream], e);
 	a->behind |= a->identity.present && ranges_highest(&a->receipt->accounted[stream]) > last;
 	return rc;
 }
@@ -257,7 +254,7 @@ static int apply_rows(struct store *store, const struct store_receipt *receipt, 
 	if (!rc && !back)
 		rc = fork_if_copied(&a, e);
 	for (int s = 0; s < STREAM_COUNT; s++) {
-		struct ranges *sets[] = {&a.mine[s], &a.said[s], &a.dropped[s], &a.held[s], &a.moved[s]};
+		struct ranges *sets[] = {&a.mine[s], &a.said[s], &a.dropped[s], &a.let_go[s], &a.held[s], &a.moved[s]};
 		for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
 			ranges_free(sets[i]);
 	}
